@@ -1,0 +1,1 @@
+"""Border types, keypoint formats, mappings by joint name and errors. numpy only."""
