@@ -1,0 +1,1 @@
+"""Everything ROS: messages, parameters, nodes, diagnostics. Nothing outside this folder imports ROS."""

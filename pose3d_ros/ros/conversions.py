@@ -1,0 +1,288 @@
+"""Every message conversion (images are in `images`). Quaternion order and time representation change only here."""
+
+from array import array
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion, TransformStamped, Vector3
+from sensor_msgs.msg import CameraInfo
+from std_msgs.msg import Header
+
+from pose3d_ros.core.errors import CameraError, InputError, Pose3DError
+from pose3d_ros.core.skeleton import Skeleton
+from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Person2D, Person3D, Skeletons3D
+from pose3d_ros.geometry.camera import Camera
+from pose3d_ros.msg import (
+    Hand3D as Hand3DMsg,
+    Hand3DArray,
+    Skeleton2D,
+    Skeleton2DArray,
+    Skeleton3D,
+    Skeleton3DArray,
+    SkeletonDefinition,
+    StageTimings,
+)
+
+NS_PER_S = 1_000_000_000
+
+
+def stamp_to_ns(stamp: Time) -> int:
+    """Integer nanoseconds."""
+    return stamp.sec * NS_PER_S + stamp.nanosec
+
+
+def stamp_from_ns(stamp_ns: int) -> Time:
+    """Inverse of `stamp_to_ns`."""
+    sec, nanosec = divmod(int(stamp_ns), NS_PER_S)
+    return Time(sec=sec, nanosec=nanosec)
+
+
+def header(stamp_ns: int, frame_id: str) -> Header:
+    return Header(stamp=stamp_from_ns(stamp_ns), frame_id=frame_id)
+
+
+def point(xyz: np.ndarray) -> Point:
+    return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
+
+
+def quaternion(quat_xyzw: np.ndarray) -> Quaternion:
+    x, y, z, w = (float(value) for value in quat_xyzw)
+    return Quaternion(x=x, y=y, z=z, w=w)
+
+
+def pose(xyz_m: np.ndarray, quat_xyzw: np.ndarray) -> Pose:
+    return Pose(position=point(xyz_m), orientation=quaternion(quat_xyzw))
+
+
+def keypoints_from_msg(msg: Skeleton2DArray) -> tuple[Keypoints2D, list[str]]:
+    """The people that could be read, and one reason for each that could not: a bad person never costs the others.
+
+    Raises InputError where the frame itself is unusable (stamp before 1970).
+    """
+    people, reasons = [], []
+    for number, person in enumerate(msg.people):
+        try:
+            people.append(person_from_msg(person))
+        except Pose3DError as error:
+            reasons.append(f"person {number} (id {person.id!r}): {error}")
+    stamp_ns = stamp_to_ns(msg.header.stamp)
+    frame = Keypoints2D(stamp_ns, tuple(people), msg.header.frame_id, msg.width, msg.height)
+    return frame, reasons
+
+
+def person_from_msg(person: Skeleton2D) -> Person2D:
+    """Raises FormatError (unknown format) or InputError (lengths)."""
+    xy_px = np.asarray(person.xy_px, np.float32)
+    if xy_px.size % 2:
+        raise InputError(f"{person.format} xy_px: expected x, y pairs, got {xy_px.size} numbers")
+    return Person2D(person.format, xy_px.reshape(-1, 2), np.asarray(person.score, np.float32), person.id, person.side)
+
+
+def keypoints_to_msg(frame: Keypoints2D) -> Skeleton2DArray:
+    """Inverse of `keypoints_from_msg`."""
+    return Skeleton2DArray(
+        header=header(frame.stamp_ns, frame.frame_id),
+        width=frame.width,
+        height=frame.height,
+        people=[
+            Skeleton2D(id=p.id, format=p.format, side=p.side, xy_px=_flat(p.xy_px), score=_flat(p.score))
+            for p in frame.people
+        ],
+    )
+
+
+def camera_from_msg(info: CameraInfo, rectified: bool = False) -> Camera:
+    """The camera of the image stream: K and distortion, or P where the image is `rectified`.
+
+    Binning and region of interest are applied, since keypoints are in pixels of the image as sent. Raises CameraError
+    where the camera is not calibrated or its distortion model is unknown.
+    """
+    if rectified:
+        matrix, distortion, model = np.array(info.p, np.float64).reshape(3, 4)[:, :3], [], ""
+    else:
+        matrix, distortion, model = np.array(info.k, np.float64).reshape(3, 3), list(info.d), info.distortion_model
+    bin_x, bin_y = max(info.binning_x, 1), max(info.binning_y, 1)
+    width, height = info.roi.width or info.width, info.roi.height or info.height
+    matrix[0, 2] -= info.roi.x_offset
+    matrix[1, 2] -= info.roi.y_offset
+    matrix[0] /= bin_x
+    matrix[1] /= bin_y
+    if not any(distortion) and model != "equidistant":  # a fisheye bends rays even with coefficients 0
+        model = ""  # drivers name any model when there is no distortion
+    return Camera(matrix, np.array(distortion, np.float64), model, width // bin_x, height // bin_y)
+
+
+def camera_to_msg(camera: Camera, stamp_ns: int = 0, frame_id: str = "") -> CameraInfo:
+    """Inverse of `camera_from_msg`; P is K without distortion."""
+    projection = np.zeros((3, 4))
+    projection[:, :3] = camera.K
+    return CameraInfo(
+        header=header(stamp_ns, frame_id),
+        width=camera.width,
+        height=camera.height,
+        distortion_model=camera.distortion_model or "plumb_bob",
+        d=[float(value) for value in camera.D] or [0.0] * 5,
+        k=camera.K.ravel(),
+        r=np.eye(3).ravel(),
+        p=projection.ravel(),
+    )
+
+
+def check_same_image(frame: Keypoints2D, camera: Camera) -> None:
+    """Raises CameraError where keypoints and calibration speak of images of different size."""
+    sizes = (frame.width, frame.height), (camera.width, camera.height)
+    if all(sizes[0]) and all(sizes[1]) and sizes[0] != sizes[1]:
+        raise CameraError(
+            f"keypoints are in a {frame.width}x{frame.height} image but camera_info describes {camera.width}x"
+            f"{camera.height}: remap camera_info to that of the image which the detector reads"
+        )
+
+
+def skeletons_to_msg(result: Skeletons3D) -> Skeleton3DArray:
+    """All bodies of one push."""
+    return Skeleton3DArray(
+        header=header(result.stamp_ns, result.frame_id), people=[skeleton_to_msg(person) for person in result.people]
+    )
+
+
+def skeleton_to_msg(person: Person3D) -> Skeleton3D:
+    return Skeleton3D(
+        id=person.id,
+        track=person.track,
+        skeleton=person.skeleton,
+        xyz_m=_flat(person.xyz_m),
+        sigma_m=_flat(person.sigma_m),
+        state=_flat(person.state, "B"),
+        track_state=int(person.track_state),
+    )
+
+
+def skeletons_from_msg(msg: Skeleton3DArray, hands: Hand3DArray | None = None) -> Skeletons3D:
+    """Inverse of `skeletons_to_msg` and `hands_to_msg` (timings are not part of those messages)."""
+    people = tuple(
+        Person3D(
+            p.id, p.track, p.skeleton, _rows(p.xyz_m, 3), np.array(p.sigma_m, np.float32),
+            np.array(p.state, np.uint8), p.track_state,
+        )  # fmt: skip
+        for p in msg.people
+    )
+    found = tuple(hand_from_msg(hand) for hand in hands.hands) if hands else ()
+    return Skeletons3D(stamp_to_ns(msg.header.stamp), msg.header.frame_id, people, found)
+
+
+def hands_to_msg(result: Skeletons3D) -> Hand3DArray:
+    """All hands of one push; a lost hand is absent."""
+    return Hand3DArray(header=header(result.stamp_ns, result.frame_id), hands=[hand_to_msg(h) for h in result.hands])
+
+
+def hand_to_msg(hand: Hand3D) -> Hand3DMsg:
+    return Hand3DMsg(
+        person_id=hand.person_id,
+        track=hand.track,
+        side=hand.side,
+        wrist=pose(hand.wrist_m, hand.quat_xyzw),
+        xyz_m=_flat(hand.xyz_m),
+        sigma_m=_flat(hand.sigma_m),
+        state=_flat(hand.state, "B"),
+        joint_angles_rad=_flat(hand.joint_angles_rad),
+        aperture_m=float(hand.aperture_m),
+        curl=_flat(hand.curl),
+    )
+
+
+def hand_from_msg(msg: Hand3DMsg) -> Hand3D:
+    at, turn = msg.wrist.position, msg.wrist.orientation
+    return Hand3D(
+        person_id=msg.person_id,
+        track=msg.track,
+        side=msg.side,
+        wrist_m=np.array([at.x, at.y, at.z], np.float32),
+        quat_xyzw=np.array([turn.x, turn.y, turn.z, turn.w], np.float32),
+        xyz_m=_rows(msg.xyz_m, 3),
+        sigma_m=np.array(msg.sigma_m, np.float32),
+        state=np.array(msg.state, np.uint8),
+        joint_angles_rad=np.array(msg.joint_angles_rad, np.float32),
+        aperture_m=msg.aperture_m,
+        curl=np.array(msg.curl, np.float32),
+    )
+
+
+def wrist_pose(hand: Hand3D, result: Skeletons3D) -> PoseStamped:
+    return PoseStamped(header=header(result.stamp_ns, result.frame_id), pose=pose(hand.wrist_m, hand.quat_xyzw))
+
+
+def definition_to_msg(skeleton: Skeleton) -> SkeletonDefinition:
+    """Names, parents and left/right pairs, for whoever reads the flat arrays."""
+    pairs = skeleton.indices([joint for pair in skeleton.pairs for joint in pair])
+    return SkeletonDefinition(
+        name=skeleton.name,
+        joints=list(skeleton.joints),
+        parents=_flat(skeleton.parent_index, "i"),
+        pairs=_flat(pairs, "I"),
+    )
+
+
+def timings_to_msg(result: Skeletons3D, age_ms: float, wait_ms: float) -> StageTimings:
+    """Duration of each stage; `age_ms` is now minus the input's stamp, `wait_ms` the time from arrival to work."""
+    return StageTimings(
+        header=header(result.stamp_ns, result.frame_id),
+        stages=list(result.timings_ms),
+        duration_ms=_flat(list(result.timings_ms.values())),
+        age_ms=float(age_ms),
+        wait_ms=float(wait_ms),
+    )
+
+
+def body_transform(person: Person3D, skeleton: Skeleton, result: Skeletons3D) -> TransformStamped | None:
+    """Frame `body_<id>` after REP-155: origin between the hips, x out of the chest, y left, z to the head.
+
+    None where the joints which define it are invalid or coincide.
+    """
+    rows = skeleton.indices(("left_hip", "right_hip", "thorax"))
+    if (person.state[rows] == JointState.INVALID).any():
+        return None
+    left, right, thorax = person.xyz_m[rows].astype(np.float64)
+    origin = (left + right) / 2
+    z, y = thorax - origin, left - right
+    x = np.cross(y, z)
+    if np.linalg.norm(x) < 1e-4:
+        return None
+    axes = np.stack([x, np.cross(z, x), z], axis=1)
+    axes /= np.linalg.norm(axes, axis=0)
+    transform = TransformStamped(header=header(result.stamp_ns, result.frame_id), child_frame_id=body_frame(person))
+    transform.transform.translation = Vector3(x=origin[0], y=origin[1], z=origin[2])
+    transform.transform.rotation = quaternion(quat_xyzw_from_matrix(axes))
+    return transform
+
+
+def body_frame(person: Person3D) -> str:
+    return f"body_{person.id or person.track}"
+
+
+def quat_xyzw_from_matrix(matrix: np.ndarray) -> np.ndarray:
+    """Unit quaternion of a rotation matrix (3, 3)."""
+    # The largest of the four components is computed first, so that no division is by a small number.
+    m = matrix
+    squares = np.array([
+        1 + m[0, 0] - m[1, 1] - m[2, 2],
+        1 - m[0, 0] + m[1, 1] - m[2, 2],
+        1 - m[0, 0] - m[1, 1] + m[2, 2],
+        1 + m[0, 0] + m[1, 1] + m[2, 2],
+    ])  # fmt: skip
+    products = np.array([
+        [squares[0], m[0, 1] + m[1, 0], m[0, 2] + m[2, 0], m[2, 1] - m[1, 2]],
+        [m[0, 1] + m[1, 0], squares[1], m[1, 2] + m[2, 1], m[0, 2] - m[2, 0]],
+        [m[0, 2] + m[2, 0], m[1, 2] + m[2, 1], squares[2], m[1, 0] - m[0, 1]],
+        [m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1], squares[3]],
+    ])  # fmt: skip
+    row = products[int(squares.argmax())]
+    return row / np.linalg.norm(row)
+
+
+def _flat(values: np.ndarray, code: str = "f") -> array:
+    """As the flat array that messages hold; anything else would be copied number by number."""
+    return array(code, np.ascontiguousarray(values, np.dtype(code)).tobytes())
+
+
+def _rows(values, columns: int) -> np.ndarray:
+    return np.array(values, np.float32).reshape(-1, columns)

@@ -1,0 +1,149 @@
+"""`ManagedNode`: a lifecycle node whose transitions never fail silently.
+
+rclpy swallows exceptions that are raised in transition callbacks. Here each is logged with what to do, remembered for
+diagnostics, and whatever the node had acquired is given back.
+"""
+
+import signal
+import traceback
+from collections.abc import Callable
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from pose3d_ros.core.errors import Pose3DError
+
+SUCCESS, FAILURE, ERROR = (
+    TransitionCallbackReturn.SUCCESS,
+    TransitionCallbackReturn.FAILURE,
+    TransitionCallbackReturn.ERROR,
+)
+
+
+class ManagedNode(LifecycleNode):
+    """Base of this package's nodes. Subclasses override four plain hooks, which simply raise on trouble.
+
+    `acquire` (configure): read parameters, load, warm up, create publishers. `start` (activate): create subscriptions.
+    `stop` (deactivate): undo `start`. `release` (cleanup): undo `acquire` and free the device. `stop` and `release`
+    must work on a half-built node, because they also undo a failed `acquire` or `start`.
+
+    A Pose3DError means expected trouble: the transition FAILs and may be tried again. Anything else is an ERROR: the
+    node gives everything back and lands in unconfigured.
+    """
+
+    def __init__(self, name: str, **kwargs) -> None:
+        super().__init__(name, **kwargs)
+        self.last_error = ""  # of the latest failed transition, "" after one that succeeded
+
+    def acquire(self) -> None:
+        """Called by configure."""
+
+    def start(self) -> None:
+        """Called by activate, with lifecycle publishers already active."""
+
+    def stop(self) -> None:
+        """Called by deactivate, while lifecycle publishers are still active."""
+
+    def release(self) -> None:
+        """Called by cleanup, shutdown and after errors."""
+
+    @property
+    def state(self) -> str:
+        """Label of the current lifecycle state, for example "inactive"."""
+        return self._state_machine.current_state[1]
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._attempt("configure", self.acquire, super().on_configure, state, self.release)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        def start(state: LifecycleState) -> TransitionCallbackReturn:
+            LifecycleNode.on_activate(self, state)  # publishers first: `start` may publish
+            self.start()
+            return SUCCESS
+
+        def undo() -> None:
+            self.stop()
+            LifecycleNode.on_deactivate(self, state)
+
+        return self._attempt("activate", lambda: None, start, state, undo)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._attempt("deactivate", self.stop, super().on_deactivate, state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._attempt("cleanup", self.release, super().on_cleanup, state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self.give_back()
+        return SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Lands in unconfigured, ready for another configure."""
+        LifecycleNode.on_deactivate(self, state)
+        self.give_back()
+        return SUCCESS
+
+    def give_back(self) -> None:
+        """Stops and releases everything; each step runs even when the other fails."""
+        for step in (self.stop, self.release):
+            self._guarded(step)
+
+    def _attempt(
+        self,
+        transition: str,
+        hook: Callable[[], None],
+        base: Callable[[LifecycleState], TransitionCallbackReturn],
+        state: LifecycleState,
+        undo: Callable[[], None] | None = None,
+    ) -> TransitionCallbackReturn:
+        try:
+            hook()
+            base(state)
+        except Exception as error:  # rclpy would swallow it
+            # Nothing can be tried again after a failed way down, so that is always an ERROR, which frees everything.
+            result = FAILURE if isinstance(error, Pose3DError) and undo else ERROR
+            self._report(transition, error, result)
+            if undo:
+                self._guarded(undo)
+            return result
+        self.last_error = ""
+        return SUCCESS
+
+    def _report(self, transition: str, error: Exception, result: TransitionCallbackReturn) -> None:
+        self.last_error = f"{transition} failed: {type(error).__name__}: {error}"
+        if result == FAILURE:
+            self.get_logger().error(f"{self.last_error}. Correct this, then {transition} again.")
+        else:
+            self.get_logger().error(
+                f"{self.last_error}. Everything was freed; the node is unconfigured.\n{traceback.format_exc()}"
+            )
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:
+            self.get_logger().error(f"while giving back resources: {traceback.format_exc()}")
+
+
+def run(node_class: type[ManagedNode], args: list[str] | None = None) -> None:
+    """Spins one node until SIGINT or SIGTERM and gives everything back. It never activates itself.
+
+    One thread is enough: callbacks only store their input, a worker infers. The multi-threaded executor costs more
+    processor time for the same answers.
+    """
+    rclpy.init(args=args)
+    node = node_class()
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        # A second Ctrl-C must not interrupt the freeing of the device.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        node.give_back()
+        executor.shutdown()
+        node.destroy_node()
+        rclpy.try_shutdown()
