@@ -5,6 +5,7 @@ from array import array
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Pose, PoseStamped, Quaternion, TransformStamped, Vector3
+from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
@@ -24,6 +25,8 @@ from pose3d_ros.msg import (
 )
 
 NS_PER_S = 1_000_000_000
+HAND = "hand21"
+METHOD = "dtf"  # keypoints over time
 
 
 def stamp_to_ns(stamp: Time) -> int:
@@ -154,6 +157,7 @@ def skeleton_to_msg(person: Person3D) -> Skeleton3D:
         sigma_m=_flat(person.sigma_m),
         state=_flat(person.state, "B"),
         track_state=int(person.track_state),
+        method=METHOD,
     )
 
 
@@ -180,13 +184,16 @@ def hand_to_msg(hand: Hand3D) -> Hand3DMsg:
         person_id=hand.person_id,
         track=hand.track,
         side=hand.side,
+        skeleton=HAND,
         wrist=pose(hand.wrist_m, hand.quat_xyzw),
         xyz_m=_flat(hand.xyz_m),
+        xyz_wrist_m=_flat(Rotation.from_quat(hand.quat_xyzw).apply(hand.xyz_m - hand.wrist_m, inverse=True)),
         sigma_m=_flat(hand.sigma_m),
         state=_flat(hand.state, "B"),
         joint_angles_rad=_flat(hand.joint_angles_rad),
         aperture_m=float(hand.aperture_m),
-        curl=_flat(hand.curl),
+        curl=np.asarray(hand.curl, np.float32),
+        method=METHOD,
     )
 
 
@@ -213,23 +220,25 @@ def wrist_pose(hand: Hand3D, result: Skeletons3D) -> PoseStamped:
 
 def definition_to_msg(skeleton: Skeleton) -> SkeletonDefinition:
     """Names, parents and left/right pairs, for whoever reads the flat arrays."""
-    pairs = skeleton.indices([joint for pair in skeleton.pairs for joint in pair])
+    extra = [joint for bone in skeleton.extra_bones for joint in bone]
     return SkeletonDefinition(
         name=skeleton.name,
         joints=list(skeleton.joints),
         parents=_flat(skeleton.parent_index, "i"),
-        pairs=_flat(pairs, "I"),
+        left=_flat(skeleton.indices([left for left, _ in skeleton.pairs]), "i"),
+        right=_flat(skeleton.indices([right for _, right in skeleton.pairs]), "i"),
+        extra_bones=_flat(skeleton.indices(extra), "i"),
     )
 
 
-def timings_to_msg(result: Skeletons3D, age_ms: float, wait_ms: float) -> StageTimings:
-    """Duration of each stage; `age_ms` is now minus the input's stamp, `wait_ms` the time from arrival to work."""
+def timings_to_msg(result: Skeletons3D, age_in_ms: float, age_out_ms: float) -> StageTimings:
+    """Duration of each stage, and how old the input was on arrival and at publication."""
     return StageTimings(
         header=header(result.stamp_ns, result.frame_id),
-        stages=list(result.timings_ms),
-        duration_ms=_flat(list(result.timings_ms.values())),
-        age_ms=float(age_ms),
-        wait_ms=float(wait_ms),
+        stage=list(result.timings_ms),
+        ms=_flat(list(result.timings_ms.values())),
+        age_in_ms=float(age_in_ms),
+        age_out_ms=float(age_out_ms),
     )
 
 
@@ -251,32 +260,12 @@ def body_transform(person: Person3D, skeleton: Skeleton, result: Skeletons3D) ->
     axes /= np.linalg.norm(axes, axis=0)
     transform = TransformStamped(header=header(result.stamp_ns, result.frame_id), child_frame_id=body_frame(person))
     transform.transform.translation = Vector3(x=origin[0], y=origin[1], z=origin[2])
-    transform.transform.rotation = quaternion(quat_xyzw_from_matrix(axes))
+    transform.transform.rotation = quaternion(Rotation.from_matrix(axes).as_quat())
     return transform
 
 
 def body_frame(person: Person3D) -> str:
     return f"body_{person.id or person.track}"
-
-
-def quat_xyzw_from_matrix(matrix: np.ndarray) -> np.ndarray:
-    """Unit quaternion of a rotation matrix (3, 3)."""
-    # The largest of the four components is computed first, so that no division is by a small number.
-    m = matrix
-    squares = np.array([
-        1 + m[0, 0] - m[1, 1] - m[2, 2],
-        1 - m[0, 0] + m[1, 1] - m[2, 2],
-        1 - m[0, 0] - m[1, 1] + m[2, 2],
-        1 + m[0, 0] + m[1, 1] + m[2, 2],
-    ])  # fmt: skip
-    products = np.array([
-        [squares[0], m[0, 1] + m[1, 0], m[0, 2] + m[2, 0], m[2, 1] - m[1, 2]],
-        [m[0, 1] + m[1, 0], squares[1], m[1, 2] + m[2, 1], m[0, 2] - m[2, 0]],
-        [m[0, 2] + m[2, 0], m[1, 2] + m[2, 1], squares[2], m[1, 0] - m[0, 1]],
-        [m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1], squares[3]],
-    ])  # fmt: skip
-    row = products[int(squares.argmax())]
-    return row / np.linalg.norm(row)
 
 
 def _flat(values: np.ndarray, code: str = "f") -> array:
