@@ -53,8 +53,8 @@ class _Backend(Protocol):
 class MediaPipeDetector:
     """See `Detector`. Bodies as mediapipe33, hands as hand21 with their side and the id of their person.
 
-    Scores: a body joint's is its visibility, 0 outside the image (there it is extrapolated); MediaPipe scores no
-    single hand joints, so each has the score of its hand.
+    Scores: a body joint's is its visibility; MediaPipe scores no single hand joints, so each has the score of its hand.
+    Joints outside the image have 0: they are extrapolated.
     """
 
     def __init__(self, config: DetectorConfig) -> None:
@@ -81,11 +81,11 @@ class MediaPipeDetector:
         height, width = image_rgb.shape[:2]
         ids = self._ids(len(bodies), stamp_ns)
         people = [
-            Person2D(FORMAT, body.xy_px, seen_score(body, width, height), id)
+            Person2D(FORMAT, body.xy_px, seen_score(body.xy_px, body.visibility, width, height), id)
             for body, id in zip(bodies, ids, strict=True)
         ]
         for person, side, hand in owned_hands(bodies, hands):
-            score = np.full(len(hand.xy_px), hand.score)
+            score = seen_score(hand.xy_px, hand.score, width, height)
             people.append(Person2D("hand21", hand.xy_px, score, ids[person] if person >= 0 else "", side))
         return Keypoints2D(stamp_ns, tuple(people), width=width, height=height)
 
@@ -116,11 +116,11 @@ def owned_hands(bodies: list[Body], hands: list[DetectedHand]) -> list[tuple[int
     return assign(hands, wrists_px, sizes_px)
 
 
-def seen_score(body: Body, width: int, height: int) -> np.ndarray:
-    """float (33,): visibility, 0 for joints outside the image."""
-    x, y = body.xy_px.T
+def seen_score(xy_px: np.ndarray, score: np.ndarray | float, width: int, height: int) -> np.ndarray:
+    """float (J,): the score, 0 for joints outside the image."""
+    x, y = xy_px.T
     inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
-    return np.where(inside, body.visibility, 0.0)
+    return np.where(inside, score, 0.0)
 
 
 def make(config: DetectorConfig) -> MediaPipeDetector:

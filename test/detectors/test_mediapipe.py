@@ -55,7 +55,7 @@ def test_a_model_file_must_exist(tmp_path):
 def test_joints_outside_the_image_are_not_seen():
     xy_px = np.full((33, 2), 100.0)
     xy_px[0], xy_px[1], xy_px[2] = (-0.4, 0), (-0.6, 0), (639.6, 100)
-    score = seen_score(Body(xy_px, np.full(33, 0.8), np.zeros((33, 3))), 640, 480)
+    score = seen_score(xy_px, np.full(33, 0.8), 640, 480)
     assert score[:4].tolist() == [0.8, 0.0, 0.0, 0.8]
 
 
