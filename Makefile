@@ -1,0 +1,65 @@
+# Everything without a ROS installation. Each target sets up what it needs; a second run is quick.
+# On a robot use colcon instead (README).
+
+PYTHON ?= python3
+DISTRO ?= jazzy
+TORCH ?= 2.13.0
+# Other builds of torch (CPU only, another CUDA): give pip their index, e.g. PIP_EXTRA_INDEX_URL=... make setup
+PIP_ARGS ?=
+PYTEST_ARGS ?=
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+ifeq ($(DISTRO),jazzy)
+VENV := .venv
+WS := .
+else
+VENV := .venv-$(DISTRO)
+WS := $(VENV)/ws
+endif
+
+RUN := . tools/env.sh $(DISTRO) &&
+PACKAGED := CMakeLists.txt package.xml LICENSE NOTICE \
+  $(shell find pose3d_ros msg launch config weights scripts -type f -not -name '*.pyc')
+
+$(VENV)/.ros: tools/ros_wheels.py
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python tools/ros_wheels.py $(DISTRO)
+	touch $@
+
+$(VENV)/.python: $(VENV)/.ros setup.py setup.cfg
+	$(VENV)/bin/python -m pip install -q $(PIP_ARGS) "torch==$(TORCH)" -e ".[tools,dev]"
+	touch $@
+
+# The Python files are linked, not copied: an edit needs no build, a new file does.
+$(WS)/install/.built: $(VENV)/.python $(PACKAGED)
+	$(RUN) colcon --log-base $(WS)/log build --paths . --build-base $(WS)/build --install-base $(WS)/install \
+	  --symlink-install \
+	  --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python
+	touch $@
+
+.PHONY: setup build test demo bench lint clean help
+
+setup: $(WS)/install/.built  ## environment (.venv) and built messages (install)
+
+build: setup  ## colcon build against the ROS wheels
+
+test: setup  ## all tests; DISTRO=kilted for those wheels; PYTEST_ARGS="-k camera" to choose
+	$(RUN) python -m pytest test --timeout=240 $(PYTEST_ARGS)
+
+demo: setup  ## the real nodes on the bundled bag -> out/demo; LIVE=1 for a camera
+	$(RUN) python -m pose3d_ros.cli.main demo $(if $(LIVE),--live)
+
+bench: setup  ## latency and throughput, percentiles
+	$(RUN) for script in benchmark/*.py; do echo "== $$script"; python $$script || exit 1; done
+
+lint: $(VENV)/.python  ## ruff
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+clean:  ## remove all that was built (not out/)
+	rm -rf .venv .venv-* build install log *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10

@@ -1,0 +1,173 @@
+"""Real rclpy over real DDS: each test gets a domain, a context and an executor thread of its own. No sleeps."""
+
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+# A wrong field type fails at the assignment, not at the publication (Jazzy and later skip the check without this).
+os.environ.setdefault("ROS_PYTHON_CHECK_FIELDS", "1")
+
+DEADLINE_S = 20.0
+_domains = itertools.count(os.getpid())
+
+
+def next_domain() -> int:
+    """A domain id that neighbouring tests and processes do not use; 1..100 is safe with Linux' ephemeral ports."""
+    return 1 + next(_domains) % 100
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips this folder, with the reason, where ROS or the built messages are missing."""
+    try:
+        import rclpy  # noqa: F401 - only whether it is there
+
+        import pose3d_ros.msg  # noqa: F401
+    except ImportError as error:
+        reason = f"needs ROS and the built messages (make setup; . tools/env.sh): {error}"
+        for item in items:
+            if "/test/ros/" in item.path.as_posix():
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+class Inbox:
+    """Collects the messages of one subscription, or whatever it is called with, and lets a test wait for them."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._items: list[Any] = []
+
+    def __call__(self, item: Any) -> None:
+        with self._condition:
+            self._items.append(item)
+            self._condition.notify_all()
+
+    def __len__(self) -> int:
+        with self._condition:
+            return len(self._items)
+
+    @property
+    def items(self) -> list[Any]:
+        with self._condition:
+            return list(self._items)
+
+    def clear(self) -> None:
+        with self._condition:
+            self._items.clear()
+
+    def wait(self, count: int = 1, deadline_s: float = DEADLINE_S) -> list[Any]:
+        """All items once there are `count`; fails the test with what came until the deadline."""
+        self._wait(lambda: len(self._items) >= count, f"{count} items", deadline_s)
+        return self.items
+
+    def wait_for(self, accept: Callable[[Any], bool], deadline_s: float = DEADLINE_S) -> Any:
+        """The first item, old or new, that `accept` takes."""
+        self._wait(lambda: any(map(accept, self._items)), "an item that fits", deadline_s)
+        return next(filter(accept, self.items))
+
+    def _wait(self, ready: Callable[[], bool], what: str, deadline_s: float) -> None:
+        with self._condition:
+            if not self._condition.wait_for(ready, deadline_s):
+                last = repr(self._items[-1])[:300] if self._items else "nothing"
+                pytest.fail(f"waited {deadline_s} s for {what}, got {len(self._items)}; the last: {last}")
+
+
+class Ros:
+    """One DDS domain with a context and an executor that spins in a thread until the test ends."""
+
+    def __init__(self) -> None:
+        import rclpy
+        from rclpy.executors import MultiThreadedExecutor
+
+        self.domain = next_domain()
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=self.domain)
+        self.executor = MultiThreadedExecutor(num_threads=3, context=self.context)
+        self._nodes: list[Any] = []
+        self._node: Any = None
+        self._thread = threading.Thread(target=self._spin, name="test executor", daemon=True)
+        self._thread.start()
+
+    def _spin(self) -> None:
+        from rclpy.executors import ExternalShutdownException
+
+        while self.context.ok():
+            try:
+                self.executor.spin()
+            except ExternalShutdownException:
+                return
+
+    def add(self, node: Any) -> Any:
+        """Spins `node`, which must have been made with `context=ros.context`; destroyed when the test ends."""
+        self._nodes.append(node)
+        self.executor.add_node(node)
+        return node
+
+    @property
+    def node(self) -> Any:
+        """The test's own side: a plain node to make publishers, subscriptions and clients on."""
+        if self._node is None:
+            from rclpy.node import Node
+
+            self._node = self.add(Node("test_peer", context=self.context))
+        return self._node
+
+    def inbox(self, message_type: Any, topic: str, qos: Any = 10) -> Inbox:
+        """Subscribes and returns the inbox."""
+        inbox = Inbox()
+        self.node.create_subscription(message_type, topic, inbox, qos)
+        return inbox
+
+    def publisher(self, message_type: Any, topic: str, qos: Any = 10, subscribers: int = 1) -> Any:
+        """A publisher that has found `subscribers` subscriptions already, so that no message is lost to discovery."""
+        publisher = self.node.create_publisher(message_type, topic, qos)
+        self.until(lambda: publisher.get_subscription_count() >= subscribers, f"{subscribers} subscribers of {topic}")
+        return publisher
+
+    def call(self, service_type: Any, name: str, request: Any, deadline_s: float = DEADLINE_S) -> Any:
+        """The response of a service."""
+        client = self.node.create_client(service_type, name)
+        if not client.wait_for_service(deadline_s):
+            pytest.fail(f"no service {name} after {deadline_s} s")
+        done = threading.Event()
+        future = client.call_async(request)
+        future.add_done_callback(lambda _: done.set())
+        if not done.wait(deadline_s):
+            pytest.fail(f"no answer of {name} after {deadline_s} s")
+        self.node.destroy_client(client)
+        return future.result()
+
+    def until(self, ready: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
+        """Waits for a state that has no event of its own: looks again at each change of the graph, every 50 ms at most."""
+        end = time.monotonic() + deadline_s
+        wake = threading.Event()
+        while not ready():
+            if time.monotonic() > end:
+                pytest.fail(f"waited {deadline_s} s for {what}")
+            wake.wait(0.05)
+
+    def close(self) -> None:
+        self.executor.shutdown(timeout_sec=5)
+        for node in reversed(self._nodes):
+            node.destroy_node()
+        self.context.try_shutdown()
+        self._thread.join(10)
+        assert not self._thread.is_alive(), "the executor's thread did not end"
+
+
+@pytest.fixture
+def ros() -> Iterator[Ros]:
+    """A fresh DDS domain; see `Ros`."""
+    world = Ros()
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    """An inbox for callbacks that are not subscriptions."""
+    return Inbox()
