@@ -67,6 +67,7 @@ def check_machine() -> None:
 
 
 def install(distro: str) -> None:
+    """Installs the wheels of one distro and what colcon needs to build against them."""
     packages = [f"ros-{distro}-{name}" for name in (*PACKAGES, *EXTRA[distro])]
     cmake = () if shutil.which("cmake") else ("cmake>=3.22,<4",)
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", *packages, *TOOLS, "numpy", *cmake], check=True)
@@ -88,6 +89,7 @@ def repair(prefix: Path) -> int:
 
 
 def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("distro", choices=sorted(EXTRA))
     distro = parser.parse_args().distro

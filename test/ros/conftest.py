@@ -142,13 +142,13 @@ class Ros:
         return future.result()
 
     def until(self, ready: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
-        """Waits for a state that has no event of its own: looks again at each change of the graph, every 50 ms at most."""
+        """Waits for a state that has no event of its own, such as what discovery has found."""
         end = time.monotonic() + deadline_s
-        wake = threading.Event()
+        pause = threading.Event()
         while not ready():
             if time.monotonic() > end:
                 pytest.fail(f"waited {deadline_s} s for {what}")
-            wake.wait(0.05)
+            pause.wait(0.02)
 
     def close(self) -> None:
         self.executor.shutdown(timeout_sec=5)

@@ -36,4 +36,3 @@ def test_absent_keypoints_stay_nan(ros):
     assert hand.side == "left"
     assert math.isnan(hand.xy_px[0])
     assert hand.xy_px[1] == 1.0
-
