@@ -1,0 +1,99 @@
+"""The temporal window of one person: observations at any times in, a regular grid of frames out."""
+
+import math
+
+import numpy as np
+
+from pose3d_ros.core.errors import ConfigError
+from pose3d_ros.core.types import checked
+from pose3d_ros.tracking.clock import StreamClock, StreamEvent
+from pose3d_ros.tracking.keypoints import hide_weak
+
+# The buffer resolves a quarter of a slot: all frames of a stream up to four times the model's rate are kept apart.
+CELLS_PER_SLOT = 4
+EMPTY = np.iinfo(np.int64).min
+
+
+class Window:
+    """The last `frames` slots of one person's keypoints, `rate_hz` slots per second.
+
+    Observations lie in a preallocated ring that their stamp addresses, so late ones fall into their place. What they
+    are in (undistorted rays x/z, y/z in the pipeline) makes no difference here. Raises ConfigError.
+    """
+
+    def __init__(self, frames: int, joints: int, rate_hz: float) -> None:
+        if frames < 1 or joints < 1:
+            raise ConfigError(f"window: expected at least 1 frame and 1 joint, got {frames} and {joints}")
+        if not (math.isfinite(rate_hz) and rate_hz > 0):
+            raise ConfigError(f"window: expected rate_hz > 0, got {rate_hz}")
+        self.frames, self.joints, self.rate_hz = frames, joints, float(rate_hz)
+        # An observation at age a belongs to slot T-1 - floor(a * rate + 1/2): the window ends half a slot early.
+        self._clock = StreamClock(math.ceil((frames - 0.5) / rate_hz * 1e9) - 1)
+        self._cell_ns = max(1, int(1e9 / (rate_hz * CELLS_PER_SLOT)))
+        self._cells = self._clock.span_ns // self._cell_ns + 2
+        self._stamp_ns = np.full(self._cells, EMPTY, np.int64)
+        # One row more than cells: what a slot without an observation reads.
+        self._xy = np.full((self._cells + 1, joints, 2), np.nan, np.float32)
+        self._score = np.zeros((self._cells + 1, joints), np.float32)
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest observation, None when there is none."""
+        return self._clock.newest_ns
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._clock.reset()
+        self._stamp_ns[:] = EMPTY
+
+    def push(self, stamp_ns: int, xy: np.ndarray, score: np.ndarray) -> StreamEvent | None:
+        """Add the keypoints of one frame: `xy` (J, 2), `score` (J,); NaN or score 0 = missing.
+
+        Returns what was unusual about the stamp, None in the normal case. TOO_OLD: not used. GAP, BACKWARD: the window
+        was cleared first. LATE: put in its place. DUPLICATE: replaces the one with that stamp. SURPLUS: of two
+        within a quarter of a slot the newer is kept. Raises InputError on a wrong shape.
+        """
+        xy = checked("window xy", xy, (self.joints, 2), np.float32)
+        score = checked("window score", score, (self.joints,), np.float32)
+        stamp_ns = int(stamp_ns)
+        event = self._clock.judge(stamp_ns)
+        if event is StreamEvent.TOO_OLD:
+            return event
+        if event in (StreamEvent.GAP, StreamEvent.BACKWARD):
+            self._stamp_ns[:] = EMPTY
+        cell = stamp_ns // self._cell_ns
+        row = cell % self._cells
+        stored_ns = int(self._stamp_ns[row])
+        if stored_ns == stamp_ns:
+            event = StreamEvent.DUPLICATE
+        elif stored_ns != EMPTY and stored_ns // self._cell_ns == cell:
+            event = StreamEvent.SURPLUS
+            if stored_ns > stamp_ns:
+                return event
+        self._stamp_ns[row] = stamp_ns
+        self._xy[row], self._score[row] = hide_weak(xy, score)
+        return event
+
+    def grid(self, newest_stamp_ns: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """(xy float32 (T, J, 2), score float32 (T, J)), NaN and 0 where missing; new arrays.
+
+        Slot T-1 lies at `newest_stamp_ns`: pass the stamp of the frame, which this person may be absent from; default
+        is the newest observation. Every observation goes to the slot nearest in time; of several in one slot the one
+        nearest to the slot's instant stays (at a tie the newer); those after `newest_stamp_ns` are left out.
+        """
+        end_ns = self.newest_ns if newest_stamp_ns is None else int(newest_stamp_ns)
+        rows = np.full(self.frames, self._cells)
+        if end_ns is not None:
+            self._fill(rows, end_ns)
+        return self._xy.take(rows, axis=0), self._score.take(rows, axis=0)
+
+    def _fill(self, rows: np.ndarray, end_ns: int) -> None:
+        """Write into `rows` (T,) the buffer row of each slot that has an observation."""
+        first_ns = max(end_ns - self._clock.span_ns, EMPTY + 1)
+        held = np.flatnonzero((self._stamp_ns >= first_ns) & (self._stamp_ns <= end_ns))
+        age = (end_ns - self._stamp_ns[held]) * (self.rate_hz * 1e-9)
+        back = np.floor(age + 0.5)
+        # Best last: of several writes to one slot the last one stays.
+        order = np.lexsort((-age, -np.abs(age - back)))
+        slot = np.maximum(self.frames - 1 - back[order].astype(np.int64), 0)
+        rows[slot] = held[order]
