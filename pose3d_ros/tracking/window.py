@@ -29,6 +29,7 @@ class Window:
         self.frames, self.joints, self.rate_hz = frames, joints, float(rate_hz)
         # An observation at age a belongs to slot T-1 - floor(a * rate + 1/2): the window ends half a slot early.
         self._clock = StreamClock(math.ceil((frames - 0.5) / rate_hz * 1e9) - 1)
+        self._instant_ns = np.rint(np.arange(frames) / rate_hz * 1e9).astype(np.int64)  # ages of the slots
         self._cell_ns = max(1, int(1e9 / (rate_hz * CELLS_PER_SLOT)))
         self._cells = self._clock.span_ns // self._cell_ns + 2
         self._stamp_ns = np.full(self._cells, EMPTY, np.int64)
@@ -91,9 +92,10 @@ class Window:
         """Write into `rows` (T,) the buffer row of each slot that has an observation."""
         first_ns = max(end_ns - self._clock.span_ns, EMPTY + 1)
         held = np.flatnonzero((self._stamp_ns >= first_ns) & (self._stamp_ns <= end_ns))
-        age = (end_ns - self._stamp_ns[held]) * (self.rate_hz * 1e-9)
-        back = np.floor(age + 0.5)
+        age_ns = end_ns - self._stamp_ns[held]
+        back = np.floor(age_ns * (self.rate_hz * 1e-9) + 0.5).astype(np.int64)
+        back = np.minimum(back, self.frames - 1)  # rounding at the far end
+        off_ns = np.abs(age_ns - self._instant_ns[back])
         # Best last: of several writes to one slot the last one stays.
-        order = np.lexsort((-age, -np.abs(age - back)))
-        slot = np.maximum(self.frames - 1 - back[order].astype(np.int64), 0)
-        rows[slot] = held[order]
+        order = np.lexsort((-age_ns, -off_ns))
+        rows[self.frames - 1 - back[order]] = held[order]

@@ -59,8 +59,8 @@ class SlowWindow:
         for t in range(T):
             here = [o for o in self.kept if o[0] <= end and self.slot(o[0], end) == t]
             if here:
-                instant = end - (T - 1 - t) * PERIOD_NS
-                _, best_xy, best_score = min(here, key=lambda o: (round(abs(o[0] - instant), 3), -o[0]))
+                instant = end - round((T - 1 - t) * PERIOD_NS)
+                _, best_xy, best_score = min(here, key=lambda o: (abs(o[0] - instant), -o[0]))
                 for j in range(J):
                     if np.isfinite(best_xy[j]).all() and np.isfinite(best_score[j]) and best_score[j] > 0:
                         xy[t, j], score[t, j] = best_xy[j], min(best_score[j], 1)
