@@ -21,7 +21,7 @@ endif
 
 RUN := . tools/env.sh $(DISTRO) &&
 PACKAGED := CMakeLists.txt package.xml LICENSE NOTICE \
-  $(shell find pose3d_ros msg launch config weights scripts -type f -not -name '*.pyc')
+  $(shell find $(wildcard pose3d_ros msg launch config demo weights scripts) -type f -not -name '*.pyc')
 
 $(VENV)/.ros: tools/ros_wheels.py
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)

@@ -12,6 +12,7 @@ SHARE = "share/pose3d_ros"
 
 
 def files(pattern: str) -> list[str]:
+    """The files that match, no folders."""
     return sorted(filter(isfile, glob(pattern)))
 
 
