@@ -38,9 +38,8 @@ PACKAGES = (
     "ament-cmake-pytest",
     "ament-cmake-ros",
     "ament-package",
-    "python-cmake-module",
 )
-EXTRA = {"jazzy": (), "kilted": ("ament-cmake-ros-core",)}
+EXTRA = {"jazzy": ("python-cmake-module",), "kilted": ("ament-cmake-ros-core",)}
 TOOLS = (
     "colcon-core",
     "colcon-cmake",
