@@ -1,0 +1,214 @@
+#!/usr/bin/env python3
+"""Error on a real video: each of four calibrated views lifted alone, against what all of them say together.
+
+    python benchmark/real_views.py [--weights body_dtf27] [--json OUT] [--reference OUT.npz]
+
+One man balances and reaches (60 Hz, 100 frames). The reference is triangulated from MediaPipe's 2D joints of all views,
+the very joints that the lifter is fed from one view; views that disagree are left out per joint and per frame. Printed
+beside ours: MediaPipe's own 3D world landmarks from the same networks. All errors over 12 limb joints, hips in the
+origin; "distance" is that of the pelvis from the camera.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pose3d_ros.core import formats
+from pose3d_ros.core.mapping import mapping
+from pose3d_ros.core.types import Keypoints2D, Person2D
+from pose3d_ros.evaluation.multiview import Triangulation, View, triangulate_body
+from pose3d_ros.geometry.align import procrustes
+from pose3d_ros.geometry.camera import Camera
+
+DATA = Path(__file__).resolve().parent.parent / "demo" / "pose2sim"
+SIDES = ("left", "right")
+LIMB_JOINTS = tuple(f"{s}_{j}" for s in SIDES for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"))
+LIMBS = {
+    "upper arm": ("shoulder", "elbow"),
+    "forearm": ("elbow", "wrist"),
+    "thigh": ("hip", "knee"),
+    "shin": ("knee", "ankle"),
+}
+THRESHOLD_PX = 40.0  # about 7 cm at 3 m: a joint that is farther from where the others say is another joint
+SEEN = 0.3
+HIDDEN = 12  # of the 17 joints of COCO
+BURST_S = 0.5
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One view's video after detection: `xy_px` (F, J, 2), `score` (F, J), MediaPipe's `world_m` (F, J, 3)."""
+
+    name: str
+    view: View
+    format: str
+    xy_px: np.ndarray
+    score: np.ndarray
+    world_m: np.ndarray
+    rate_hz: float
+
+
+def load(path: Path) -> Clip:
+    """One npz of `tools/detect_views.py`."""
+    data = np.load(path)
+    camera = Camera(data["K"], data["D"], "plumb_bob", int(data["width"]), int(data["height"]))
+    arrays = (data[name] for name in ("xy_px", "score", "world_m"))
+    return Clip(path.stem, View(camera, data["R"], data["t"]), str(data["format"]), *arrays, float(data["rate_hz"]))
+
+
+def reference(clips: list[Clip]) -> Triangulation:
+    """World positions (F, J, 3) of all joints of the detector's format."""
+    score = np.stack([clip.score for clip in clips])
+    xy_px = np.stack([clip.xy_px for clip in clips])
+    return triangulate_body([clip.view for clip in clips], xy_px, np.where(score > SEEN, score, 0.0), THRESHOLD_PX)
+
+
+def limbs(xyz_m: np.ndarray, skeleton: str) -> np.ndarray:
+    """(F, 12, 3) of (F, J, 3)."""
+    return xyz_m[:, formats.get(skeleton).indices(LIMB_JOINTS)]
+
+
+def errors_mm(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """Hip-centred MPJPE and Procrustes-aligned MPJPE of (F, 12, 3) in metres, over frames in which both are there."""
+    there = np.isfinite(predicted).all(axis=(1, 2)) & np.isfinite(truth).all(axis=(1, 2))
+    predicted, truth = predicted[there].astype(np.float64), truth[there]
+    hips = [LIMB_JOINTS.index(f"{side}_hip") for side in SIDES]
+    centred = [pose - pose[:, hips].mean(axis=1, keepdims=True) for pose in (predicted, truth)]
+    return {
+        "mpjpe_mm": 1e3 * float(np.linalg.norm(centred[0] - centred[1], axis=2).mean()),
+        "pa_mpjpe_mm": 1e3 * float(np.linalg.norm(procrustes(predicted, truth) - truth, axis=2).mean()),
+        "frames": int(there.sum()),
+    }
+
+
+def hide(shape: tuple[int, int], every: int, rng: np.random.Generator) -> np.ndarray:
+    """bool (F, 17): which joints are hidden, `HIDDEN` at random, drawn anew `every` so many frames."""
+    order = rng.random((-(-shape[0] // every), shape[1])).argsort(axis=1) < HIDDEN
+    return order.repeat(every, axis=0)[: shape[0]]
+
+
+def lift(pipeline, clip: Clip, format: str, xy_px: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Limb joints (F, 12, 3) and pelvis (F, 3) in the camera frame, metres, newest frame of each push; NaN without
+    a skeleton."""
+    pipeline.reset()
+    pose, pelvis = np.full((len(score), 12, 3), np.nan), np.full((len(score), 3), np.nan)
+    camera = clip.view.camera
+    for i in range(len(score)):
+        person = Person2D(format, xy_px[i], score[i], id="man")
+        stamp_ns = 1_000_000_000 + round(i * 1e9 / clip.rate_hz)
+        people = pipeline.push(Keypoints2D(stamp_ns, (person,), "", camera.width, camera.height), camera).people
+        if people:
+            pose[i] = limbs(people[0].xyz_m[None], people[0].skeleton)[0]
+            hips = [LIMB_JOINTS.index(f"{side}_hip") for side in SIDES]
+            pelvis[i] = pose[i, hips].mean(axis=0)
+    return pose, pelvis
+
+
+def lifted(pipeline, clip: Clip, truth_m: np.ndarray) -> dict[str, dict[str, float]]:
+    """Errors of one view by kind of occlusion."""
+    hips = [LIMB_JOINTS.index(f"{side}_hip") for side in SIDES]
+    distance_m = np.linalg.norm(truth_m[:, hips].mean(axis=1), axis=1)
+    coco_px, coco_score = mapping(clip.format, "coco17")(clip.xy_px, clip.score)
+    rng = np.random.default_rng(SEED)
+    burst = round(BURST_S * clip.rate_hz)
+    inputs = {
+        "seen": (clip.format, clip.xy_px, clip.score),
+        f"random:{HIDDEN}": ("coco17", coco_px, np.where(hide(coco_score.shape, 1, rng), 0, coco_score)),
+        f"burst:{HIDDEN}": ("coco17", coco_px, np.where(hide(coco_score.shape, burst, rng), 0, coco_score)),
+    }
+    result = {}
+    for name, given in inputs.items():
+        pose, pelvis = lift(pipeline, clip, *given)
+        off = np.linalg.norm(pelvis, axis=1) / distance_m - 1
+        result[name] = errors_mm(pose, truth_m) | {
+            "distance_error_percent": 100 * float(np.nanmean(np.abs(off))),
+            "distance_bias_percent": 100 * float(np.nanmean(off)),
+        }
+    return result
+
+
+def check(found: Triangulation, clips: list[Clip]) -> dict:
+    """What speaks for the reference: agreement of the views, constancy of lengths. Pixels, metres, frames."""
+    rows = formats.get(clips[0].format).indices(LIMB_JOINTS)
+    used, error_px = found.used[..., rows], found.error_px[..., rows]
+    report = {
+        "reprojection_px": {clip.name: float(np.median(error_px[v][used[v]])) for v, clip in enumerate(clips)},
+        "share_used": {clip.name: float(used[v].mean()) for v, clip in enumerate(clips)},
+        "frames_without_view": {clip.name: int((~used[v].any(axis=1)).sum()) for v, clip in enumerate(clips)},
+        "length_m": {},
+    }
+    at = dict(zip(LIMB_JOINTS, np.moveaxis(limbs(found.xyz_m, clips[0].format), 1, 0), strict=True))
+    at |= {f"mid {part}": (at[f"left_{part}"] + at[f"right_{part}"]) / 2 for part in ("hip", "shoulder")}
+    pairs = {f"{side} {limb}": [f"{side}_{end}" for end in ends] for limb, ends in LIMBS.items() for side in SIDES}
+    pairs |= {"hips": ("left_hip", "right_hip"), "shoulders": ("left_shoulder", "right_shoulder")}
+    pairs |= {"trunk": ("mid hip", "mid shoulder")}
+    for name, (a, b) in pairs.items():
+        length = np.linalg.norm(at[a] - at[b], axis=1)
+        middle = np.nanmedian(length)
+        spread = 1.4826 * np.nanmedian(np.abs(length - middle))  # standard deviation without outliers
+        report["length_m"][name] = {"median": float(middle), "spread": float(spread)}
+    return report
+
+
+def save(path: Path, found: Triangulation, clips: list[Clip]) -> None:
+    """The reference as h36m17 in the world, and every view's pose."""
+    there = np.isfinite(found.xyz_m).all(axis=-1).astype(np.float64)
+    xyz_m, _ = mapping(clips[0].format, "h36m17")(found.xyz_m, there)
+    poses = {"R": np.stack([clip.view.R for clip in clips]), "t": np.stack([clip.view.t for clip in clips])}
+    np.savez_compressed(path, xyz_m=xyz_m, joints=formats.get("h36m17").joints, rate_hz=clips[0].rate_hz, **poses)
+
+
+def show(report: dict) -> None:
+    """The report as text."""
+    quality = report["reference"]
+    print("reference: view, median reprojection error px, share of joints used, frames left out")
+    for name, error_px in quality["reprojection_px"].items():
+        print(f"  {name} {error_px:5.1f} {quality['share_used'][name]:.2f} {quality['frames_without_view'][name]:3d}")
+    for name, length in quality["length_m"].items():
+        print(f"  {name:16s} {length['median']:.3f} m, spread {length['spread']:.3f}")
+    print(f"{'view':6s} {'method':26s} {'MPJPE':>7s} {'PA':>7s} mm {'distance error':>16s} {'frames':>7s}")
+    for name, methods in report["views"].items():
+        for method, e in methods.items():
+            far = f"{e['distance_error_percent']:.1f} %" if "distance_error_percent" in e else "-"
+            print(f"{name:6s} {method:26s} {e['mpjpe_mm']:7.1f} {e['pa_mpjpe_mm']:7.1f}    {far:>16s} {e['frames']:7d}")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--weights", default="body_dtf27", help="name or file; empty: the reference and MediaPipe only")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--reference", type=Path, help="save the triangulated skeletons (npz)")
+    args = parser.parse_args()
+    clips = [load(path) for path in sorted(args.data.glob("*.npz"))]
+    found = reference(clips)
+    report = {"reference": check(found, clips), "views": {}}
+    pipeline = make_pipeline(args.weights) if args.weights else None
+    for clip in clips:
+        truth_m = clip.view.to_camera(limbs(found.xyz_m, clip.format))
+        methods = {"MediaPipe world landmarks": errors_mm(limbs(clip.world_m, clip.format), truth_m)}
+        if pipeline:
+            methods |= {f"ours, {name}": e for name, e in lifted(pipeline, clip, truth_m).items()}
+        report["views"][clip.name] = methods
+    show(report)
+    if args.reference:
+        save(args.reference, found, clips)
+    if args.json:
+        args.json.write_text(json.dumps(report, indent=2))
+
+
+def make_pipeline(weights: str):
+    """The pipeline of the node, with these weights."""
+    from pose3d_ros.models import registry
+    from pose3d_ros.pipeline import Pipeline
+
+    return Pipeline(lifter=registry.load(weights))
+
+
+if __name__ == "__main__":
+    main()
