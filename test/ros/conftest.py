@@ -1,10 +1,13 @@
 """Real rclpy over real DDS: each test gets a domain, a context and an executor thread of its own. No sleeps."""
 
-import itertools
+import contextlib
 import os
+import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,25 +16,49 @@ import pytest
 os.environ.setdefault("ROS_PYTHON_CHECK_FIELDS", "1")
 
 DEADLINE_S = 20.0
-_domains = itertools.count(os.getpid())
 
 
-def next_domain() -> int:
-    """A domain id that neighbouring tests and processes do not use; 1..100 is safe with Linux' ephemeral ports."""
-    return 1 + next(_domains) % 100
+@contextlib.contextmanager
+def claimed_domain() -> Iterator[int]:
+    """A domain id that no other test uses meanwhile, also none of another process: a TCP port is the claim.
+
+    Ids of 1..100 keep DDS off the ports that Linux hands out by itself.
+    """
+    for domain in random.sample(range(1, 101), 100):
+        with socket.socket() as claim:
+            try:
+                claim.bind(("127.0.0.1", 20000 + domain))
+            except OSError:
+                continue
+            yield domain
+            return
+    pytest.fail("no DDS domain is free")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips this folder, with the reason, where ROS or the built messages are missing."""
+def why_unavailable() -> str:
+    """Why these tests cannot run here, "" where they can."""
     try:
         import rclpy  # noqa: F401 - only whether it is there
 
         import pose3d_ros.msg  # noqa: F401
     except ImportError as error:
-        reason = f"needs ROS and the built messages (make setup; . tools/env.sh): {error}"
-        for item in items:
-            if "/test/ros/" in item.path.as_posix():
-                item.add_marker(pytest.mark.skip(reason=reason))
+        return f"needs ROS and the built messages (make test, or . tools/env.sh): {error}"
+    return ""
+
+
+WHY_UNAVAILABLE = why_unavailable()
+
+
+class Unavailable(pytest.Module):
+    """A test module that is not even imported, since its own imports would fail."""
+
+    def collect(self) -> list[pytest.Item]:
+        pytest.skip(WHY_UNAVAILABLE, allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Skips this folder, with the reason, where ROS or the built messages are missing."""
+    return Unavailable.from_parent(parent, path=module_path) if WHY_UNAVAILABLE else None
 
 
 class Inbox:
@@ -79,13 +106,13 @@ class Inbox:
 class Ros:
     """One DDS domain with a context and an executor that spins in a thread until the test ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, domain: int) -> None:
         import rclpy
         from rclpy.executors import MultiThreadedExecutor
 
-        self.domain = next_domain()
+        self.domain = domain
         self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=self.domain)
+        rclpy.init(context=self.context, domain_id=domain)
         self.executor = MultiThreadedExecutor(num_threads=3, context=self.context)
         self._nodes: list[Any] = []
         self._node: Any = None
@@ -160,9 +187,17 @@ class Ros:
 
 
 @pytest.fixture
-def ros() -> Iterator[Ros]:
-    """A fresh DDS domain; see `Ros`."""
-    world = Ros()
+def domain(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A DDS domain of its own, also set as ROS_DOMAIN_ID for processes that the test starts."""
+    with claimed_domain() as number:
+        monkeypatch.setenv("ROS_DOMAIN_ID", str(number))
+        yield number
+
+
+@pytest.fixture
+def ros(domain: int) -> Iterator[Ros]:
+    """A context, an executor thread and a peer node in the test's own domain; see `Ros`."""
+    world = Ros(domain)
     yield world
     world.close()
 
