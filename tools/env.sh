@@ -10,7 +10,7 @@ else _venv="$_root/.venv-$_distro" _install="$_root/.venv-$_distro/ws/install"; 
 
 # A sourced ROS installation would mix its Python and libraries with those of the wheels.
 unset PYTHONPATH PYTHONHOME COLCON_PREFIX_PATH COLCON_CURRENT_PREFIX AMENT_CURRENT_PREFIX ROS_PACKAGE_PATH
-LD_LIBRARY_PATH="$(printf %s "${LD_LIBRARY_PATH:-}" | tr : '\n' | grep -v -e /opt/ros -e "$_root" | paste -sd: -)"
+LD_LIBRARY_PATH="$(printf %s "${LD_LIBRARY_PATH:-}" | tr : '\n' | sed -e '/\/opt\/ros/d' -e "\|^$_root|d" | paste -sd: -)"
 
 # The wheels start each interpreter twice to set LD_LIBRARY_PATH, and mark that in this variable. Inherited from an
 # interpreter of another environment the mark is wrong, and rclpy would not find its libraries.
@@ -21,5 +21,8 @@ export AMENT_PREFIX_PATH="$_venv" CMAKE_PREFIX_PATH="$_venv"  # the wheels do no
 export ROS_DISTRO="$_distro" ROS_VERSION=2 ROS_PYTHON_VERSION=3 RMW_IMPLEMENTATION=rmw_fastrtps_cpp
 export ROS_AUTOMATIC_DISCOVERY_RANGE="${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST}"
 
+# colcon's file reads variables that may be unset
+case $- in *u*) _strict=1; set +u ;; *) _strict= ;; esac
 if [ -f "$_install/local_setup.bash" ]; then . "$_install/local_setup.bash"; fi
-unset _distro _root _venv _install
+if [ -n "$_strict" ]; then set -u; fi
+unset _distro _root _venv _install _strict
