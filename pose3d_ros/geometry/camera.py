@@ -1,0 +1,104 @@
+"""`Camera`: intrinsics and distortion of one image stream. Optical frame: x right, y down, z forward."""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from pose3d_ros.core.errors import CameraError
+from pose3d_ros.core.types import checked
+
+FISHEYE = "equidistant"
+# sensor_msgs/distortion_models; number of coefficients that each may have
+COEFFICIENTS = {"": (0,), "plumb_bob": (0, 4, 5), "rational_polynomial": (0, 8, 12, 14), FISHEYE: (0, 4)}
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Pinhole camera with lens distortion.
+
+    `K` float64 (3, 3) in pixels; `D` float64 (n,) in the order of OpenCV; `distortion_model` one of `COEFFICIENTS`.
+    Raises CameraError where the calibration cannot be used.
+    """
+
+    K: np.ndarray
+    D: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    distortion_model: str = ""
+    width: int = 0
+    height: int = 0
+
+    def __post_init__(self) -> None:
+        K = checked("K", self.K, (3, 3), np.float64)
+        D = np.ascontiguousarray(self.D, np.float64).reshape(-1)
+        if not (np.isfinite(K).all() and np.isfinite(D).all()):
+            raise CameraError(f"camera: expected finite K and D, got K {K.tolist()}, D {D.tolist()}")
+        if K[0, 0] <= 0 or K[1, 1] <= 0:
+            raise CameraError(
+                f"camera is not calibrated: focal lengths are {K[0, 0]}, {K[1, 1]} px; calibrate it, "
+                "or give the driver a calibration file, so that camera_info carries K"
+            )
+        if self.distortion_model not in COEFFICIENTS:
+            known = ", ".join(name for name in COEFFICIENTS if name)
+            raise CameraError(f"unknown distortion model {self.distortion_model!r}; known are {known}")
+        if D.size not in COEFFICIENTS[self.distortion_model] and D.any():
+            expected = COEFFICIENTS[self.distortion_model]
+            raise CameraError(f"{self.distortion_model}: expected {expected} coefficients, got {D.size}")
+        object.__setattr__(self, "K", K)
+        object.__setattr__(self, "D", D)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Camera) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple:
+        return self.K.tobytes(), self.D.tobytes(), self.distortion_model, self.width, self.height
+
+    @classmethod
+    def from_fov(cls, width: int, height: int, horizontal_fov_deg: float) -> "Camera":
+        """An ideal camera with square pixels and the principal point in the middle."""
+        if not 0 < horizontal_fov_deg < 180:
+            raise CameraError(f"horizontal field of view: expected 0 to 180 degrees, got {horizontal_fov_deg}")
+        focal_px = width / 2 / np.tan(np.radians(horizontal_fov_deg) / 2)
+        K = np.array([[focal_px, 0, (width - 1) / 2], [0, focal_px, (height - 1) / 2], [0, 0, 1]])
+        return cls(K, width=width, height=height)
+
+    def rays(self, xy_px: np.ndarray) -> np.ndarray:
+        """Pixels (..., 2) to undistorted rays (x/z, y/z), float64 (..., 2). NaN stays NaN."""
+        xy_px = np.asarray(xy_px, np.float64)
+        if not self.D.any() and self.distortion_model != FISHEYE:
+            return self._unproject(xy_px)
+        flat = xy_px.reshape(-1, 1, 2)
+        present = np.isfinite(flat).all(axis=(1, 2))
+        rays = np.full_like(flat, np.nan)
+        if present.any():
+            undistort = cv2.fisheye.undistortPoints if self.distortion_model == FISHEYE else cv2.undistortPoints
+            D = np.zeros(4) if self.distortion_model == FISHEYE and not self.D.size else self.D
+            rays[present] = undistort(np.ascontiguousarray(flat[present]), self.K, D)
+        # OpenCV answers -1e6 and the like for pixels that no ray reaches
+        rays[np.abs(rays).max(axis=(1, 2)) > 1e3] = np.nan
+        return rays.reshape(xy_px.shape)
+
+    def project(self, xyz_m: np.ndarray) -> np.ndarray:
+        """Points (..., 3) in the optical frame to pixels, float64 (..., 2). NaN for points behind the camera."""
+        xyz_m = np.asarray(xyz_m, np.float64)
+        flat = xyz_m.reshape(-1, 3)
+        xy_px = np.full((len(flat), 2), np.nan)
+        ahead = np.isfinite(flat).all(axis=1) & (flat[:, 2] > 1e-6)
+        if ahead.any():
+            xy_px[ahead] = self._project_ahead(flat[ahead])
+        return xy_px.reshape(*xyz_m.shape[:-1], 2)
+
+    def _project_ahead(self, xyz_m: np.ndarray) -> np.ndarray:
+        zero = np.zeros(3)
+        if self.distortion_model == FISHEYE:
+            D = self.D if self.D.size else np.zeros(4)
+            return cv2.fisheye.projectPoints(xyz_m[:, None], zero, zero, self.K, D)[0][:, 0]
+        return cv2.projectPoints(xyz_m[:, None], zero, zero, self.K, self.D)[0][:, 0]
+
+    def _unproject(self, xy_px: np.ndarray) -> np.ndarray:
+        (fx, skew, cx), (_, fy, cy) = self.K[:2]
+        y = (xy_px[..., 1] - cy) / fy
+        return np.stack(((xy_px[..., 0] - cx - skew * y) / fx, y), axis=-1)

@@ -1,0 +1,1 @@
+"""Networks, their specs and weights. torch starts here."""

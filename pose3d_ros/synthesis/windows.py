@@ -1,0 +1,117 @@
+"""Training windows: motion -> other bodies -> camera -> detector -> occlusion -> guidance -> virtual camera."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from pose3d_ros.core.config import param, validate
+from pose3d_ros.geometry.virtual_camera import VirtualCamera, look_at
+from pose3d_ros.guidance import GuidanceConfig, fill
+from pose3d_ros.synthesis import occlusion
+from pose3d_ros.synthesis.cameras import CameraConfig, view
+from pose3d_ros.synthesis.detector import DetectorConfig, derive_trunk, detect
+from pose3d_ros.synthesis.motion import MotionSet
+from pose3d_ros.synthesis.rng import Rng
+from pose3d_ros.synthesis.widen import WidenConfig, widen
+
+
+@dataclass(frozen=True)
+class OcclusionConfig:
+    """Chances of each kind per window; the rest of the windows is not occluded. A second kind joins in `twice`."""
+
+    random: float = param(0.38, "random joints in every frame", low=0, high=1)
+    burst: float = param(0.14, "groups of joints for 0.3 to 2 s", low=0, high=1)
+    limb: float = param(0.1, "whole limbs", low=0, high=1)
+    truncated: float = param(0.1, "a side of the picture", low=0, high=1)
+    passer: float = param(0.05, "somebody walks through", low=0, high=1)
+    lost_frames: float = param(0.1, "whole frames", low=0, high=1)
+    twice: float = param(0.25, "chance of a second kind on top", low=0, high=1)
+    slow: float = param(0.35, "chance of a camera below the model's rate, down to 10 Hz", low=0, high=1)
+
+    __post_init__ = validate
+
+
+NO_OCCLUSION = OcclusionConfig(random=0, burst=0, limb=0, truncated=0, passer=0, lost_frames=0, twice=0, slow=0)
+
+
+@dataclass(frozen=True)
+class WindowConfig:
+    """Everything that makes a window."""
+
+    frames: int = param(27, "slots of the window", low=1, high=351)
+    rate_hz: float = param(30.0, "slots per second", unit="Hz", low=1, high=240)
+    widen: WidenConfig = field(default_factory=WidenConfig)
+    camera: CameraConfig = field(default_factory=CameraConfig)
+    detector: DetectorConfig = field(default_factory=DetectorConfig)
+    occlusion: OcclusionConfig = field(default_factory=OcclusionConfig)
+    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+
+    __post_init__ = validate
+
+
+@dataclass
+class Windows:
+    """A batch: `inputs` (N, T, J, 3) x, y, confidence; `targets` (N, T, J, 3) root-relative metres in the axes of the
+    virtual camera; `seen` (N, T, J); `camera` the way back."""
+
+    inputs: Tensor
+    targets: Tensor
+    seen: Tensor
+    camera: VirtualCamera
+
+
+def draw(rng: Rng, motion: MotionSet, count: int, config: WindowConfig) -> Windows:
+    """`count` windows on the device of `motion`."""
+    speed = rng.log_uniform(count, low=0.75, high=1.35)
+    joints, root = motion.sample(rng, count, config.frames, config.rate_hz, speed)
+    joints, root = widen(rng, joints, root, config.widen)
+    views = view(rng, joints, root, config.camera)
+    rays, score = detect(rng, views, config.detector)
+    score = torch.where(_hidden(rng, rays, config), 0.0, score)
+    rays, score = derive_trunk(rng, rays, score, config.detector)
+    return assemble(rays, score, views.xyz, config.guidance)
+
+
+def assemble(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig) -> Windows:
+    """Guidance and normalisation of windows: rays (N, T, J, 2), score (N, T, J), truth (N, T, J, 3) in the camera."""
+    filled, confidence = fill(rays, score, guidance)
+    camera = look_at(filled[:, -1], confidence[:, -1])
+    coordinates = torch.where(confidence[..., None] > 0, camera.normalise(filled), 0.0)
+    inputs = torch.cat((coordinates, confidence[..., None]), -1)
+    targets = camera.from_camera(xyz - xyz[:, :, :1])
+    return Windows(inputs, targets, score > 0, camera)
+
+
+def _hidden(rng: Rng, rays: Tensor, config: WindowConfig) -> Tensor:
+    chances = config.occlusion
+    hidden = _one_kind(rng, rays, config)
+    if chances.twice:
+        hidden = hidden | (_one_kind(rng, rays, config) & rng.chance(rays.shape[0], 1, 1, p=chances.twice))
+    if chances.slow:
+        share = torch.where(rng.chance(rays.shape[0], p=chances.slow), rng.uniform(rays.shape[0], low=0.3, high=1.0), 1.0)
+        hidden = hidden | occlusion.slower(rng, rays, share)
+    return hidden
+
+
+def _one_kind(rng: Rng, rays: Tensor, config: WindowConfig) -> Tensor:
+    """Every window gets one kind, or none; kinds are computed only for their own windows."""
+    chances = config.occlusion
+    count, joints = rays.shape[0], rays.shape[2]
+    kinds = {
+        "random": lambda r: occlusion.random(rng, r, rng.integers(r.shape[0], low=2, high=joints - 1)),
+        "burst": lambda r: occlusion.burst(rng, r, config.rate_hz),
+        "limb": lambda r: occlusion.limb(rng, r, config.rate_hz),
+        "truncated": lambda r: occlusion.truncated(rng, r),
+        "passer": lambda r: occlusion.passer(rng, r, config.rate_hz),
+        "lost_frames": lambda r: occlusion.lost_frames(rng, r, config.rate_hz),
+    }
+    hidden = torch.zeros(rays.shape[:3], dtype=torch.bool, device=rays.device)
+    pick, low = rng.uniform(count), 0.0
+    for name, make in kinds.items():
+        high = low + getattr(chances, name)
+        rows = ((pick >= low) & (pick < high)).nonzero()[:, 0]
+        if len(rows):
+            hidden[rows] = make(rays[rows])
+        low = high
+    return hidden

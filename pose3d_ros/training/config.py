@@ -1,0 +1,76 @@
+"""What a training run is: one frozen dataclass, read from a YAML file."""
+
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pose3d_ros.core.config import param, validate
+from pose3d_ros.core.errors import ConfigError
+from pose3d_ros.models.dtf import DTFConfig
+from pose3d_ros.synthesis.windows import WindowConfig
+
+COMPACT = DTFConfig(
+    channels=192, hidden=384, heads=6, generator_layers=2, generator_heads=3, dropout=0.0, drop_path=0.0, uncertainty=True
+)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run. Unknown names in the file are errors."""
+
+    name: str = param("body_dtf27", "name of the weights")
+    motion: tuple[str, ...] = param((), "motion files (npz) or folders of BVH files")
+    source_weights: tuple[tuple[str, float], ...] = param((), "source and factor on how often it is drawn")
+    hold_out: tuple[str, ...] = param((), "subjects kept for the calibration of sigma")
+    windows: int = param(1_000_000, "training windows in all", low=1)
+    batch: int = param(128, "windows a step", low=1)
+    learning_rate: float = param(1e-3, "peak learning rate", low=0)
+    weight_decay: float = param(0.02, "of AdamW", low=0)
+    warmup: int = param(50_000, "windows over which the rate rises", low=0)
+    decay: float = param(0.25, "last share of the run, over which the rate falls to zero", low=0, high=1)
+    ema: float = param(0.999, "memory of the averaged weights per step", low=0, high=1)
+    newest_weight: float = param(0.5, "share of the newest frame in the pose loss", low=0, high=1)
+    velocity_weight: float = param(1.0, "of the velocity error against the position error", low=0)
+    seed: int = param(1, "fixes initial weights and every draw", low=0)
+    device: str = param("cpu", "cpu or cuda")
+    precision: str = param("bf16", "of the matrix products", choices=("fp32", "bf16", "fp16"))
+    model: DTFConfig = field(default_factory=lambda: COMPACT)
+    data: WindowConfig = field(default_factory=WindowConfig)
+
+    __post_init__ = validate
+
+
+def load(path: Path) -> TrainConfig:
+    """The run described by a YAML file; paths in it are relative to the file. Raises ConfigError."""
+    raw = yaml.safe_load(path.read_text()) or {}
+    config = build(TrainConfig, raw, str(path))
+    motion = tuple(str((path.parent / name).resolve()) for name in config.motion)
+    return build(TrainConfig, {**raw, "motion": motion}, str(path))
+
+
+def build(kind: type, raw: dict[str, Any], where: str, base: Any = None) -> Any:
+    """A (nested) frozen dataclass from plain dicts on top of its defaults. Raises ConfigError for unknown names."""
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{where}: expected a table of names and values, got {raw!r:.60}")
+    base = kind() if base is None else base
+    known = {entry.name for entry in fields(kind)}
+    if set(raw) - known:
+        raise ConfigError(f"{where}: unknown {sorted(set(raw) - known)}; known are {', '.join(sorted(known))}")
+    values = {}
+    for entry in fields(kind):
+        value = current = getattr(base, entry.name)
+        if entry.name in raw:
+            value = raw[entry.name]
+            if is_dataclass(current):
+                value = build(type(current), value, f"{where}: {entry.name}", current)
+            elif isinstance(current, tuple):
+                value = tuple(value)
+        values[entry.name] = value
+    return kind(**values)
+
+
+def as_dict(config: Any) -> dict[str, Any]:
+    """Plain dict for JSON and YAML."""
+    return asdict(config)

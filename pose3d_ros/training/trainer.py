@@ -1,0 +1,139 @@
+"""The training loop: resumable, fixed by its seed, with averaged weights and a log of metrics."""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from pose3d_ros.models.dtf import DTF
+from pose3d_ros.synthesis import windows
+from pose3d_ros.synthesis.motion import MotionSet
+from pose3d_ros.synthesis.rng import Rng
+from pose3d_ros.training.config import TrainConfig
+from pose3d_ros.training.losses import pose_loss, sigma_loss
+
+LOG = logging.getLogger(__name__)
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+STATE = "state.pt"
+
+
+class Trainer:
+    """One run in one folder: `state.pt` to resume from, `log.jsonl` with a line per report."""
+
+    def __init__(self, config: TrainConfig, motion: MotionSet, folder: Path):
+        self.config, self.folder = config, folder
+        self.device = torch.device(config.device)
+        torch.manual_seed(config.seed)
+        self.model = DTF(config.model).to(self.device)
+        self.average = torch.optim.swa_utils.AveragedModel(
+            self.model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.ema), use_buffers=True
+        )
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "fp16")
+        self.motion = motion.to(self.device)
+        self.rng = Rng(config.seed, self.device)
+        self.windows_seen = 0
+
+    @property
+    def network(self) -> nn.Module:
+        """The averaged weights: what is evaluated and shipped."""
+        return self.average.module
+
+    def learning_rate(self) -> float:
+        """Rises over the warm-up, stays, falls linearly to zero over the last `decay` of the run."""
+        config, done = self.config, self.windows_seen
+        rise = min(1.0, (done + config.batch) / max(config.warmup, 1))
+        fall = min(1.0, max(0.0, config.windows - done) / max(config.decay * config.windows, 1))
+        return config.learning_rate * rise * fall
+
+    def step(self) -> dict[str, float]:
+        """One batch. Returns its losses in metres."""
+        config = self.config
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        batch = windows.draw(self.rng, self.motion, config.batch, config.data)
+        with torch.autocast(self.device.type, DTYPES[config.precision], enabled=config.precision != "fp32"):
+            out = self.model(batch.inputs)
+        loss, error = pose_loss(out["xyz"].float(), batch.targets, config.newest_weight, config.velocity_weight)
+        total = loss
+        if "log_sigma" in out:
+            total = total + 0.1 * sigma_loss(out["log_sigma"].float(), error)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(total).backward()
+        self.scaler.unscale_(self.optimizer)
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.average.update_parameters(self.model)
+        self.windows_seen += config.batch
+        return {"loss": loss, "newest_mm": 1000 * error[:, -1].mean()}
+
+    def run(
+        self,
+        report_every: int = 200,
+        on_report: Callable[[dict], None] | None = None,
+        validate: Callable[[nn.Module], dict[str, float]] | None = None,
+        validate_every: int = 2000,
+    ) -> None:
+        """Train to the end of the run, saving as it goes. Steps between reports and validations."""
+        self.model.train()
+        began, first = time.monotonic(), self.windows_seen
+        sums: dict[str, torch.Tensor] = {}
+        step = 0
+        while self.windows_seen < self.config.windows:
+            for name, value in self.step().items():
+                sums[name] = sums.get(name, 0) + value.detach()
+            step += 1
+            if step % report_every == 0 or self.windows_seen >= self.config.windows:
+                report = {name: round(float(value) / report_every, 4) for name, value in sums.items()}
+                sums = {}
+                speed = (self.windows_seen - first) / (time.monotonic() - began)
+                report |= {"windows": self.windows_seen, "windows_per_s": round(speed, 1), "lr": self.learning_rate()}
+                if validate and (step % validate_every == 0 or self.windows_seen >= self.config.windows):
+                    report |= validate(self.network)
+                self._log(report)
+                self.save()
+                if on_report:
+                    on_report(report)
+
+    def save(self) -> None:
+        """Write everything to resume from; a crash in the middle leaves the old file."""
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "rng": self.rng.generator.get_state(),
+            "torch_rng": torch.get_rng_state(),
+            "windows_seen": self.windows_seen,
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        torch.save(state, self.folder / f"{STATE}.new")
+        (self.folder / f"{STATE}.new").replace(self.folder / STATE)
+
+    def resume(self) -> bool:
+        """Go on from the folder's state if there is one."""
+        path = self.folder / STATE
+        if not path.is_file():
+            return False
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.rng.generator.set_state(state["rng"].cpu())
+        torch.set_rng_state(state["torch_rng"].cpu())
+        self.windows_seen = state["windows_seen"]
+        LOG.info("resumed at %d windows", self.windows_seen)
+        return True
+
+    def _log(self, report: dict) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "log.jsonl").open("a") as file:
+            file.write(json.dumps(report) + "\n")
