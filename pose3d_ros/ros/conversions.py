@@ -9,20 +9,11 @@ from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
+from pose3d_ros import msg as messages
 from pose3d_ros.core.errors import CameraError, InputError, Pose3DError
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Person2D, Person3D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
-from pose3d_ros.msg import (
-    Hand3D as Hand3DMsg,
-    Hand3DArray,
-    Skeleton2D,
-    Skeleton2DArray,
-    Skeleton3D,
-    Skeleton3DArray,
-    SkeletonDefinition,
-    StageTimings,
-)
 
 NS_PER_S = 1_000_000_000
 HAND = "hand21"
@@ -41,23 +32,27 @@ def stamp_from_ns(stamp_ns: int) -> Time:
 
 
 def header(stamp_ns: int, frame_id: str) -> Header:
+    """Header with this stamp and frame."""
     return Header(stamp=stamp_from_ns(stamp_ns), frame_id=frame_id)
 
 
 def point(xyz: np.ndarray) -> Point:
+    """From metres (3,)."""
     return Point(x=float(xyz[0]), y=float(xyz[1]), z=float(xyz[2]))
 
 
 def quaternion(quat_xyzw: np.ndarray) -> Quaternion:
+    """From x, y, z, w."""
     x, y, z, w = (float(value) for value in quat_xyzw)
     return Quaternion(x=x, y=y, z=z, w=w)
 
 
 def pose(xyz_m: np.ndarray, quat_xyzw: np.ndarray) -> Pose:
+    """Position in metres and orientation."""
     return Pose(position=point(xyz_m), orientation=quaternion(quat_xyzw))
 
 
-def keypoints_from_msg(msg: Skeleton2DArray) -> tuple[Keypoints2D, list[str]]:
+def keypoints_from_msg(msg: messages.Skeleton2DArray) -> tuple[Keypoints2D, list[str]]:
     """The people that could be read, and one reason for each that could not: a bad person never costs the others.
 
     Raises InputError where the frame itself is unusable (stamp before 1970).
@@ -73,7 +68,7 @@ def keypoints_from_msg(msg: Skeleton2DArray) -> tuple[Keypoints2D, list[str]]:
     return frame, reasons
 
 
-def person_from_msg(person: Skeleton2D) -> Person2D:
+def person_from_msg(person: messages.Skeleton2D) -> Person2D:
     """Raises FormatError (unknown format) or InputError (lengths)."""
     xy_px = np.asarray(person.xy_px, np.float32)
     if xy_px.size % 2:
@@ -81,14 +76,14 @@ def person_from_msg(person: Skeleton2D) -> Person2D:
     return Person2D(person.format, xy_px.reshape(-1, 2), np.asarray(person.score, np.float32), person.id, person.side)
 
 
-def keypoints_to_msg(frame: Keypoints2D) -> Skeleton2DArray:
+def keypoints_to_msg(frame: Keypoints2D) -> messages.Skeleton2DArray:
     """Inverse of `keypoints_from_msg`."""
-    return Skeleton2DArray(
+    return messages.Skeleton2DArray(
         header=header(frame.stamp_ns, frame.frame_id),
         width=frame.width,
         height=frame.height,
         people=[
-            Skeleton2D(id=p.id, format=p.format, side=p.side, xy_px=_flat(p.xy_px), score=_flat(p.score))
+            messages.Skeleton2D(id=p.id, format=p.format, side=p.side, xy_px=_flat(p.xy_px), score=_flat(p.score))
             for p in frame.people
         ],
     )
@@ -111,7 +106,7 @@ def camera_from_msg(info: CameraInfo, rectified: bool = False) -> Camera:
     matrix[0] /= bin_x
     matrix[1] /= bin_y
     if not any(distortion) and model != "equidistant":  # a fisheye bends rays even with coefficients 0
-        model = ""  # drivers name any model when there is no distortion
+        distortion, model = [], ""  # drivers name any model when there is no distortion
     return Camera(matrix, np.array(distortion, np.float64), model, width // bin_x, height // bin_y)
 
 
@@ -141,15 +136,16 @@ def check_same_image(frame: Keypoints2D, camera: Camera) -> None:
         )
 
 
-def skeletons_to_msg(result: Skeletons3D) -> Skeleton3DArray:
+def skeletons_to_msg(result: Skeletons3D) -> messages.Skeleton3DArray:
     """All bodies of one push."""
-    return Skeleton3DArray(
+    return messages.Skeleton3DArray(
         header=header(result.stamp_ns, result.frame_id), people=[skeleton_to_msg(person) for person in result.people]
     )
 
 
-def skeleton_to_msg(person: Person3D) -> Skeleton3D:
-    return Skeleton3D(
+def skeleton_to_msg(person: Person3D) -> messages.Skeleton3D:
+    """One body."""
+    return messages.Skeleton3D(
         id=person.id,
         track=person.track,
         skeleton=person.skeleton,
@@ -161,26 +157,34 @@ def skeleton_to_msg(person: Person3D) -> Skeleton3D:
     )
 
 
-def skeletons_from_msg(msg: Skeleton3DArray, hands: Hand3DArray | None = None) -> Skeletons3D:
+def skeletons_from_msg(msg: messages.Skeleton3DArray, hands: messages.Hand3DArray | None = None) -> Skeletons3D:
     """Inverse of `skeletons_to_msg` and `hands_to_msg` (timings are not part of those messages)."""
     people = tuple(
         Person3D(
-            p.id, p.track, p.skeleton, _rows(p.xyz_m, 3), np.array(p.sigma_m, np.float32),
-            np.array(p.state, np.uint8), p.track_state,
-        )  # fmt: skip
+            p.id,
+            p.track,
+            p.skeleton,
+            _rows(p.xyz_m, 3),
+            np.array(p.sigma_m, np.float32),
+            np.array(p.state, np.uint8),
+            p.track_state,
+        )
         for p in msg.people
     )
     found = tuple(hand_from_msg(hand) for hand in hands.hands) if hands else ()
     return Skeletons3D(stamp_to_ns(msg.header.stamp), msg.header.frame_id, people, found)
 
 
-def hands_to_msg(result: Skeletons3D) -> Hand3DArray:
+def hands_to_msg(result: Skeletons3D) -> messages.Hand3DArray:
     """All hands of one push; a lost hand is absent."""
-    return Hand3DArray(header=header(result.stamp_ns, result.frame_id), hands=[hand_to_msg(h) for h in result.hands])
+    return messages.Hand3DArray(
+        header=header(result.stamp_ns, result.frame_id), hands=[hand_to_msg(h) for h in result.hands]
+    )
 
 
-def hand_to_msg(hand: Hand3D) -> Hand3DMsg:
-    return Hand3DMsg(
+def hand_to_msg(hand: Hand3D) -> messages.Hand3D:
+    """One hand; adds its joints in the wrist's frame."""
+    return messages.Hand3D(
         person_id=hand.person_id,
         track=hand.track,
         side=hand.side,
@@ -197,7 +201,8 @@ def hand_to_msg(hand: Hand3D) -> Hand3DMsg:
     )
 
 
-def hand_from_msg(msg: Hand3DMsg) -> Hand3D:
+def hand_from_msg(msg: messages.Hand3D) -> Hand3D:
+    """Inverse of `hand_to_msg`."""
     at, turn = msg.wrist.position, msg.wrist.orientation
     return Hand3D(
         person_id=msg.person_id,
@@ -215,13 +220,14 @@ def hand_from_msg(msg: Hand3DMsg) -> Hand3D:
 
 
 def wrist_pose(hand: Hand3D, result: Skeletons3D) -> PoseStamped:
+    """The wrist alone, for those who steer by it."""
     return PoseStamped(header=header(result.stamp_ns, result.frame_id), pose=pose(hand.wrist_m, hand.quat_xyzw))
 
 
-def definition_to_msg(skeleton: Skeleton) -> SkeletonDefinition:
+def definition_to_msg(skeleton: Skeleton) -> messages.SkeletonDefinition:
     """Names, parents and left/right pairs, for whoever reads the flat arrays."""
     extra = [joint for bone in skeleton.extra_bones for joint in bone]
-    return SkeletonDefinition(
+    return messages.SkeletonDefinition(
         name=skeleton.name,
         joints=list(skeleton.joints),
         parents=_flat(skeleton.parent_index, "i"),
@@ -231,9 +237,9 @@ def definition_to_msg(skeleton: Skeleton) -> SkeletonDefinition:
     )
 
 
-def timings_to_msg(result: Skeletons3D, age_in_ms: float, age_out_ms: float) -> StageTimings:
+def timings_to_msg(result: Skeletons3D, age_in_ms: float, age_out_ms: float) -> messages.StageTimings:
     """Duration of each stage, and how old the input was on arrival and at publication."""
-    return StageTimings(
+    return messages.StageTimings(
         header=header(result.stamp_ns, result.frame_id),
         stage=list(result.timings_ms),
         ms=_flat(list(result.timings_ms.values())),
@@ -265,6 +271,7 @@ def body_transform(person: Person3D, skeleton: Skeleton, result: Skeletons3D) ->
 
 
 def body_frame(person: Person3D) -> str:
+    """Name of a person's TF frame."""
     return f"body_{person.id or person.track}"
 
 

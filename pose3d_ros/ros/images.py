@@ -38,6 +38,9 @@ TO_BGR: dict[str, int | None] = {
 }  # fmt: skip
 
 
+YUV = ("yuv422", "yuv422_yuy2", "uyvy", "yuyv")
+
+
 def to_array(msg: Image) -> np.ndarray:
     """The pixels as sent: (H, W) or (H, W, C) in native byte order, padding at row ends removed.
 
@@ -77,9 +80,8 @@ def to_bgr(msg: Image | CompressedImage) -> np.ndarray:
     if msg.encoding in LAYOUTS and msg.encoding not in TO_BGR:
         raise InputError(f"encoding {msg.encoding} is no picture: remap the image topic to a colour or grey image")
     pixels = to_array(msg)
-    if msg.encoding.startswith("yuv") or msg.encoding in ("uyvy", "yuyv"):
-        if msg.width % 2:
-            raise InputError(f"{msg.encoding}: expected an even width (two pixels share their colour), got {msg.width}")
+    if msg.encoding in YUV and msg.width % 2:
+        raise InputError(f"{msg.encoding}: expected an even width (two pixels share their colour), got {msg.width}")
     code = TO_BGR[msg.encoding]
     pixels = pixels if code is None else cv2.cvtColor(pixels, code)
     return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels

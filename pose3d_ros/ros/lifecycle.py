@@ -9,6 +9,8 @@ import traceback
 from collections.abc import Callable
 
 import rclpy
+from lifecycle_msgs.srv import ChangeState
+from rclpy._rclpy_pybind11 import RCLError
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
@@ -35,6 +37,7 @@ class ManagedNode(LifecycleNode):
     def __init__(self, name: str, **kwargs) -> None:
         super().__init__(name, **kwargs)
         self.last_error = ""  # of the latest failed transition, "" after one that succeeded
+        self._service_change_state.callback = self._answering(self._service_change_state.callback)
 
     def acquire(self) -> None:
         """Called by configure."""
@@ -88,6 +91,21 @@ class ManagedNode(LifecycleNode):
         """Stops and releases everything; each step runs even when the other fails."""
         for step in (self.stop, self.release):
             self._guarded(step)
+
+    def _answering(self, change_state: Callable) -> Callable:
+        """rclpy (Jazzy) raises out of the executor when a transition is asked for that the state does not have, which
+        would end the node; a service call must be answered instead."""
+
+        def answer(request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
+            try:
+                return change_state(request, response)
+            except RCLError as error:
+                wanted = request.transition.label or request.transition.id
+                self.get_logger().error(f"transition {wanted} is not possible while {self.state}: {error}")
+                response.success = False
+                return response
+
+        return answer
 
     def _attempt(
         self,

@@ -112,7 +112,7 @@ class Parameters:
 
     def _warn_of_typing_errors(self) -> None:
         """ROS ignores unknown names; a shared YAML may hold other nodes' names, so only near misses are reported."""
-        known = set(self._node.list_parameters([], 0).result.names)
+        known = set(self._node.list_parameters([], 0).names)
         for name in set(self._node._parameter_overrides) - known:
             near = difflib.get_close_matches(name, self._rules, n=1, cutoff=0.85)
             if near:

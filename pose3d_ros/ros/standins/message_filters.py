@@ -57,7 +57,8 @@ class TimeSynchronizer(SimpleFilter):
 
     def connectInput(self, fs: list[SimpleFilter]) -> None:
         self.queues: list[dict[int, Any]] = [{} for _ in fs]
-        self.input_connections = [f.registerCallback(self.add, q, i) for i, (f, q) in enumerate(zip(fs, self.queues))]
+        pairs = zip(fs, self.queues, strict=True)
+        self.input_connections = [f.registerCallback(self.add, q, i) for i, (f, q) in enumerate(pairs)]
 
     def add(self, msg: Any, my_queue: dict[int, Any], my_queue_index: int | None = None) -> None:
         with self.lock:
@@ -72,9 +73,9 @@ class TimeSynchronizer(SimpleFilter):
 
     def _emit(self, stamps: list[int]) -> None:
         try:
-            self.signalMessage(*(queue[stamp] for queue, stamp in zip(self.queues, stamps)))
+            self.signalMessage(*(queue[stamp] for queue, stamp in zip(self.queues, stamps, strict=True)))
         finally:
-            for queue, stamp in zip(self.queues, stamps):
+            for queue, stamp in zip(self.queues, stamps, strict=True):
                 del queue[stamp]
 
 
@@ -110,5 +111,7 @@ class ApproximateTimeSynchronizer(TimeSynchronizer):
             return Time.from_msg(msg.header.stamp).nanoseconds
         if self.allow_headerless:
             return ROSClock().now().nanoseconds
-        get_logger("message_filters").warning("message without a stamp dropped; allow_headerless would use the time now")
+        get_logger("message_filters").warning(
+            "a message without stamp was dropped; allow_headerless takes the time now"
+        )
         return None

@@ -1,0 +1,54 @@
+"""/diagnostics of a node: one status that says whether it works, else why nothing comes out and since when."""
+
+from collections.abc import Callable
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from pose3d_ros.ros import compat
+from pose3d_ros.ros.health import Health
+from pose3d_ros.ros.lifecycle import ManagedNode
+
+SILENT_S = 1.0  # without input or output for so long is worth saying
+
+
+class Diagnostics:
+    """Made once for the life of the node, so that it also tells why the node could not be configured.
+
+    `facts()` gives further values to show (model, backend); `input_topic` is the topic without which nothing happens.
+    """
+
+    def __init__(
+        self, node: ManagedNode, health: Health, input_topic: str, facts: Callable[[], dict[str, str]]
+    ) -> None:
+        self._node, self._health, self._facts = node, health, facts
+        self._input_topic = input_topic
+        self.updater = compat.Updater(node)
+        self.updater.setHardwareID("none")
+        self.updater.add("status", self._fill)
+
+    def _fill(self, status: compat.DiagnosticStatusWrapper) -> compat.DiagnosticStatusWrapper:
+        reasons = self._health.reasons()
+        status.summary(*self._verdict(reasons))
+        status.add("state", self._node.state)
+        status.add("last error", self._node.last_error)
+        for key, value in (self._facts() | self._health.figures()).items():
+            status.add(key, value)
+        for key, text in reasons.items():
+            status.add(f"reason: {key}", text)
+        return status
+
+    def _verdict(self, reasons: dict[str, str]) -> tuple[bytes, str]:
+        node = self._node
+        if node.last_error:
+            return DiagnosticStatus.ERROR, f"{node.state}: {node.last_error}"
+        if node.state != "active":
+            return DiagnosticStatus.WARN, f"{node.state}: configure and activate this node"
+        input_s, output_s = self._health.silence_s()
+        texts = list(reasons.values())
+        if output_s <= SILENT_S:
+            return (DiagnosticStatus.WARN, "; ".join(texts)) if texts else (DiagnosticStatus.OK, "running")
+        if input_s > SILENT_S:
+            topic = node.resolve_topic_name(self._input_topic)
+            texts.insert(0, f"no message on {topic} for {input_s:.1f} s ({node.count_publishers(topic)} publishers)")
+        texts = texts or ["work in hand takes longer than that"]
+        return DiagnosticStatus.ERROR, f"nothing comes out for {output_s:.1f} s: {'; '.join(texts)}"

@@ -1,0 +1,48 @@
+"""Parameters of the lifter node: those of the pipeline and those of its ROS side."""
+
+from dataclasses import dataclass, field, fields
+
+from pose3d_ros.core.config import param, validate
+from pose3d_ros.pipeline import PipelineConfig
+from pose3d_ros.ros.markers import MarkerConfig
+
+
+@dataclass(frozen=True)
+class CameraConfig:
+    """Where the calibration comes from."""
+
+    rectified: bool = param(False, "keypoints are in the rectified image: use P of camera_info instead of K and D")
+    fallback_fov_deg: float = param(
+        0.0, "horizontal field of view to assume until a camera_info arrives; 0 = wait for it", unit="deg", low=0.0,
+        high=179.0, live=True,
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass(frozen=True)
+class OutputConfig:
+    """What the node publishes beside skeletons and hands."""
+
+    tf: bool = param(False, "publish a TF frame body_<id> for each person (x out of the chest, z to the head)")
+    follow_id: str = param(
+        "", "id of the person whose wrists are published on hands/left/pose and hands/right/pose; empty = the nearest",
+        live=True,
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass(frozen=True)
+class LifterConfig(PipelineConfig):
+    """Everything that the lifter node can be told. The pipeline's own parameters come first, under their own names."""
+
+    camera: CameraConfig = field(default_factory=CameraConfig)
+    output: OutputConfig = field(default_factory=OutputConfig)
+    markers: MarkerConfig = field(default_factory=MarkerConfig)
+
+    def pipeline(self) -> PipelineConfig:
+        """The pipeline's share."""
+        return PipelineConfig(**{entry.name: getattr(self, entry.name) for entry in fields(PipelineConfig)})

@@ -1,0 +1,203 @@
+"""`lifter_node`: 2D keypoints and camera_info in, metric skeletons and hands of several people out."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from rclpy.clock import JumpThreshold, TimeJump
+from rclpy.duration import Duration
+from sensor_msgs.msg import CameraInfo
+from std_srvs.srv import Trigger
+
+from pose3d_ros.core import formats
+from pose3d_ros.core.errors import CameraError
+from pose3d_ros.core.types import Keypoints2D
+from pose3d_ros.geometry.camera import Camera
+from pose3d_ros.msg import Skeleton2DArray
+from pose3d_ros.pipeline import Pipeline, PipelineConfig
+from pose3d_ros.ros import conversions, lifecycle, qos
+from pose3d_ros.ros.calibration import Calibration
+from pose3d_ros.ros.diagnostics import Diagnostics
+from pose3d_ros.ros.health import Health
+from pose3d_ros.ros.lifter_config import LifterConfig
+from pose3d_ros.ros.outputs import Outputs
+from pose3d_ros.ros.parameters import Parameters
+from pose3d_ros.ros.worker import Worker
+
+QUEUE = 100  # keypoint messages: more than any window holds, since a lost one is a hole in the window
+CLOCKS_AGREE_MS = 60_000.0  # an older stamp is a recording's
+
+
+class Job(NamedTuple):
+    """One keypoint message on its way to the worker."""
+
+    frame: Keypoints2D
+    camera: Camera
+    arrived_s: float
+    age_in_ms: float
+
+
+class LifterNode(lifecycle.ManagedNode):
+    """Callbacks only convert and store; the worker infers and publishes. `make_pipeline` exists for tests."""
+
+    def __init__(self, make_pipeline: Callable[[PipelineConfig], Pipeline] = Pipeline, **kwargs) -> None:
+        super().__init__("lifter", **kwargs)
+        self._make_pipeline = make_pipeline
+        self._pipeline = self._outputs = self._worker = self._jump = None
+        self._subscribed = []
+        self._calibration = Calibration()
+        self._frame_id, self._last_stamp_ns = "", -1
+        self.health = Health()
+        self._settings = Parameters(self, LifterConfig(), lambda: self.state, self._reconfigure)
+        self._diagnostics = Diagnostics(self, self.health, "keypoints", self._facts)
+        self.create_service(Trigger, "~/reset", self._on_reset)
+
+    @property
+    def config(self) -> LifterConfig:
+        return self._settings.config
+
+    def acquire(self) -> None:
+        self._pipeline = self._make_pipeline(self.config.pipeline())
+        self._outputs = Outputs(self, self.config, (self._pipeline.body_skeleton, formats.get(conversions.HAND)))
+
+    def start(self) -> None:
+        self.health.restart()
+        self._calibration, self._last_stamp_ns = Calibration(), -1
+        self._outputs.define()
+        self._outputs.clear(self._frame_id)
+        self._worker = Worker(self._work, self._failed)
+        any_backward = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
+        self._jump = self.get_clock().create_jump_callback(any_backward, post_callback=self._on_jump)
+        for message, topic, callback, profile in (
+            (CameraInfo, "camera_info", self._on_camera_info, qos.LATEST),
+            (Skeleton2DArray, "keypoints", self._on_keypoints, qos.reliable(QUEUE)),
+        ):
+            mismatch = lambda text, topic=topic: self._blame(f"QoS of {topic}", text, lasting=True)  # noqa: E731
+            self._subscribed.append(qos.subscribe(self, message, topic, callback, profile, mismatch))
+
+    def stop(self) -> None:
+        while self._subscribed:
+            self.destroy_subscription(self._subscribed.pop())
+        if self._jump:
+            self._jump.unregister()
+            self._jump = None
+        if self._worker:
+            self._worker.stop()
+            self._worker = None
+            self._pipeline.reset()
+            self._outputs.clear(self._frame_id)
+
+    def release(self) -> None:
+        if self._outputs:
+            self._outputs.close()
+            self._outputs = None
+        if self._pipeline:
+            pipeline, self._pipeline = self._pipeline, None
+            pipeline.close()
+
+    def _on_camera_info(self, msg: CameraInfo) -> None:
+        self.health.clear("QoS of camera_info")
+        try:
+            if self._calibration.update(msg, self.config.camera):
+                camera = self._calibration.camera
+                self.get_logger().info(f"calibration: {camera.width}x{camera.height}, f {camera.K[0, 0]:.1f} px")
+            self.health.clear("camera")
+        except Exception as error:
+            self._failed(error)
+
+    def _on_keypoints(self, msg: Skeleton2DArray) -> None:
+        self.health.clear("QoS of keypoints")
+        age_ms = self._age_ms(conversions.stamp_to_ns(msg.header.stamp))
+        arrived_s = self.health.arrived(age_ms)
+        try:
+            frame, reasons = conversions.keypoints_from_msg(msg)
+            for reason in reasons:
+                self._blame("keypoints", reason)
+            self._check_stamp(frame.stamp_ns)
+            job = Job(frame, self._calibration.of(frame, self.config.camera), arrived_s, age_ms)
+            if self._calibration.assumed:
+                self._blame("assumed camera", "no usable camera_info: the field of view is assumed")
+        except Exception as error:  # a message never stops the node
+            self.health.count("dropped")
+            self._failed(error)
+            return
+        self._worker.submit(job)
+
+    def _check_stamp(self, stamp_ns: int) -> None:
+        if stamp_ns <= self._last_stamp_ns:
+            back_s = (self._last_stamp_ns - stamp_ns) / conversions.NS_PER_S
+            self._blame("stamps", f"stamps do not increase, the last one by -{back_s:.3f} s: is there one publisher?")
+        self._last_stamp_ns = stamp_ns
+
+    def _work(self, jobs: list[Job]) -> None:
+        """Every frame enters the windows; only the newest is worth inferring. Runs in the worker's thread."""
+        *older, newest = jobs
+        for job in older:
+            self.health.count("coalesced")
+            try:
+                self._pipeline.observe(job.frame, job.camera)
+            except Exception as error:
+                self._failed(error)
+        if older:
+            self._blame("late", f"inference is late: {len(older)} frames were stored without it")
+        self._frame_id = newest.frame.frame_id
+        result = self._pipeline.push(newest.frame, newest.camera)
+        for reason in result.reasons:
+            self._blame("people", reason)
+        self._outputs.publish(result)
+        self.health.published(newest.arrived_s, len(result.people))
+        self._outputs.publish_timings(result, newest.age_in_ms, self._age_ms(result.stamp_ns))
+
+    def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self._restart_windows()
+        response.message = "windows and tracks cleared" if response.success else f"nothing to do while {self.state}"
+        return response
+
+    def _on_jump(self, jump: TimeJump) -> None:
+        self.get_logger().warning(
+            f"time jumped by {jump.delta.nanoseconds / conversions.NS_PER_S:.3f} s: starting anew"
+        )
+        self._restart_windows()
+
+    def _restart_windows(self) -> bool:
+        worker, outputs = self._worker, self._outputs
+        if worker:
+            self._last_stamp_ns = -1
+            worker.call(self._pipeline.reset, discard=True)
+            worker.call(lambda: outputs.clear(self._frame_id))
+        return worker is not None
+
+    def _reconfigure(self, config: LifterConfig) -> None:
+        """Applies live parameters, between two frames when active."""
+        pipeline, outputs = self._pipeline, self._outputs
+        if pipeline is None:
+            return
+
+        def apply() -> None:
+            outputs.reconfigure(config)
+            pipeline.reconfigure(config.pipeline())
+
+        self._worker.call(apply) if self._worker else apply()
+
+    def _age_ms(self, stamp_ns: int) -> float:
+        age_ms = (self.get_clock().now().nanoseconds - stamp_ns) / 1e6
+        return age_ms if 0 <= age_ms < CLOCKS_AGREE_MS else math.nan
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, CameraError):
+            topic = self.resolve_topic_name("camera_info")
+            self._blame("camera", f"{topic} ({self.count_publishers(topic)} publishers): {error}")
+        else:
+            self._blame("error", f"{type(error).__name__}: {error}")
+
+    def _blame(self, key: str, text: str, lasting: bool = False) -> None:
+        if self.health.blame(key, text, lasting):
+            self.get_logger().warning(text)
+
+    def _facts(self) -> dict[str, str]:
+        return {"model": str(getattr(self._pipeline, "description", "")) if self._pipeline else "not loaded"}
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point of the executable."""
+    lifecycle.run(LifterNode, args)

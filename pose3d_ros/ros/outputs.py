@@ -1,0 +1,104 @@
+"""`Outputs`: everything that the lifter node publishes."""
+
+import numpy as np
+from geometry_msgs.msg import PoseStamped
+from visualization_msgs.msg import MarkerArray
+
+from pose3d_ros.core.errors import ConfigError
+from pose3d_ros.core.skeleton import Skeleton
+from pose3d_ros.core.types import SIDES, Hand3D, Person3D, Skeletons3D
+from pose3d_ros.msg import Hand3DArray, Skeleton3DArray, SkeletonDefinition, StageTimings
+from pose3d_ros.ros import compat, conversions, qos
+from pose3d_ros.ros.lifecycle import ManagedNode
+from pose3d_ros.ros.lifter_config import LifterConfig
+from pose3d_ros.ros.markers import Markers
+
+DEPTH = 10  # of reliable outputs: a reader may stall for a third of a second
+
+
+class Outputs:
+    """Publishers of one configured node. Headers are those of the input; `close` destroys all that was created.
+
+    Raises ConfigError when TF is asked for and not installed.
+    """
+
+    def __init__(self, node: ManagedNode, config: LifterConfig, skeletons: tuple[Skeleton, ...]) -> None:
+        self._node, self.config = node, config
+        self._skeletons = {skeleton.name: skeleton for skeleton in skeletons}
+        self._markers = Markers(config.markers)
+        self._tf = _broadcaster(node) if config.output.tf else None
+        self._publishers = []
+        self._skeletons_out = self._create(Skeleton3DArray, "skeletons")
+        self._hands_out = self._create(Hand3DArray, "hands")
+        self._wrists_out = {side: self._create(PoseStamped, f"hands/{side}/pose") for side in SIDES if side}
+        self._markers_out = self._create(MarkerArray, "markers")
+        self._timings_out = self._create(StageTimings, "timings")
+        self._definitions_out = self._create(SkeletonDefinition, "skeleton_definition", qos.latched(len(skeletons)))
+
+    def reconfigure(self, config: LifterConfig) -> None:
+        self.config = config
+        self._markers.config = config.markers
+
+    def define(self) -> None:
+        """Publishes the latched definitions; call when active."""
+        for skeleton in self._skeletons.values():
+            self._definitions_out.publish(conversions.definition_to_msg(skeleton))
+
+    def publish(self, result: Skeletons3D) -> None:
+        """Skeletons, hands, wrists, TF and markers of one push. What nobody listens to costs nothing."""
+        self._skeletons_out.publish(conversions.skeletons_to_msg(result))
+        if result.hands or self._hands_out.get_subscription_count():
+            self._hands_out.publish(conversions.hands_to_msg(result))
+        for hand in followed_hands(result, self.config.output.follow_id):
+            self._wrists_out[hand.side].publish(conversions.wrist_pose(hand, result))
+        if self._tf:
+            frames = [conversions.body_transform(p, self._skeletons[p.skeleton], result) for p in result.people]
+            self._tf.sendTransform([frame for frame in frames if frame])
+        if self._markers_out.get_subscription_count():
+            self._markers_out.publish(self._markers.draw(result))
+
+    def publish_timings(self, result: Skeletons3D, age_in_ms: float, age_out_ms: float) -> None:
+        if self._timings_out.get_subscription_count():
+            self._timings_out.publish(conversions.timings_to_msg(result, age_in_ms, age_out_ms))
+
+    def clear(self, frame_id: str) -> None:
+        """Removes all markers: at (de)activation and after time jumps."""
+        self._markers_out.publish(self._markers.clear(frame_id))
+
+    def close(self) -> None:
+        for publisher in self._publishers:
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._publishers.clear()
+        if self._tf:
+            self._node.destroy_publisher(self._tf.pub_tf)
+            self._tf = None
+
+    def _create(self, message: type, topic: str, profile=None):
+        publisher = self._node.create_lifecycle_publisher(
+            message, topic, profile or qos.reliable(DEPTH), qos_overriding_options=qos.overridable()
+        )
+        self._publishers.append(publisher)
+        return publisher
+
+
+def followed_hands(result: Skeletons3D, follow_id: str) -> list[Hand3D]:
+    """The hands of the person with this id, or of the nearest one; at most one a side."""
+    if follow_id:
+        return [hand for hand in result.hands if hand.person_id == follow_id]
+    if result.people:
+        nearest = min(result.people, key=_distance_m)
+        return [hand for hand in result.hands if hand.track == nearest.track]
+    by_distance = sorted(result.hands, key=lambda hand: -np.linalg.norm(hand.wrist_m))
+    return list({hand.side: hand for hand in by_distance}.values())
+
+
+def _broadcaster(node: ManagedNode) -> compat.TransformBroadcaster:
+    try:
+        return compat.TransformBroadcaster(node)
+    except ImportError as error:
+        raise ConfigError(f"output.tf: {error}") from None
+
+
+def _distance_m(person: Person3D) -> float:
+    found = np.isfinite(person.xyz_m).all(axis=1)
+    return float(np.linalg.norm(person.xyz_m[found], axis=1).mean()) if found.any() else np.inf

@@ -1,0 +1,146 @@
+"""Transitions: failing ones are logged, remembered and undone; nothing is left behind."""
+
+import gc
+import os
+import threading
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("pose3d_ros.msg")
+
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+
+from pose3d_ros.core.errors import CheckpointError
+from pose3d_ros.ros.outputs import Outputs
+
+
+def failing(error: Exception):
+    def make(config):
+        raise error
+
+    return make
+
+
+def test_missing_weights_fail_configure_with_the_reason_and_can_be_tried_again(bench, make):
+    broken = [CheckpointError("weights 'body_x' not found; there are body_dtf27")]
+
+    def factory(config):
+        if broken:
+            raise broken.pop()
+        return make.pipeline(config)
+
+    node = bench(factory).node
+    assert node.trigger_configure().name == "FAILURE"
+    assert node.state == "unconfigured"
+    assert "weights 'body_x' not found" in node.last_error
+    assert node.trigger_configure().name == "SUCCESS"
+    assert node.last_error == ""
+
+
+def test_unexpected_error_in_configure_lands_in_unconfigured(bench):
+    node = bench(failing(RuntimeError("CUDA out of memory"))).node
+    assert node.trigger_configure().name == "ERROR"
+    assert node.state == "unconfigured"
+    assert "RuntimeError: CUDA out of memory" in node.last_error
+
+
+def test_failed_configure_over_the_service_reports_no_success(bench, ros):
+    bench(failing(CheckpointError("checksum differs")))
+    request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_CONFIGURE))
+    assert not ros.call(ChangeState, "/lifter/change_state", request).success
+    assert ros.call(GetState, "/lifter/get_state", GetState.Request()).current_state.label == "unconfigured"
+
+
+def test_a_transition_that_is_not_possible_now_is_answered_and_does_not_stop_the_node(bench, ros):
+    bench()
+    request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_ACTIVATE))
+    assert not ros.call(ChangeState, "/lifter/change_state", request).success
+    assert ros.call(GetState, "/lifter/get_state", GetState.Request()).current_state.label == "unconfigured"
+
+
+def test_outputs_that_cannot_be_made_free_the_device(bench, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("no publishers today")
+
+    monkeypatch.setattr(Outputs, "__init__", refuse)
+    b = bench()
+    assert b.node.trigger_configure().name == "ERROR"
+    assert b.pipeline.closed
+
+
+@pytest.mark.parametrize(("error", "result", "state"), [
+    (CheckpointError("expected"), "FAILURE", "inactive"), (RuntimeError("surprise"), "ERROR", "unconfigured"),
+])  # fmt: skip
+def test_failing_activate_leaves_no_thread_and_no_subscription(bench, monkeypatch, error, result, state):
+    b = bench()
+    assert b.node.trigger_configure().name == "SUCCESS"
+    before = len(list(b.node.subscriptions)), threading.active_count()
+
+    def refuse(*_args, **_kwargs):
+        raise error
+
+    monkeypatch.setattr("pose3d_ros.ros.qos.subscribe", refuse)
+    assert b.node.trigger_activate().name == result
+    assert b.node.state == state
+    assert (len(list(b.node.subscriptions)), threading.active_count()) == before
+    assert b.pipeline.closed == (state == "unconfigured")
+    monkeypatch.undo()
+    if state == "unconfigured":
+        assert b.node.trigger_configure().name == "SUCCESS"
+    assert b.node.trigger_activate().name == "SUCCESS"
+
+
+def test_error_while_freeing_ends_unconfigured_and_is_remembered(bench, monkeypatch, make):
+    def refuse(self):
+        raise RuntimeError("device lost")
+
+    b = bench()
+    b.node.trigger_configure()
+    monkeypatch.setattr(make.pipeline, "close", refuse)
+    assert b.node.trigger_cleanup().name == "ERROR"
+    assert b.node.state == "unconfigured"
+    assert "device lost" in b.node.last_error
+
+
+@pytest.mark.parametrize("steps", [(), ("configure",), ("configure", "activate")])
+def test_shutdown_from_every_state_frees_the_device(bench, steps):
+    b = bench()
+    for step in steps:
+        getattr(b.node, f"trigger_{step}")()
+    assert b.node.trigger_shutdown().name == "SUCCESS"
+    assert b.node.state == "finalized"
+    assert all(pipeline.closed for pipeline in b.pipelines)
+
+
+def test_deactivate_clears_windows_and_keeps_the_model(bench, make):
+    b = bench().up().calibrate()
+    b.send(make.frame(0))
+    b.ros.until(lambda: b.node.health.counts["published"] == 1, "an output")
+    assert b.node.trigger_deactivate().name == "SUCCESS"
+    assert b.pipeline.resets == 1
+    assert not b.pipeline.closed
+    assert b.node.trigger_cleanup().name == "SUCCESS"
+    assert b.pipeline.closed
+
+
+def test_thirty_cycles_leave_nothing_behind(bench):
+    b = bench()
+
+    def cycle():
+        for step in ("configure", "activate", "deactivate", "cleanup"):
+            assert getattr(b.node, f"trigger_{step}")().name == "SUCCESS", b.node.last_error
+
+    def held():
+        gc.collect()
+        node = b.node
+        entities = node.subscriptions, node.publishers, node.timers, node.services, node.waitables
+        return [len(list(kind)) for kind in entities], threading.active_count(), len(node._managed_entities)
+
+    cycle()
+    before, files = held(), len(os.listdir("/proc/self/fd"))
+    for _ in range(30):
+        cycle()
+    assert held() == before
+    assert len(os.listdir("/proc/self/fd")) <= files + 2
