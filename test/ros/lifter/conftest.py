@@ -76,9 +76,10 @@ def person3d(person: Person2D, track: int) -> Person3D:
 def hand3d(person_id: str, track: int, side: str) -> Hand3D:
     wrist_m = np.array([0.2 if side == "left" else -0.2, 0.1, 2.0 + track], np.float32)
     xyz_m = wrist_m + np.linspace(0, 0.1, 63, dtype=np.float32).reshape(21, 3)
+    turn = np.array([0.0, 0.6, 0.0, 0.8], np.float32)
     return Hand3D(
-        person_id, track, side, wrist_m, np.array([0.0, 0.6, 0.0, 0.8], np.float32), xyz_m, np.full(21, 0.01, np.float32),
-        np.ones(21, np.uint8), np.linspace(0, 1, 20, dtype=np.float32), 0.05, np.linspace(0, 1, 5, dtype=np.float32),
+        person_id, track, side, wrist_m, turn, xyz_m, np.full(21, 0.01, np.float32), np.ones(21, np.uint8),
+        np.linspace(0, 1, 20, dtype=np.float32), 0.05, np.linspace(0, 1, 5, dtype=np.float32),
     )  # fmt: skip
 
 
