@@ -27,7 +27,7 @@ RULES: dict[str, tuple[Weights, ...]] = {
     "pelvis": ({"left_hip": 0.5, "right_hip": 0.5},),
     "thorax": ({"left_shoulder": 0.5, "right_shoulder": 0.5}, {"neck": 1.0}),
     "neck": ({"left_shoulder": 0.5, "right_shoulder": 0.5}, {"thorax": 1.0}),
-    "spine": ({"pelvis": 0.5, "thorax": 0.5},),
+    "spine": ({"pelvis": 0.41, "thorax": 0.59},),
     "head_top": (
         {"left_ear": 0.96, "right_ear": 0.96, "thorax": -0.92},
         {"left_eye": 0.335, "right_eye": 0.335, "thorax": 0.71, "pelvis": -0.38},

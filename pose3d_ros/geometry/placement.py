@@ -1,10 +1,49 @@
 """Where the root stands: the translation that best explains the 2D, linear least squares on the rays."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+from pose3d_ros.core import formats
+from pose3d_ros.core.config import param, validate
 from pose3d_ros.geometry.arrays import namespace
 
 MIN_DEPTH_M = 0.1
+FOOT_M = 0.08  # ankle joint above the sole
+_H36M = formats.get("h36m17")
+CHAINS = [
+    _H36M.indices((f"{side}_ankle", f"{side}_knee", f"{side}_hip")).tolist() for side in ("left", "right")
+]
+TRUNK = _H36M.indices(("pelvis", "spine", "thorax", "head_top")).tolist()
+
+
+@dataclass(frozen=True)
+class PlacementConfig:
+    """What fixes the scale of people."""
+
+    stature_m: float = param(
+        0.0, "body height of everybody in view, where it is known; 0 = as the lifter guesses", unit="m", low=0.0,
+        high=2.5, live=True,
+    )  # fmt: skip
+
+    __post_init__ = validate
+
+
+class Placed(NamedTuple):
+    """`xyz_m` (N, J, 3) in the camera frame; `determined` (N,): the 2D allowed to place the person."""
+
+    xyz_m: Any
+    determined: Any
+
+
+def place_people(xyz_m: Any, rays: Any, weight: Any, config: PlacementConfig) -> Placed:
+    """Root-relative h36m17 bodies (N, J, 3) put where their rays (N, J, 2) say; all in the axes of the camera.
+
+    A known stature rescales the body first: distance follows size.
+    """
+    if config.stature_m:
+        xyz_m = xyz_m * (config.stature_m / stature_m(xyz_m))[:, None, None]
+    root, determined = place(xyz_m, rays, weight)
+    return Placed(xyz_m + root[:, None], determined)
 
 
 def place(xyz_m: Any, rays: Any, weight: Any) -> tuple[Any, Any]:
@@ -31,26 +70,15 @@ def place(xyz_m: Any, rays: Any, weight: Any) -> tuple[Any, Any]:
     return xp.stack((mean_a + mean_u * depth, mean_b + mean_v * depth, depth), -1), determined
 
 
-def place_at_depth(xyz_m: Any, rays: Any, weight: Any, depth_m: Any) -> Any:
-    """Root translations (N, 3) where the root's depth (N,) is already known (depth image, previous frame)."""
-    xp = namespace(xyz_m)
-    total = xp.clip(weight.sum(-1), 1e-9, None)[:, None]
-    z = xyz_m[..., 2] + depth_m[:, None]
-    x = (weight / total * (rays[..., 0] * z - xyz_m[..., 0])).sum(-1)
-    y = (weight / total * (rays[..., 1] * z - xyz_m[..., 1])).sum(-1)
-    return xp.stack((x, y, depth_m), -1)
+def stature_m(xyz_m: Any) -> Any:
+    """Body height (N,) in metres of h36m17 bodies (N, 17, 3), summed along the bones from sole to head top.
 
-
-def stature_m(xyz_m: Any, chains: list[list[int]]) -> Any:
-    """Body height (N,) in metres as the mean over `chains` (joint rows from foot to head top) of summed bone lengths.
-
-    Summed along the bones, so that a sitting person counts as tall as a standing one.
+    Along the bones, so that a sitting person counts as tall as a standing one.
     """
-    xp = namespace(xyz_m)
-    sums = []
-    for chain in chains:
-        steps = xyz_m[:, chain[1:]] - xyz_m[:, chain[:-1]]
-        sums.append(xp.sqrt((steps**2).sum(-1)).sum(-1))
-    return sum(sums) / len(sums)
+    legs = sum(_length(xyz_m, chain) for chain in CHAINS) / len(CHAINS)
+    return legs + _length(xyz_m, TRUNK) + FOOT_M
 
 
+def _length(xyz_m: Any, chain: list[int]) -> Any:
+    steps = xyz_m[:, chain[1:]] - xyz_m[:, chain[:-1]]
+    return namespace(xyz_m).sqrt((steps**2).sum(-1)).sum(-1)

@@ -1,0 +1,114 @@
+"""`Lifter`: a network with its spec, arrays in and arrays out. It owns the device, the precision and the engine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from pose3d_ros.core import formats
+from pose3d_ros.core.errors import ConfigError, EngineError, InputError
+from pose3d_ros.core.skeleton import Skeleton
+from pose3d_ros.guidance import GuidanceConfig
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What belongs to the weights and is stored with them, never in a settings file.
+
+    Inputs float32 (people, frames, joints, 3): x, y of the virtual camera and confidence, as `guidance` fills them,
+    at `rate_hz`. Output: joints in metres in the axes of the virtual camera. `sigma_seen`, `sigma_hidden`: factors on
+    the network's sigma that were measured on people outside of training.
+    """
+
+    name: str
+    skeleton: str
+    frames: int
+    rate_hz: float
+    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+    sigma_seen: float = 1.0
+    sigma_hidden: float = 1.0
+
+    @property
+    def joints(self) -> Skeleton:
+        return formats.get(self.skeleton)
+
+    def input_shape(self, people: int) -> tuple[int, int, int, int]:
+        return people, self.frames, len(self.joints), 3
+
+    def example(self, people: int = 1) -> np.ndarray:
+        """A plausible input, always the same: joints on slow circles, a third of them hidden."""
+        rng = np.random.default_rng(0)
+        people_, frames, joints, _ = self.input_shape(people)
+        start = rng.normal(0, 0.7, (people_, 1, joints, 2))
+        drift = 0.1 * np.sin(np.linspace(0, 2, frames))[None, :, None, None]
+        confidence = rng.choice([0.9, 0.95, 0.4], (people_, frames, joints, 1))
+        return np.concatenate((start + drift, confidence), -1).astype(np.float32)
+
+
+class Lifted(NamedTuple):
+    """`xyz_m` float32 (people, joints, 3), root-relative; `sigma_m` float32 (people, joints), not yet calibrated."""
+
+    xyz_m: np.ndarray
+    sigma_m: np.ndarray
+
+
+DEFAULT_SIGMA_M = 0.1  # of networks without the uncertainty head
+
+
+class Lifter:
+    """Runs one lifting network."""
+
+    def __init__(self, network: nn.Module, spec: ModelSpec, device: str = "cpu", precision: str = "fp32"):
+        if precision not in ("fp32", "fp16"):
+            raise ConfigError(f"precision: expected fp32 or fp16, got {precision!r}")
+        self.spec = spec
+        self.device = _device(device)
+        self.dtype = torch.float16 if precision == "fp16" else torch.float32
+        self.network: nn.Module | None = network.eval().to(self.device, self.dtype).requires_grad_(False)
+        self.run: Callable[[torch.Tensor, int], dict[str, torch.Tensor]] = self.network
+
+    @property
+    def description(self) -> str:
+        """One line for diagnostics."""
+        return f"{self.spec.name}, eager torch {torch.__version__}, {self.device}, {str(self.dtype)[6:]}"
+
+    @torch.inference_mode()
+    def __call__(self, inputs: np.ndarray, frame: int = -1) -> Lifted:
+        """Lift one slot (default: the newest) of float32 (people, frames, joints, 3). Raises InputError on shapes."""
+        if inputs.shape != self.spec.input_shape(len(inputs)):
+            raise InputError(f"{self.spec.name}: expected inputs {self.spec.input_shape(len(inputs))}, got {inputs.shape}")
+        if self.network is None:
+            raise EngineError(f"{self.spec.name}: this lifter was closed; load it again")
+        tensor = torch.from_numpy(np.ascontiguousarray(inputs, np.float32)).to(self.device, self.dtype)
+        out = self.run(tensor, frame)
+        xyz = out["xyz"][:, 0].float().cpu().numpy()
+        xyz = xyz - xyz[:, :1]
+        if "log_sigma" in out:
+            return Lifted(xyz, np.exp(out["log_sigma"][:, 0].float().cpu().numpy()))
+        return Lifted(xyz, np.full(xyz.shape[:2], DEFAULT_SIGMA_M, np.float32))
+
+    def warm_up(self, people: int = 1) -> None:
+        """Run once on the example input, so that the first real frame is not the slow one."""
+        self(self.spec.example(people))
+
+    def close(self) -> None:
+        """Free the device."""
+        self.network = None
+        self.run = None
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"device: expected auto, cpu, cuda or cuda:N, got {name!r}") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise EngineError(f"device {name}: torch {torch.__version__} sees no GPU here; use device auto or cpu")
+    return device

@@ -1,0 +1,47 @@
+"""Lifters by name: `load("body_dtf27")`. The shipped weights lie in `weights/`, with their checksums."""
+
+from pathlib import Path
+
+from pose3d_ros.core.errors import CheckpointError
+from pose3d_ros.core.paths import share_dir
+from pose3d_ros.models import checkpoint
+from pose3d_ros.models.lifter import Lifter
+
+SUFFIX = ".safetensors"
+CHECKSUMS = "SHA256SUMS"
+
+
+def names() -> tuple[str, ...]:
+    """Names of the shipped weights."""
+    return tuple(sorted(path.stem for path in (share_dir() / "weights").glob(f"*{SUFFIX}")))
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The weights' file by name or path. Raises CheckpointError listing what there is."""
+    path = Path(name_or_path)
+    if path.suffix == SUFFIX:
+        if path.is_file():
+            return path
+        raise CheckpointError(f"weights {path}: there is no such file")
+    shipped = share_dir() / "weights" / f"{name_or_path}{SUFFIX}"
+    if not shipped.is_file():
+        raise CheckpointError(f"unknown weights {str(name_or_path)!r}; shipped are {', '.join(names()) or 'none'}")
+    _verify(shipped)
+    return shipped
+
+
+def load(name_or_path: str | Path, device: str = "cpu", precision: str = "fp32") -> Lifter:
+    """A ready lifter. Raises CheckpointError (missing, damaged, foreign), ConfigError, EngineError (no such GPU)."""
+    network, spec = checkpoint.load(find(name_or_path))
+    return Lifter(network, spec, device, precision)
+
+
+def _verify(path: Path) -> None:
+    """Compare a shipped file with its recorded checksum."""
+    sums = path.parent / CHECKSUMS
+    recorded = dict(reversed(line.split()) for line in sums.read_text().splitlines()) if sums.is_file() else {}
+    if recorded.get(path.name) != checkpoint.digest(path):
+        raise CheckpointError(
+            f"weights {path}: the checksum is not the one in {sums.name}; the file is damaged or was replaced. "
+            "Reinstall the package, or give the path of your own weights instead of the name"
+        )

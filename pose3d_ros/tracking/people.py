@@ -1,0 +1,78 @@
+"""Everybody in one camera's view: identities, and the temporal window and output filter of each."""
+
+import numpy as np
+
+from pose3d_ros.tracking.clock import StreamEvent
+from pose3d_ros.tracking.keypoints import hide_weak
+from pose3d_ros.tracking.smoothing import OneEuro, SmoothingConfig
+from pose3d_ros.tracking.tracker import Track, Tracker, TrackingConfig
+from pose3d_ros.tracking.window import Window
+
+RESTARTS = (StreamEvent.GAP, StreamEvent.BACKWARD)
+
+
+class People:
+    """Windows of `frames` slots of `joints` keypoints at `rate_hz`, one for each tracked person."""
+
+    def __init__(
+        self, frames: int, joints: int, rate_hz: float, tracking: TrackingConfig, smoothing: SmoothingConfig
+    ) -> None:
+        self._shape = (frames, joints, rate_hz)
+        self._smoothing = smoothing
+        self._tracker = Tracker(tracking)
+        self._windows: dict[int, Window] = {}
+        self._filters: dict[int, OneEuro] = {}
+
+    def push(self, stamp_ns: int, people: list[tuple[str, np.ndarray, np.ndarray]]) -> list[str]:
+        """Take one frame: (source id or "", rays (J, 2), score (J,)) of each. Returns what was odd, in words."""
+        update = self._tracker.update(stamp_ns, people)
+        if update.event in RESTARTS:
+            self._forget(set(self._windows))
+        self._forget(set(self._windows) - {track.number for track in self._tracker.tracks})
+        for track, index, jumped in update.matches:
+            window = self._windows.setdefault(track.number, Window(*self._shape))
+            if jumped:
+                window.clear()
+                self._filters.pop(track.number, None)
+            _, rays, score = people[index]
+            window.push(stamp_ns, *hide_weak(rays, score, self._tracker.config.min_score))
+        reasons = [f"detection {note.index}: {note.reason}" for note in update.notes]
+        return reasons + ([str(update.event)] if update.event else [])
+
+    def windows(self, stamp_ns: int) -> tuple[list[Track], np.ndarray, np.ndarray]:
+        """Everybody known: tracks, rays (N, T, J, 2) with NaN where missing, scores (N, T, J); slot T - 1 is now."""
+        tracks = [track for track in self._tracker.tracks if track.number in self._windows]
+        frames, joints, _ = self._shape
+        rays = np.empty((len(tracks), frames, joints, 2), np.float32)
+        score = np.empty((len(tracks), frames, joints), np.float32)
+        for i, track in enumerate(tracks):
+            rays[i], score[i] = self._windows[track.number].grid(stamp_ns)
+        return tracks, rays, score
+
+    def smooth(self, tracks: list[Track], stamp_ns: int, xyz_m: np.ndarray) -> np.ndarray:
+        """Joints (N, J, 3) of these tracks, filtered as configured."""
+        if not self._smoothing.min_cutoff_hz:
+            return xyz_m
+        return np.stack(
+            [
+                self._filters.setdefault(track.number, OneEuro(self._smoothing))(stamp_ns, joints)
+                for track, joints in zip(tracks, xyz_m, strict=True)
+            ]
+        )
+
+    def reconfigure(self, tracking: TrackingConfig, smoothing: SmoothingConfig) -> None:
+        """Other parameters from the next frame on; nobody is lost."""
+        self._tracker.reconfigure(tracking)
+        if smoothing != self._smoothing:
+            self._smoothing = smoothing
+            self._filters.clear()
+
+    def reset(self) -> None:
+        """Forget everybody."""
+        self._tracker.reset()
+        self._forget(set(self._windows))
+
+    def _forget(self, numbers: set[int]) -> None:
+        for number in numbers:
+            self._windows.pop(number, None)
+            self._filters.pop(number, None)
