@@ -1,4 +1,4 @@
-"""The stand-ins behave like the packages that they stand in for; where those are installed, they pass the same tests."""
+"""Stand-ins behave like the packages that they replace; where those are installed, they pass the same tests."""
 
 import importlib
 import itertools

@@ -95,12 +95,13 @@ def test_quaternion_order():
     assert (c.quaternion((0.1, 0.2, 0.3, 0.9)).x, c.quaternion((0.1, 0.2, 0.3, 0.9)).w) == (0.1, 0.9)
 
 
+K = np.array([[600.0, 0, 310], [0, 590, 250], [0, 0, 1]])
 CAMERAS = [
     Camera.from_fov(640, 480, 60.0),
-    Camera(np.array([[600.0, 0, 310], [0, 590, 250], [0, 0, 1]]), np.array([-0.3, 0.1, 0.001, 0, 0]), "plumb_bob", 640, 480),
-    Camera(np.array([[600.0, 0, 310], [0, 590, 250], [0, 0, 1]]), np.full(8, 0.01), "rational_polynomial", 640, 480),
-    Camera(np.array([[300.0, 0, 310], [0, 300, 250], [0, 0, 1]]), np.full(4, 0.01), "equidistant", 640, 480),
-    Camera(np.array([[300.0, 0, 310], [0, 300, 250], [0, 0, 1]]), np.zeros(4), "equidistant", 640, 480),
+    Camera(K, np.array([-0.3, 0.1, 0.001, 0, 0]), "plumb_bob", 640, 480),
+    Camera(K, np.full(8, 0.01), "rational_polynomial", 640, 480),
+    Camera(K, np.full(4, 0.01), "equidistant", 640, 480),
+    Camera(K, np.zeros(4), "equidistant", 640, 480),
 ]  # fmt: skip
 
 

@@ -136,7 +136,8 @@ def test_thirty_cycles_leave_nothing_behind(bench):
         gc.collect()
         node = b.node
         entities = node.subscriptions, node.publishers, node.timers, node.services, node.waitables
-        return [len(list(kind)) for kind in entities], threading.active_count(), len(node._managed_entities)
+        workers = [thread for thread in threading.enumerate() if thread.name == "worker"]
+        return [len(list(kind)) for kind in entities], len(workers), len(node._managed_entities)
 
     cycle()
     before, files = held(), len(os.listdir("/proc/self/fd"))
