@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pose3d_ros.core.config import param, validate
-from pose3d_ros.geometry.arrays import arange_like, cumulative_max, namespace, take_along
+from pose3d_ros.geometry.arrays import cumulative_max, namespace, pick_slots, slots_of
 
 VARIANTS = ("nearest", "linear", "none")
 
@@ -22,8 +22,11 @@ class GuidanceConfig:
     __post_init__ = validate
 
 
+NONE = 1e4  # distance in slots of "never seen"; farther than any window is long
+
+
 def fill(xy: Any, score: Any, config: GuidanceConfig = GuidanceConfig()) -> tuple[Any, Any]:  # noqa: B008 - frozen
-    """Fill missing joints of N windows; numpy arrays or torch tensors.
+    """Fill missing joints of N windows; float32 numpy arrays or torch tensors.
 
     `xy` (N, T, J, 2), any unit, whatever where missing (NaN too). `score` (N, T, J), 0 = missing. Returns filled
     `xy` (0 where nothing was ever seen within reach) and the confidence (N, T, J): the score where seen,
@@ -32,51 +35,38 @@ def fill(xy: Any, score: Any, config: GuidanceConfig = GuidanceConfig()) -> tupl
     """
     xp = namespace(xy)
     seen = score > 0
-    xy = xp.where(seen[..., None], xy, 0.0)
+    xy = xp.where(seen[..., None], xy, xp.zeros_like(xy))
     if config.variant == "none":
         return xy, score if config.confidence else seen * xp.ones_like(score)
-    past, past_distance = _neighbour(xp, seen, config.f_past)
-    future, future_distance = _neighbour(xp, seen, config.f_future, backward=True)
-    share = _share_of_past(xp, config.variant, past_distance, future_distance)
-    filled = share[..., None] * take_along(xy, past[..., None], 1) + (1 - share[..., None]) * take_along(
-        xy, future[..., None], 1
-    )
-    trust_past = _trust(xp, score, past, past_distance, config.f_past, config.floor)
-    trust_future = _trust(xp, score, future, future_distance, config.f_future, config.floor)
-    confidence = share * trust_past + (1 - share) * trust_future
-    filled = xp.where(confidence[..., None] > 0, filled, 0.0)
+    slot = slots_of(score)
+    past = cumulative_max(xp.where(seen, slot, -NONE), 1)
+    future = -xp.flip(cumulative_max(xp.flip(xp.where(seen, -slot, -NONE), (1,)), 1), (1,))
+    from_past, from_future = _distance(xp, slot - past, config.f_past), _distance(xp, future - slot, config.f_future)
+    share = _share_of_past(xp, config.variant, from_past, from_future)
+    xy_past, score_past = pick_slots(xy, score, past)
+    xy_future, score_future = pick_slots(xy, score, future)
+    filled = xy_future + share[..., None] * (xy_past - xy_future)
+    trust_past = _trust(xp, score_past, from_past, config.f_past, config.floor)
+    trust_future = _trust(xp, score_future, from_future, config.f_future, config.floor)
+    confidence = trust_future + share * (trust_past - trust_future)
     if not config.confidence:
         confidence = (confidence > 0) * xp.ones_like(score)
-    return filled, confidence
+    return filled * (confidence > 0)[..., None], confidence
 
 
-def _neighbour(xp: Any, seen: Any, reach: int, backward: bool = False) -> tuple[Any, Any]:
-    """Row of the nearest seen slot at or before (`backward`: at or after) each slot, and its distance; inf if none."""
-    frames = seen.shape[1]
-    slot = arange_like(frames, seen)[None, :, None]
-    if backward:
-        row = frames - 1 - xp.flip(cumulative_max(xp.where(xp.flip(seen, (1,)), slot, -1), 1), (1,))
-        distance = row - slot
-        found = (row < frames) & (distance <= reach)
-    else:
-        row = cumulative_max(xp.where(seen, slot, -1), 1)
-        distance = slot - row
-        found = (row >= 0) & (distance <= reach)
-    return xp.where(found, row, 0), xp.where(found, distance * 1.0, float("inf"))
+def _distance(xp: Any, distance: Any, reach: int) -> Any:
+    return xp.where(distance > reach, NONE, distance)
 
 
 def _share_of_past(xp: Any, variant: str, past: Any, future: Any) -> Any:
-    """Weight of the past value, 0..1, from the two distances."""
+    """Weight of the past value, 0..1, from the two distances; a side without a value has none."""
     if variant == "nearest":
-        return xp.where(past < future, 1.0, xp.where(past == future, 0.5, 0.0))
-    none = past + future == float("inf")  # one side or both missing: all weight on the finite one
-    both = xp.where(none, 1.0, past + future)
-    return xp.where(none, (past < future) * 1.0, xp.where(both == 0, 0.5, future / xp.where(both == 0, 1.0, both)))
+        return 0.5 + 0.5 * xp.sign(future - past)
+    between = future / xp.clip(past + future, 1.0, None)
+    return xp.where(future == NONE, 1.0 * (past < NONE), xp.where(past == NONE, 0.0, between))
 
 
-def _trust(xp: Any, score: Any, row: Any, distance: Any, reach: int, floor: float) -> Any:
-    source = take_along(score, row, 1)
-    faded = source * (1.0 - xp.where(distance == float("inf"), 0.0, distance) / reach)
-    # a seen joint keeps its score even below the floor
-    faded = xp.where((distance > 0) & (faded < floor), floor, faded)
-    return xp.where(distance == float("inf"), 0.0, faded)
+def _trust(xp: Any, source: Any, distance: Any, reach: int, floor: float) -> Any:
+    """Confidence of a value whose source had this score; a seen joint keeps its score even below the floor."""
+    faded = xp.clip(source * (1.0 - distance / reach), floor, None)
+    return xp.where(distance == 0, source, xp.where(distance == NONE, 0.0, faded))
