@@ -225,10 +225,9 @@ def main() -> None:
 
 def make_pipeline(weights: str):
     """The pipeline of the node, with these weights."""
-    from pose3d_ros.models import registry
-    from pose3d_ros.pipeline import Pipeline
+    from pose3d_ros.pipeline import BodyConfig, Pipeline, PipelineConfig  # torch, only where it lifts
 
-    return Pipeline(lifter=registry.load(weights))
+    return Pipeline(PipelineConfig(body=BodyConfig(weights=weights)))
 
 
 if __name__ == "__main__":

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.geometry.camera import Camera
+
+REFINEMENTS = 8  # the linear solution is close: then steps are below a micrometre
+STEP_M = 1e-5  # of the numeric derivative
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,7 @@ def triangulate(views: list[View], xy_px: np.ndarray, weight: np.ndarray, thresh
     rays = np.stack([view.camera.rays(xy) for view, xy in zip(views, xy_px, strict=True)])
     used = _consensus(views, xy_px, rays, weight, threshold_px)
     xyz_m = _linear(views, rays, weight * used)
-    for point in np.flatnonzero(np.isfinite(xyz_m).all(axis=1)):
-        xyz_m[point] = _refined(views, xyz_m[point], xy_px[:, point], weight[:, point] * used[:, point], threshold_px)
+    xyz_m = _refined(views, xyz_m, xy_px, weight * used, threshold_px)
     error_px = _errors(views, xyz_m, xy_px)
     return Triangulation(
         xyz_m.reshape(*shape, 3), error_px.reshape(len(views), *shape), used.reshape(len(views), *shape)
@@ -119,13 +120,30 @@ def _linear(views: list[View], rays: np.ndarray, weight: np.ndarray) -> np.ndarr
 def _refined(
     views: list[View], xyz_m: np.ndarray, xy_px: np.ndarray, weight: np.ndarray, threshold_px: float
 ) -> np.ndarray:
-    rows = np.flatnonzero(weight > 0)
+    """Points (N, 3) moved to the least weighted soft-L1 reprojection error; Gauss-Newton, all points at once."""
+    there = np.isfinite(xyz_m).all(axis=1)
+    x, xy_px, weight = xyz_m[there], xy_px[:, there], weight[:, there]
+    use = weight > 0
+    for _ in range(REFINEMENTS):
+        residual = _residuals(views, x, xy_px, use)
+        J = (
+            np.stack([_residuals(views, x + step, xy_px, use) - residual for step in STEP_M * np.eye(3)], axis=-1)
+            / STEP_M
+        )
+        # far residuals count less: the weights of the loss sqrt(1 + (r / s)^2)
+        robust = weight / np.sqrt(1 + (residual**2).sum(axis=2) / (threshold_px / 3) ** 2)
+        normal = np.einsum("vnik,vn,vnil->nkl", J, robust, J)
+        gradient = np.einsum("vnik,vn,vni->nk", J, robust, residual)
+        x = x - np.einsum("nkl,nl->nk", np.linalg.pinv(normal, hermitian=True), gradient)
+    refined = xyz_m.copy()
+    refined[there] = x
+    return refined
 
-    def residuals(x: np.ndarray) -> np.ndarray:
-        gaps = [np.sqrt(weight[v]) * (views[v].project(x) - xy_px[v]) for v in rows]
-        return np.nan_to_num(np.concatenate(gaps), nan=1e3)  # behind a camera: worse than anything in view
 
-    return least_squares(residuals, xyz_m, loss="soft_l1", f_scale=threshold_px / 3).x
+def _residuals(views: list[View], xyz_m: np.ndarray, xy_px: np.ndarray, use: np.ndarray) -> np.ndarray:
+    """Reprojection minus keypoint (V, N, 2); 0 where a view is not used or the point behind its camera."""
+    gap = np.stack([view.project(xyz_m) - xy for view, xy in zip(views, xy_px, strict=True)])
+    return np.where(use[..., None], np.nan_to_num(gap), 0.0)
 
 
 def _errors(views: list[View], xyz_m: np.ndarray, xy_px: np.ndarray) -> np.ndarray:
