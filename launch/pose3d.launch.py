@@ -1,0 +1,124 @@
+"""Lifter, optional detector and optional RViz. `ros2 launch pose3d_ros pose3d.launch.py --show-args` lists all."""
+
+from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler, SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.events import matches_action
+from launch.substitutions import AndSubstitution, EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import LifecycleNode, Node
+from launch_ros.event_handlers import OnStateTransition
+from launch_ros.events.lifecycle import ChangeState
+from launch_ros.substitutions import FindPackageShare
+from lifecycle_msgs.msg import Transition
+
+from launch import LaunchDescription
+
+BOOL = ["true", "false"]
+CONFIG = PathJoinSubstitution([FindPackageShare("pose3d_ros"), "config"])
+
+ARGUMENTS = [
+    DeclareLaunchArgument("namespace", default_value="", description="namespace of all nodes and topics"),
+    DeclareLaunchArgument(
+        "params_file",
+        default_value=PathJoinSubstitution([CONFIG, "pose3d.yaml"]),
+        description="YAML file with parameters of the nodes",
+    ),
+    DeclareLaunchArgument("image", default_value="image", description="image topic, read by the detector and RViz"),
+    DeclareLaunchArgument("camera_info", default_value="camera_info", description="calibration of that image"),
+    DeclareLaunchArgument("keypoints", default_value="keypoints", description="topic of the 2D keypoints"),
+    DeclareLaunchArgument(
+        "detector", default_value="false", choices=BOOL, description="start the detector node; false: use your own"
+    ),
+    DeclareLaunchArgument("rviz", default_value="false", choices=BOOL, description="start RViz"),
+    DeclareLaunchArgument(
+        "rviz_config", default_value=PathJoinSubstitution([CONFIG, "pose3d.rviz"]), description="RViz configuration"
+    ),
+    DeclareLaunchArgument(
+        "fixed_frame", default_value="camera_optical_frame", description="RViz: frame in which all is shown"
+    ),
+    DeclareLaunchArgument(
+        "use_sim_time", default_value="false", choices=BOOL, description="time from /clock (simulation, bags)"
+    ),
+    DeclareLaunchArgument(
+        "log_level",
+        default_value="info",
+        choices=["debug", "info", "warn", "error", "fatal"],
+        description="least severe messages to show",
+    ),
+    DeclareLaunchArgument(
+        "autostart",
+        default_value="true",
+        choices=BOOL,
+        description="configure and activate the nodes; false where a lifecycle manager does",
+    ),
+    DeclareLaunchArgument(
+        "fastdds_profile",
+        default_value=EnvironmentVariable(
+            "FASTRTPS_DEFAULT_PROFILES_FILE", default_value=PathJoinSubstitution([CONFIG, "fastdds.xml"])
+        ),
+        description="Fast DDS profile; the default has shared memory for images (other middlewares ignore it)",
+    ),
+]
+
+
+def lifecycle_node(executable: str, name: str, remapped: list[str], condition: IfCondition | None) -> LifecycleNode:
+    """One of this package's nodes with what is common to them."""
+    return LifecycleNode(
+        package="pose3d_ros",
+        executable=executable,
+        name=name,
+        namespace=LaunchConfiguration("namespace"),
+        parameters=[LaunchConfiguration("params_file"), {"use_sim_time": LaunchConfiguration("use_sim_time")}],
+        remappings=[(topic, LaunchConfiguration(topic)) for topic in remapped],
+        ros_arguments=["--log-level", LaunchConfiguration("log_level")],
+        output="screen",
+        condition=condition,
+    )
+
+
+def autostart(node: LifecycleNode, wanted: IfCondition) -> list:
+    """Events that configure the node and, once that worked, activate it. They work on every distro."""
+
+    def change(transition: int, condition: IfCondition | None = None) -> EmitEvent:
+        event = ChangeState(lifecycle_node_matcher=matches_action(node), transition_id=transition)
+        return EmitEvent(event=event, condition=condition)
+
+    activate = OnStateTransition(
+        target_lifecycle_node=node,
+        start_state="configuring",
+        goal_state="inactive",
+        entities=[change(Transition.TRANSITION_ACTIVATE)],
+    )
+    return [
+        RegisterEventHandler(activate, condition=wanted),
+        change(Transition.TRANSITION_CONFIGURE, condition=wanted),
+    ]
+
+
+def generate_launch_description() -> LaunchDescription:
+    """The nodes and their start-up."""
+    start, detect = LaunchConfiguration("autostart"), LaunchConfiguration("detector")
+    profile = LaunchConfiguration("fastdds_profile")
+    lifter = lifecycle_node("lifter_node", "lifter", ["keypoints", "camera_info"], None)
+    detector = lifecycle_node("detector_node", "detector", ["image", "keypoints"], IfCondition(detect))
+    rviz = Node(
+        package="rviz2",
+        executable="rviz2",
+        namespace=LaunchConfiguration("namespace"),
+        arguments=["-d", LaunchConfiguration("rviz_config"), "-f", LaunchConfiguration("fixed_frame")],
+        parameters=[{"use_sim_time": LaunchConfiguration("use_sim_time")}],
+        # the saved configuration names absolute topics; these bring them into the namespace
+        remappings=[("/markers", "markers"), ("/image", LaunchConfiguration("image"))],
+        condition=IfCondition(LaunchConfiguration("rviz")),
+    )
+    return LaunchDescription(
+        [
+            *ARGUMENTS,
+            SetEnvironmentVariable("FASTRTPS_DEFAULT_PROFILES_FILE", profile),
+            SetEnvironmentVariable("FASTDDS_DEFAULT_PROFILES_FILE", profile),
+            lifter,
+            detector,
+            rviz,
+            *autostart(lifter, IfCondition(start)),
+            *autostart(detector, IfCondition(AndSubstitution(start, detect))),
+        ]
+    )
