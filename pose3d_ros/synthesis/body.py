@@ -56,15 +56,15 @@ def turn_about_up(vectors: Tensor, angle: Tensor) -> Tensor:
     return torch.stack((cos * x - sin * y, sin * x + cos * y, z), -1)
 
 
-def heading(joints: Tensor) -> Tensor:
-    """Angle (...) about the vertical of the person's left, from the hips of (..., J, 3)."""
-    left = joints[..., J["left_hip"], :] - joints[..., J["right_hip"], :]
+def heading(joints: Tensor, line: str = "hip") -> Tensor:
+    """Angle (...) about the vertical of the person's left, from the hips (or shoulders) of (..., J, 3)."""
+    left = joints[..., J[f"left_{line}"], :] - joints[..., J[f"right_{line}"], :]
     return torch.atan2(left[..., 1], left[..., 0])
 
 
-def axes(joints: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Horizontal unit vectors left and forward of the hips, and up, each (..., 3)."""
-    angle = heading(joints)
+def axes(joints: Tensor, line: str = "hip") -> tuple[Tensor, Tensor, Tensor]:
+    """Horizontal unit vectors left and forward of the hips (or shoulders), and up, each (..., 3)."""
+    angle = heading(joints, line)
     zero = torch.zeros_like(angle)
     left = torch.stack((angle.cos(), angle.sin(), zero), -1)
     forward = torch.stack((angle.sin(), -angle.cos(), zero), -1)

@@ -55,7 +55,6 @@ def view(rng: Rng, joints: Tensor, root: Tensor, config: CameraConfig) -> Views:
     distance = rng.log_uniform(count, low=config.distance_low_m, high=config.distance_high_m)
     bearing = rng.uniform(count, high=6.2832)
     height = rng.uniform(count, low=config.height_low_m, high=config.height_high_m)
-    # half of the cameras are at most 1 m above or below the person's middle: robots, not ceilings
     middle = root[:, frames // 2]
     away = torch.stack((bearing.cos(), bearing.sin()), -1) * distance[:, None]
     position = torch.cat((middle[:, :2] - away, height[:, None]), -1)

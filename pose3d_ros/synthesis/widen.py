@@ -51,9 +51,7 @@ def widen(rng: Rng, joints: Tensor, root: Tensor, config: WidenConfig) -> tuple[
         lowered = rng.chance(count, p=config.legs)[:, None, None]
         low_joints = low_legs(rng, joints)
         joints = torch.where(lowered[..., None], low_joints, joints)
-        # whatever is lowest stands on the floor
-        height = 0.08 - low_joints[..., 2].mean(1).amin(-1)
-        root = torch.where(lowered, torch.stack((root[..., 0], root[..., 1], height[:, None].expand_as(root[..., 2])), -1), root)
+        root = torch.where(lowered, on_the_floor(low_joints, root), root)
     if config.arms:
         joints = apply(config.arms, reaching_arms(rng, joints), joints)
     if config.bodies:
@@ -62,8 +60,18 @@ def widen(rng: Rng, joints: Tensor, root: Tensor, config: WidenConfig) -> tuple[
         root = root * (stature(scaled[:, :1]) / stature(joints[:, :1]))[..., None]
         joints = scaled
     if config.tilt:
-        joints = apply(config.tilt, tipped_over(rng, joints), joints)
+        tipped = rng.chance(count, p=config.tilt)[:, None, None]
+        lying = tipped_over(rng, joints)
+        joints = torch.where(tipped[..., None], lying, joints)
+        root = torch.where(tipped, on_the_floor(lying, root), root)
     return joints, root
+
+
+def on_the_floor(joints: Tensor, root: Tensor) -> Tensor:
+    """Roots (N, T, 3) that stay in place, at a height at which the lowest joint lies on the floor (an ankle's height)."""
+    height = 0.08 - joints[..., 2].mean(1).amin(-1)
+    place = root[..., :2].mean(1)
+    return torch.cat((place, height[:, None]), -1)[:, None].expand_as(root)
 
 
 def other_body(rng: Rng, joints: Tensor) -> Tensor:
@@ -97,8 +105,9 @@ def other_upper_body(joints: Tensor, donor: Tensor) -> Tensor:
 
 
 def joint_noise(rng: Rng, joints: Tensor) -> Tensor:
-    """Limbs turned by a constant angle and a slow swing; spreads in radians."""
-    vectors = bones(joints)
+    """Limbs turned by a constant angle and a slow swing; spreads in radians. No knee bends the wrong way by it."""
+    recorded = bones(joints)
+    vectors = recorded.clone()
     strength = rng.uniform(joints.shape[0], 1, 1, low=0.2, high=1.4)
     for spread, rows in (
         (0.12, UPPER),
@@ -110,7 +119,31 @@ def joint_noise(rng: Rng, joints: Tensor) -> Tensor:
     ):
         angle = strength * _slow(rng, joints.shape[0], joints.shape[1], spread)
         vectors[:, :, rows] = turn(vectors[:, :, rows], angle[:, :, None])
+    left, _, _ = axes(joints)
+    for side in SIDES:
+        knee, ankle = LEG[side][1:]
+        allowed = knee_forward(recorded[:, :, knee], recorded[:, :, ankle], left)[1].clamp(min=0)
+        vectors[:, :, ankle] = _no_farther(vectors[:, :, knee], vectors[:, :, ankle], left, allowed)
     return joints_of(vectors)
+
+
+def knee_forward(thigh: Tensor, shin: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
+    """The direction (..., 3) in which a knee points, and how far the shin's direction goes there (...,): above zero it
+    is bent the wrong way. Zero where the thigh lies along the hips, where the knee's direction is not known."""
+    ahead = torch.linalg.cross(thigh / thigh.norm(dim=-1, keepdim=True), left)
+    size = ahead.norm(dim=-1, keepdim=True)
+    ahead = torch.where(size > 0.5, ahead / size.clamp(min=1e-6), 0.0)
+    return ahead, (shin * ahead).sum(-1) / shin.norm(dim=-1)
+
+
+def _no_farther(thigh: Tensor, shin: Tensor, left: Tensor, allowed: Tensor) -> Tensor:
+    """The shin turned back, its length kept, to where it goes at most `allowed` (...,) toward the knee's front."""
+    ahead, forward = knee_forward(thigh, shin, left)
+    length = shin.norm(dim=-1, keepdim=True)
+    rest = shin / length - ahead * forward[..., None]
+    rest = rest / rest.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    held = length * (rest * (1 - allowed**2).clamp(min=0).sqrt()[..., None] + ahead * allowed[..., None])
+    return torch.where((forward > allowed)[..., None], held, shin)
 
 
 def _slow(rng: Rng, count: int, frames: int, spread: float) -> Tensor:
@@ -128,15 +161,19 @@ _LEG_POSES = (
     (((110, 14), (-25, 12)), ((110, 14), (-25, 12))),  # squatting
     (((12, 12), (-84, 8)), ((12, 12), (-84, 8))),  # kneeling
     (((85, 12), (0, 14)), ((8, 12), (-84, 8))),  # one knee up
-    (((80, 20), (60, 25)), ((80, 20), (60, 25))),  # sitting on the floor
+    (((88, 5), (84, 6)), ((88, 5), (84, 6))),  # sitting on the floor, legs straight
+    (((126, 12), (30, 10)), ((126, 12), (30, 10))),  # sitting on the floor, knees up
+    (((126, 12), (30, 10)), ((88, 5), (84, 6))),
 )
 
 
 def low_legs(rng: Rng, joints: Tensor) -> Tensor:
     """Sitting, squatting, kneeling legs by angles in the plane of each leg; the trunk leans a little."""
     count, frames = joints.shape[:2]
-    table = torch.tensor(_LEG_POSES, device=joints.device, dtype=joints.dtype)[rng.integers(count, low=0, high=5)]
+    table = torch.tensor(_LEG_POSES, device=joints.device, dtype=joints.dtype)[rng.integers(count, low=0, high=len(_LEG_POSES) - 1)]
     draw = torch.deg2rad(table[..., 0] + table[..., 1] * rng.normal(count, 2, 2))  # (N, leg, thigh | shin)
+    # knees bend one way, and not further than the calf allows
+    draw[..., 1] = draw[..., 1].minimum(draw[..., 0] - 0.05).maximum(draw[..., 0] - 2.6)
     left, forward, up = axes(joints)
     vectors = bones(joints)
     swap = rng.chance(count, p=0.5)
@@ -145,7 +182,9 @@ def low_legs(rng: Rng, joints: Tensor) -> Tensor:
         outward = 0.2 * (1 if side == "left" else -1) + rng.normal(count, 1, std=0.25)
         ahead = forward * outward.cos()[..., None] + left * outward.sin()[..., None]
         for part, row in enumerate(LEG[side][1:]):
-            sway = rng.normal(count, 1, std=0.03) * torch.linspace(-1, 1, frames, device=joints.device)
+            # thighs sway; shins follow them, so that a straight leg stays straight
+            if part == 0:
+                sway = rng.normal(count, 1, std=0.03) * torch.linspace(-1, 1, frames, device=joints.device)
             angle = (draw[:, leg, part, None] + sway)[..., None]
             length = vectors[:, :, row].norm(dim=-1, keepdim=True)
             vectors[:, :, row] = length * (ahead * angle.sin() - up * angle.cos())
@@ -157,7 +196,7 @@ def low_legs(rng: Rng, joints: Tensor) -> Tensor:
 def reaching_arms(rng: Rng, joints: Tensor) -> Tensor:
     """One or both arms by inverse kinematics: the wrist goes to a reachable place in front of the chest."""
     count, frames = joints.shape[:2]
-    left, forward, up = axes(joints)
+    left, forward, up = axes(joints, "shoulder")
     moved = joints.clone()
     both = rng.chance(count, p=0.5)
     first_only = rng.chance(count, p=0.5)
@@ -176,12 +215,18 @@ def _wrist_places(rng: Rng, count: int, frames: int) -> Tensor:
     """Paths (N, T, 3) of the wrist from its shoulder, in arm lengths: forward, outward, up; at rest or moving."""
     low = torch.tensor([0.0, -0.5, -0.8], device=rng.device)
     high = torch.tensor([0.95, 0.5, 0.7], device=rng.device)
-    start, end = (low + (high - low) * rng.uniform(count, 1, 3) for _ in range(2))
+    start, end = (_before_the_chest(low + (high - low) * rng.uniform(count, 1, 3)) for _ in range(2))
     end = torch.where(rng.chance(count, 1, 1, p=0.4), start, end)
     begin = rng.uniform(count, 1, low=-0.5, high=1.0)
     part = ((torch.linspace(0, 1, frames, device=rng.device) - begin) / rng.uniform(count, 1, low=0.4, high=1.5)).clamp(0, 1)
     part = (part * part * (3 - 2 * part))[..., None]
     return start + (end - start) * part
+
+
+def _before_the_chest(place: Tensor) -> Tensor:
+    """A wrist that goes inward passes in front of the trunk, not through it."""
+    ahead, outward, up = place.unbind(-1)
+    return torch.stack((ahead.maximum(0.35 * (outward < 0.1)), outward, up), -1)
 
 
 def _arm(rng: Rng, joints: Tensor, side: str, target: Tensor, outward: Tensor, up: Tensor) -> Tensor:
