@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -126,26 +127,53 @@ class Pipeline:
 
     def _lift(self, tracks: list[Track], rays: np.ndarray, score: np.ndarray, stamp_ns: int, timer: "Timer"):
         """Windows (N, T, J) of people to their skeletons in the camera frame."""
-        spec = self.lifter.spec
-        with timer("guidance"):
-            filled, confidence = fill(rays, score, spec.guidance)
-            virtual = look_at(filled[:, -1], confidence[:, -1])
-            xy = np.where(confidence[..., None] > 0, virtual.normalise(filled), 0)
-            inputs = np.concatenate((xy, confidence[..., None]), -1, dtype=np.float32)
-        with timer("model"):
-            lifted = self.lifter(inputs)
+        lifted = lift_windows(self.lifter, rays, score, self.config.placement, timer=timer)
         with timer("placement"):
-            seen = score[:, -1] > 0
-            relative = virtual.to_camera(lifted.xyz_m)
-            placed = place_people(relative, filled[:, -1], confidence[:, -1], self.config.placement)
-            xyz_m = self.people.smooth(tracks, stamp_ns, placed.xyz_m)
-            sigma_m = lifted.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
-            state = np.where(seen, JointState.MEASURED, JointState.INFERRED).astype(np.uint8)
+            xyz_m = self.people.smooth(tracks, stamp_ns, lifted.xyz_m)
+            state = np.where(lifted.seen, JointState.MEASURED, JointState.INFERRED).astype(np.uint8)
             return [
-                Person3D(track.id, track.number, spec.skeleton, xyz_m[i], sigma_m[i], state[i], track.state)
-                for i, track in enumerate(tracks)
-                if placed.determined[i]
+                Person3D(t.id, t.number, self.body_skeleton.name, xyz_m[i], lifted.sigma_m[i], state[i], t.state)
+                for i, t in enumerate(tracks)
+                if lifted.determined[i]
             ]
+
+
+class LiftedWindows(NamedTuple):
+    """`xyz_m` (N, J, 3) in the camera frame, `sigma_m` (N, J) calibrated, `seen` bool (N, J): not hidden in the lifted
+    slot, `determined` bool (N,): the 2D allowed to place the person."""
+
+    xyz_m: np.ndarray
+    sigma_m: np.ndarray
+    seen: np.ndarray
+    determined: np.ndarray
+
+
+def lift_windows(
+    lifter: Lifter,
+    rays: np.ndarray,
+    score: np.ndarray,
+    placement: PlacementConfig,
+    lookahead: int = 0,
+    timer: "Timer | None" = None,
+) -> LiftedWindows:
+    """Windows of N people, rays float32 (N, T, J, 2) and score (N, T, J) with 0 where missing, to their skeletons.
+
+    The slot T - 1 - `lookahead` is lifted. All of a person's frames are normalised by where they are in the newest.
+    """
+    timer = timer or Timer()
+    spec, slot = lifter.spec, -1 - lookahead
+    with timer("guidance"):
+        filled, confidence = fill(rays, score, spec.guidance)
+        virtual = look_at(filled[:, -1], confidence[:, -1])
+        xy = np.where(confidence[..., None] > 0, virtual.normalise(filled), 0)
+        inputs = np.concatenate((xy, confidence[..., None]), -1, dtype=np.float32)
+    with timer("model"):
+        lifted = lifter(inputs, slot)
+    with timer("placement"):
+        seen = score[:, slot] > 0
+        placed = place_people(virtual.to_camera(lifted.xyz_m), filled[:, slot], confidence[:, slot], placement)
+        sigma_m = lifted.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
+        return LiftedWindows(placed.xyz_m, sigma_m, seen, placed.determined)
 
 
 class Timer:
