@@ -14,6 +14,7 @@ from pose3d_ros.synthesis.cameras import Views
 from pose3d_ros.synthesis.rng import Rng
 
 STATURE_M = 1.7
+MEMORY_30HZ = 0.85  # share of the slow noise that is left in the next frame at 30 Hz
 # of the joint's own noise to the mean; extremities move more and are smaller
 JOINT_NOISE = {"ankle": 1.2, "wrist": 1.3, "elbow": 1.1, "knee": 1.0, "hip": 1.2, "shoulder": 0.9, "head_top": 1.2, "spine": 1.3}
 
@@ -49,12 +50,12 @@ def true_rays(xyz: Tensor) -> Tensor:
     return xyz[..., :2] / depth
 
 
-def detect(rng: Rng, views: Views, config: DetectorConfig) -> tuple[Tensor, Tensor]:
+def detect(rng: Rng, views: Views, config: DetectorConfig, rate_hz: float = 30.0) -> tuple[Tensor, Tensor]:
     """Noisy rays (N, T, J, 2) and scores (N, T, J), 0 where the detector gives nothing."""
     rays = true_rays(views.xyz)
     count, frames, joints = rays.shape[:3]
     size = (STATURE_M / views.xyz[:, :, 0, 2].clamp(min=0.3))[:, :, None, None]
-    error = _error(rng, count, frames, joints, config)
+    error = _error(rng, count, frames, joints, config, MEMORY_30HZ ** (30.0 / rate_hz))
     exchanged = _exchange(rng, rays, config.swaps)
     cut = rng.chance(count, 1, 1, p=config.borders) & ~views.inside(rays)
     cut = cut & ((~cut).float().mean((1, 2), keepdim=True) > 0.2)  # a person cut away almost whole teaches nothing
@@ -84,13 +85,13 @@ def derive_trunk(rng: Rng, rays: Tensor, score: Tensor, config: DetectorConfig) 
 SPINE_SHARE = 0.59  # where the recordings' spine lies between pelvis and thorax
 
 
-def _error(rng: Rng, count: int, frames: int, joints: int, config: DetectorConfig) -> Tensor:
+def _error(rng: Rng, count: int, frames: int, joints: int, config: DetectorConfig, memory: float) -> Tensor:
     """(N, T, J, 2) in statures: white and slowly changing noise, a constant, and outliers."""
     level = rng.log_uniform(count, 1, 1, 1, low=max(config.noise_low, 1e-9), high=max(config.noise_high, 1e-9))
     white = rng.normal(count, frames, joints, 2, std=0.7)
-    slow = _correlated(rng.normal(count, frames, joints, 2, std=0.7), 0.85)
+    slow = _correlated(rng.normal(count, frames, joints, 2, std=0.7), memory)
     error = level * _factors(joints, rng.device)[:, None] * (white + slow)
-    error = error + rng.normal(count, 1, joints, 2, std=config.bias)
+    error = error + rng.normal(count, 1, joints, 2, std=config.bias) * rng.uniform(count, 1, 1, 1, low=0.2, high=1.8)
     far = rng.chance(count, frames, joints, 1, p=config.outliers) * rng.normal(count, frames, joints, 2, std=0.06)
     return error + far
 
@@ -103,7 +104,7 @@ def _factors(joints: int, device: torch.device) -> Tensor:
 
 
 def _correlated(white: Tensor, memory: float) -> Tensor:
-    """First-order autoregressive noise along axis 1 with the spread of `white`; memory per frame at 30 Hz."""
+    """First-order autoregressive noise along axis 1 with the spread of `white`; `memory` from frame to frame."""
     frames = white.shape[1]
     lag = torch.arange(frames, device=white.device)
     kernel = torch.where(lag[:, None] >= lag, memory ** (lag[:, None] - lag).clamp(min=0).float(), 0.0)
