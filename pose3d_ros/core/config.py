@@ -3,6 +3,7 @@
 The ROS nodes declare them as parameters, the command line reads them, the README's table is made from them.
 """
 
+from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -29,6 +30,25 @@ def param(default: Any, help: str, **meta: Any) -> Any:  # noqa: A002 - `help` i
 def meta(entry: Field) -> Meta:
     """The `Meta` of a field made by `param`."""
     return entry.metadata["meta"]
+
+
+def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Meta]]:
+    """(full name, value, Meta) of every parameter, depth first, in the order of declaration.
+
+    The field `max_distance` of the nested dataclass `tracking` is called `tracking.max_distance`.
+    """
+    for entry in fields(config):
+        value = getattr(config, entry.name)
+        if is_dataclass(value):
+            yield from flatten(value, f"{prefix}{entry.name}.")
+        else:
+            yield f"{prefix}{entry.name}", value, meta(entry)
+
+
+def frozen_changes(old: Any, new: Any) -> tuple[str, ...]:
+    """Full names of the parameters that differ between two configurations of one kind and are not live."""
+    before = {name: value for name, value, _ in flatten(old)}
+    return tuple(name for name, value, rule in flatten(new) if not rule.live and before[name] != value)
 
 
 def validate(config: Any) -> None:

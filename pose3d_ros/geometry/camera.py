@@ -9,6 +9,11 @@ from pose3d_ros.core.errors import CameraError
 from pose3d_ros.core.types import checked
 
 FISHEYE = "equidistant"
+FARTHEST_RAY = 57.0  # x/z or y/z, 89 degrees off the axis; no lens of these models sees further
+# OpenCV 4 has a second function that takes the criteria, OpenCV 5 only one
+_undistort_points = getattr(cv2, "undistortPointsIter", cv2.undistortPoints)
+ITERATIONS = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-9)
+UNDISTORTED_WITHIN_PX = 0.5
 # sensor_msgs/distortion_models; number of coefficients that each may have
 COEFFICIENTS = {"": (0,), "plumb_bob": (0, 4, 5), "rational_polynomial": (0, 8, 12, 14), FISHEYE: (0, 4)}
 
@@ -66,20 +71,15 @@ class Camera:
         return cls(K, width=width, height=height)
 
     def rays(self, xy_px: np.ndarray) -> np.ndarray:
-        """Pixels (..., 2) to undistorted rays (x/z, y/z), float64 (..., 2). NaN stays NaN."""
+        """Pixels (..., 2) to undistorted rays (x/z, y/z), float64 (..., 2).
+
+        NaN stays NaN, and a pixel that no ray of this camera reaches gives NaN.
+        """
         xy_px = np.asarray(xy_px, np.float64)
-        if not self.D.any() and self.distortion_model != FISHEYE:
-            return self._unproject(xy_px)
-        flat = xy_px.reshape(-1, 1, 2)
-        present = np.isfinite(flat).all(axis=(1, 2))
-        rays = np.full_like(flat, np.nan)
-        if present.any():
-            undistort = cv2.fisheye.undistortPoints if self.distortion_model == FISHEYE else cv2.undistortPoints
-            D = np.zeros(4) if self.distortion_model == FISHEYE and not self.D.size else self.D
-            rays[present] = undistort(np.ascontiguousarray(flat[present]), self.K, D)
-        # OpenCV answers -1e6 and the like for pixels that no ray reaches
-        rays[np.abs(rays).max(axis=(1, 2)) > 1e3] = np.nan
-        return rays.reshape(xy_px.shape)
+        ideal = not self.D.any() and self.distortion_model != FISHEYE
+        rays = self._unproject(xy_px) if ideal else self._undistort(xy_px.reshape(-1, 1, 2)).reshape(xy_px.shape)
+        # NaN compares as out of reach too
+        return np.where((np.abs(rays) < FARTHEST_RAY).all(axis=-1, keepdims=True), rays, np.nan)
 
     def project(self, xyz_m: np.ndarray) -> np.ndarray:
         """Points (..., 3) in the optical frame to pixels, float64 (..., 2). NaN for points behind the camera."""
@@ -97,6 +97,22 @@ class Camera:
             D = self.D if self.D.size else np.zeros(4)
             return cv2.fisheye.projectPoints(xyz_m[:, None], zero, zero, self.K, D)[0][:, 0]
         return cv2.projectPoints(xyz_m[:, None], zero, zero, self.K, self.D)[0][:, 0]
+
+    def _undistort(self, xy_px: np.ndarray) -> np.ndarray:
+        """Rays (n, 1, 2) of pixels (n, 1, 2) through the lens; NaN where there is none."""
+        rays = np.full_like(xy_px, np.nan)
+        (present,) = np.isfinite(xy_px).all(axis=(1, 2)).nonzero()
+        if present.size:
+            if self.distortion_model == FISHEYE:
+                D = self.D if self.D.size else np.zeros(4)
+                found = cv2.fisheye.undistortPoints(xy_px[present], self.K, D)
+            else:  # the five iterations of cv2.undistortPoints are off by half a pixel in the corners of wide images
+                found = _undistort_points(xy_px[present], self.K, self.D, R=None, P=None, criteria=ITERATIONS)
+            # The polynomials fold back outside of the image: what does not project to where it came from is no ray
+            back = self.project(np.concatenate((found, np.ones_like(found[..., :1])), axis=-1))
+            true = np.abs(back - xy_px[present]).max(axis=(1, 2)) < UNDISTORTED_WITHIN_PX
+            rays[present[true]] = found[true]
+        return rays
 
     def _unproject(self, xy_px: np.ndarray) -> np.ndarray:
         (fx, skew, cx), (_, fy, cy) = self.K[:2]

@@ -4,7 +4,7 @@ A nested dataclass field `tracking` with a field `max_distance` becomes the para
 """
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -13,21 +13,11 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from pose3d_ros.core.config import Meta, meta
+from pose3d_ros.core.config import Meta, flatten, frozen_changes
 from pose3d_ros.core.errors import ConfigError
 
 UNCONFIGURED = "unconfigured"
 POLL_S = 0.2  # how soon a change takes effect where rclpy has no post-set hook (Humble)
-
-
-def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Meta]]:
-    """(parameter name, value, Meta) of every field, depth first, in the order of declaration."""
-    for entry in fields(config):
-        value = getattr(config, entry.name)
-        if is_dataclass(value):
-            yield from flatten(value, f"{prefix}{entry.name}.")
-        else:
-            yield f"{prefix}{entry.name}", value, meta(entry)
 
 
 def build(default: Any, values: dict[str, Any], prefix: str = "") -> Any:
@@ -98,14 +88,12 @@ class Parameters:
         own = {p.name: p.value for p in parameters if p.name in self._rules}
         before = self._values()
         try:
-            for name, value in own.items():
-                locked = not self._rules[name].live and name in before and self._state() != UNCONFIGURED
-                if locked and value != before[name]:
-                    raise ConfigError(
-                        f"{name} changes only while the node is {UNCONFIGURED}, and it is {self._state()}: "
-                        "deactivate and clean it up, set this, then configure and activate it again"
-                    )
-            build(self._default, before | own)
+            changed = frozen_changes(build(self._default, before), build(self._default, before | own))
+            if changed and self._state() != UNCONFIGURED:
+                raise ConfigError(
+                    f"{', '.join(changed)} changes only while the node is {UNCONFIGURED}, and it is {self._state()}: "
+                    "deactivate and clean it up, set this, then configure and activate it again"
+                )
         except (ConfigError, TypeError) as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)

@@ -91,7 +91,7 @@ class TestDetectorToLifter:
         shoulders, hips = at(source, "left_shoulder", "right_shoulder"), at(source, "left_hip", "right_hip")
         pelvis, spine, thorax = at("h36m17", "pelvis", "spine", "thorax")
         np.testing.assert_allclose(xy_t[thorax], xy[shoulders].mean(axis=0), rtol=1e-5)
-        np.testing.assert_allclose(xy_t[spine], (xy_t[pelvis] + xy_t[thorax]) / 2, rtol=1e-5)
+        np.testing.assert_allclose(xy_t[spine], 0.41 * xy_t[pelvis] + 0.59 * xy_t[thorax], rtol=1e-5)
         assert score_t[thorax] == score[shoulders].min()
         if "pelvis" not in formats.get(source):
             np.testing.assert_allclose(xy_t[pelvis], xy[hips].mean(axis=0), rtol=1e-5)
