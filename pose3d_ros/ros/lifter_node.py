@@ -121,7 +121,8 @@ class LifterNode(lifecycle.ManagedNode):
             self.health.count("dropped")
             self._failed(error)
             return
-        self._worker.submit(job)
+        if self._worker:  # it is gone when this callback and a deactivation overlap
+            self._worker.submit(job)
 
     def _check_stamp(self, stamp_ns: int) -> None:
         if stamp_ns <= self._last_stamp_ns:
@@ -184,6 +185,8 @@ class LifterNode(lifecycle.ManagedNode):
         return age_ms if 0 <= age_ms < CLOCKS_AGREE_MS else math.nan
 
     def _failed(self, error: Exception) -> None:
+        if not self.context.ok():
+            return  # a signal came in the middle of a publication
         if isinstance(error, CameraError):
             topic = self.resolve_topic_name("camera_info")
             self._blame("camera", f"{topic} ({self.count_publishers(topic)} publishers): {error}")

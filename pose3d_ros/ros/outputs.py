@@ -62,8 +62,9 @@ class Outputs:
             self._timings_out.publish(conversions.timings_to_msg(result, age_in_ms, age_out_ms))
 
     def clear(self, frame_id: str) -> None:
-        """Removes all markers: at (de)activation and after time jumps."""
-        self._markers_out.publish(self._markers.clear(frame_id))
+        """Removes all markers: at (de)activation and after time jumps. After a signal nothing can be published."""
+        if self._node.context.ok():
+            self._markers_out.publish(self._markers.clear(frame_id))
 
     def close(self) -> None:
         for publisher in self._publishers:
