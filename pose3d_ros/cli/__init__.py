@@ -1,0 +1,1 @@
+"""`pose3d <command>`: one file a command."""

@@ -1,0 +1,56 @@
+"""The `pose3d` command. A command's file is imported when it is called, so that `pose3d --help` loads no torch."""
+
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+from pose3d_ros.core.errors import Pose3DError
+
+# Command -> its line in `pose3d --help`. The module pose3d_ros.cli.<command> holds a function `command`, or a typer
+# `app` where it has subcommands; a command whose module is not there is not offered.
+COMMANDS = {
+    "evaluate": "Errors of weights on recorded motion under occlusion.",
+    "compare": "Two evaluations side by side.",
+    "train": "Train weights as a YAML file says.",
+    "benchmark": "Latency and throughput on this machine.",
+    "engine": "Build, list, check and clear compiled engines.",
+    "demo": "Replay the demo bag through the nodes; writes a video and a report.",
+    "view": "Watch or render the skeletons of a bag.",
+    "doctor": "What works on this machine, and what is missing.",
+}
+EXIT_ERROR = 2
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command. What the user can mend is one line on stderr and exit code 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        _app(arguments[0] if arguments else "")(arguments, prog_name="pose3d")
+    except Pose3DError as error:
+        print(f"pose3d: {error}", file=sys.stderr)
+        raise SystemExit(EXIT_ERROR) from None
+
+
+def _app(wanted: str):
+    """The typer application; of all commands only the wanted one is loaded."""
+    try:
+        import typer
+    except ImportError:
+        raise Pose3DError("the command line needs typer and rich: pip install 'pose3d_ros[tools]'") from None
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.callback(help="Metric 3D skeletons of people from 2D keypoints.")(lambda: None)
+    for name, line in COMMANDS.items():
+        module = f"pose3d_ros.cli.{name}"
+        if not find_spec(module):
+            continue
+        if name != wanted:
+            app.command(name, help=line)(lambda: None)
+        elif hasattr(loaded := import_module(module), "app"):
+            app.add_typer(loaded.app, name=name, help=line)
+        else:
+            app.command(name)(loaded.command)
+    return app
+
+
+if __name__ == "__main__":
+    main()

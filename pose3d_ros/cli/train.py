@@ -1,0 +1,54 @@
+"""`pose3d train CONFIG`: train a lifter and write its weights."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="settings of the run, e.g. config/train/body_dtf27.yaml")],
+    out: Annotated[Path | None, typer.Option(help="folder of the run [default: out/train/NAME]")] = None,
+    data: Annotated[Path, typer.Option(help="folder in which the settings' motion files lie")] = Path("data"),
+    weights_dir: Annotated[
+        Path | None, typer.Option(help="where the weights go in the end [default: the run's folder]")
+    ] = None,
+    resume: Annotated[bool, typer.Option(help="go on from the folder's state")] = False,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda, instead of the settings'")] = None,
+    windows: Annotated[int | None, typer.Option(help="training windows in all, instead of the settings'")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads")] = None,
+    report_every: Annotated[int, typer.Option(help="steps between reports, states and, times 5, validations")] = 200,
+) -> None:
+    """Train a lifter; an interrupted run goes on with --resume. Writes weights, model card and checksums."""
+    import torch
+
+    from pose3d_ros.training import config as settings
+    from pose3d_ros.training import run
+    from pose3d_ros.training.export import export
+
+    if threads:
+        torch.set_num_threads(threads)
+    given = {name: value for name, value in (("device", device), ("windows", windows)) if value is not None}
+    wanted = replace(settings.load(config), **given)
+    folder = out or Path("out") / "train" / wanted.name
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task(wanted.name, total=wanted.windows)
+
+        def report(numbers: dict) -> None:
+            console.print("  ".join(f"{name} {value:g}" for name, value in numbers.items()), highlight=False)
+
+        run.train(
+            wanted, data, folder, resume, report_every,
+            on_report=report, on_step=lambda done: progress.update(task, completed=done),
+        )  # fmt: skip
+    if wanted.recipe == "published":
+        console.print(f"{folder}: done; the paper's recipe makes no weights for the pipeline")
+        return
+    with console.status("calibration of sigma, model card"):
+        done = export(folder, data, weights_dir or folder)
+    console.print(f"{done.weights}, {done.card}")
