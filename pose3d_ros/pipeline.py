@@ -4,12 +4,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
 
-from pose3d_ros.core.config import param, validate
-from pose3d_ros.core.errors import ConfigError, FormatError
+from pose3d_ros.core.config import frozen_changes, param, validate
+from pose3d_ros.core.errors import ConfigError, EngineError, FormatError
 from pose3d_ros.core.mapping import mapping
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.types import JointState, Keypoints2D, Person3D, Skeletons3D
@@ -21,6 +22,8 @@ from pose3d_ros.models import Lifter, registry
 from pose3d_ros.tracking.people import People
 from pose3d_ros.tracking.smoothing import SmoothingConfig
 from pose3d_ros.tracking.tracker import Track, TrackingConfig
+
+STAGES = ("mapping", "tracking", "guidance", "model", "placement")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,17 @@ class PipelineConfig:
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
 
 
+class Reason(str, Enum):
+    """Why somebody who is known was not published, or forgotten. The tracking layer has its own."""
+
+    CAMERA_CHANGED = "camera_changed"
+    FEW_JOINTS = "too_few_joints_in_window"
+    PLACEMENT = "placement_undetermined"  # what is seen fits no body in front of the camera
+    NOT_FINITE = "lifter_not_finite"
+
+    __str__ = str.__str__
+
+
 class Pipeline:
     """Keeps the windows of everybody in one camera's view and lifts them. Not for several threads at once.
 
@@ -59,10 +73,9 @@ class Pipeline:
         self.lifter = lifter or registry.load(body.weights, body.device, body.precision)
         self.lifter.warm_up()
         spec = self.lifter.spec
-        self.people = People(
-            spec.frames, len(spec.joints), spec.rate_hz, self.config.tracking, self.config.smoothing
-        )
+        self.people = People(spec.frames, len(spec.joints), spec.rate_hz, self.config.tracking, self.config.smoothing)
         self._camera: Camera | None = None
+        self._closed = False
 
     @property
     def body_skeleton(self) -> Skeleton:
@@ -73,69 +86,87 @@ class Pipeline:
         return self.lifter.description
 
     def push(self, frame: Keypoints2D, camera: Camera) -> Skeletons3D:
-        """Take one image's keypoints and return everybody's skeleton at its stamp, in the camera's optical frame."""
+        """Take one image's keypoints and return everybody's skeleton at its stamp, in the camera's optical frame.
+
+        Raises CameraError where the camera is calibrated for an image of another size, EngineError after `close`.
+        """
         timer = Timer()
         reasons = self._store(frame, camera, timer)
         with timer("guidance"):
             tracks, rays, score = self.people.windows(frame.stamp_ns)
-            enough = (score > 0).any(1).sum(1) >= self.config.body.min_joints if tracks else np.zeros(0, bool)
-            reasons += [f"{t.id}: too few joints seen lately" for t, ok in zip(tracks, enough, strict=True) if not ok]
+            enough = (score > 0).any(1).sum(1) >= self.config.body.min_joints
+            reasons += [Reason.FEW_JOINTS] * int((~enough).sum())
             tracks = [track for track, ok in zip(tracks, enough, strict=True) if ok]
-        people = self._lift(tracks, rays[enough], score[enough], frame.stamp_ns, timer) if tracks else []
-        return Skeletons3D(frame.stamp_ns, frame.frame_id, tuple(people), (), timer.finish(), tuple(reasons))
+        people: list[Person3D] = []
+        if tracks:
+            people, failed = self._lift(tracks, rays[enough], score[enough], frame.stamp_ns, timer)
+            reasons += failed
+        texts = tuple(str(reason) for reason in reasons)
+        return Skeletons3D(frame.stamp_ns, frame.frame_id, tuple(people), (), timer.finish(), texts)
 
     def observe(self, frame: Keypoints2D, camera: Camera) -> None:
-        """Take a frame into the windows without lifting: for a node that is late."""
+        """Take a frame into the windows without lifting: for a node that is late. Raises as `push` does."""
         self._store(frame, camera, Timer())
 
     def reconfigure(self, config: PipelineConfig) -> None:
         """Other live parameters from the next frame on. Raises ConfigError for what needs a new pipeline."""
-        if config.body.weights != self.config.body.weights or config.body.device != self.config.body.device:
-            raise ConfigError("body.weights and body.device cannot change while running: configure anew")
+        if frozen := frozen_changes(self.config, config):
+            raise ConfigError(f"{', '.join(frozen)} cannot change while running: make a new pipeline")
         self.people.reconfigure(config.tracking, config.smoothing)
         self.config = config
 
     def reset(self) -> None:
-        """Forget everybody."""
+        """Forget everybody, and the camera."""
         self.people.reset()
+        self._camera = None
 
     def close(self) -> None:
         """Free the device. The pipeline cannot be used afterwards."""
         self.reset()
         self.lifter.close()
+        self._closed = True
 
     def _store(self, frame: Keypoints2D, camera: Camera, timer: "Timer") -> list[str]:
-        """Frame -> the lifter's joints -> rays -> identities -> windows. Returns why people were not used."""
+        """Frame -> the lifter's joints -> rays -> identities -> windows. Returns what was odd."""
+        if self._closed:
+            raise EngineError("this pipeline was closed: make a new one")
+        camera.check_image(frame.width, frame.height)
+        reasons: list[str] = []
         if self._camera is not None and camera != self._camera:
             self.people.reset()  # rays of two calibrations do not mix
+            reasons.append(Reason.CAMERA_CHANGED)
         self._camera = camera
-        reasons: list[str] = []
         found = []
         with timer("mapping"):
             for person in frame.people:
-                if person.side:
+                if person.side:  # a hand
                     continue
                 try:
                     xy_px, score = mapping(person.format, self.lifter.spec.skeleton)(person.xy_px, person.score)
                 except FormatError as error:
                     reasons.append(str(error))
                     continue
-                found.append((person.id, camera.rays(xy_px).astype(np.float32), score))
+                found.append((person.id, camera.rays(xy_px), score))
         with timer("tracking"):
             reasons += self.people.push(frame.stamp_ns, found)
         return reasons
 
     def _lift(self, tracks: list[Track], rays: np.ndarray, score: np.ndarray, stamp_ns: int, timer: "Timer"):
-        """Windows (N, T, J) of people to their skeletons in the camera frame."""
+        """Windows (N, T, J) of people to (their skeletons in the camera frame, why some have none)."""
         lifted = lift_windows(self.lifter, rays, score, self.config.placement, timer=timer)
         with timer("placement"):
-            xyz_m = self.people.smooth(tracks, stamp_ns, lifted.xyz_m)
-            state = np.where(lifted.seen, JointState.MEASURED, JointState.INFERRED).astype(np.uint8)
-            return [
-                Person3D(t.id, t.number, self.body_skeleton.name, xyz_m[i], lifted.sigma_m[i], state[i], t.state)
-                for i, t in enumerate(tracks)
-                if lifted.determined[i]
+            finite = np.isfinite(lifted.xyz_m).all((1, 2)) & np.isfinite(lifted.sigma_m).all(1)
+            good = finite & lifted.determined
+            reasons = [Reason.NOT_FINITE] * int((~finite).sum()) + [Reason.PLACEMENT] * int((finite & ~good).sum())
+            tracks = [track for track, ok in zip(tracks, good, strict=True) if ok]
+            xyz_m = self.people.smooth(tracks, stamp_ns, lifted.xyz_m[good])
+            sigma_m = lifted.sigma_m[good]
+            state = np.where(lifted.seen[good], JointState.MEASURED, JointState.INFERRED)
+            name = self.body_skeleton.name
+            people = [
+                Person3D(t.id, t.number, name, xyz_m[i], sigma_m[i], state[i], t.state) for i, t in enumerate(tracks)
             ]
+        return people, reasons
 
 
 class LiftedWindows(NamedTuple):
@@ -181,13 +212,13 @@ class Timer:
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
-        self._stages: dict[str, float] = {}
+        self._stages = dict.fromkeys(STAGES, 0.0)
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
         begin = time.perf_counter()
         yield
-        self._stages[stage] = self._stages.get(stage, 0.0) + 1e3 * (time.perf_counter() - begin)
+        self._stages[stage] += 1e3 * (time.perf_counter() - begin)
 
     def finish(self) -> dict[str, float]:
         return {**self._stages, "total": 1e3 * (time.perf_counter() - self._start)}

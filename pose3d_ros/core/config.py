@@ -22,7 +22,7 @@ class Meta:
     live: bool = False
 
 
-def param(default: Any, help: str, **meta: Any) -> Any:  # noqa: A002 - `help` is what every CLI calls it
+def param(default: Any, help: str, **meta: Any) -> Any:
     """A dataclass field with its `Meta`."""
     return field(default=default, metadata={"meta": Meta(help, **meta)})
 

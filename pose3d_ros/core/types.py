@@ -29,6 +29,7 @@ class TrackState(IntEnum):
     LOST = 2  # nothing seen in this frame; coasting on the window
 
 
+MAX_STAMP_NS = 2**62  # the year 2116; differences of stamps stay within int64
 SIDES = ("", "left", "right")
 
 
@@ -80,8 +81,8 @@ class Keypoints2D:
     height: int = 0
 
     def __post_init__(self) -> None:
-        if self.stamp_ns < 0:
-            raise InputError(f"stamp_ns: expected >= 0, got {self.stamp_ns}")
+        if not (isinstance(self.stamp_ns, int | np.integer) and 0 <= self.stamp_ns < MAX_STAMP_NS):
+            raise InputError(f"stamp_ns: expected an integer, 0 <= stamp_ns < 2**62, got {self.stamp_ns!r}")
         object.__setattr__(self, "people", tuple(self.people))
 
 
@@ -117,7 +118,7 @@ class Hand3D:
 
     Wrist pose: origin at the wrist; x to the middle finger's knuckle, z out of the palm, y = z cross x.
     `quat_xyzw` float32 (4,) turns palm axes into the camera frame. Joints as in `Person3D`, skeleton hand21.
-    `joint_angles_rad` float32 (20,), order `pose3d_ros.geometry.hand.ANGLE_NAMES`. `aperture_m`: thumb tip to index tip.
+    `joint_angles_rad` float32 (20,), order `pose3d_ros.geometry.hand.ANGLE_NAMES`. `aperture_m`: thumb to index tip.
     """
 
     person_id: str
@@ -142,4 +143,4 @@ class Skeletons3D:
     people: tuple[Person3D, ...]
     hands: tuple[Hand3D, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
-    reasons: tuple[str, ...] = ()  # why people or joints of the input were not used
+    reasons: tuple[str, ...] = ()  # what was odd about people or stamps, from a small set of texts, to be counted

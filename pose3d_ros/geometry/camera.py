@@ -70,6 +70,15 @@ class Camera:
         K = np.array([[focal_px, 0, (width - 1) / 2], [0, focal_px, (height - 1) / 2], [0, 0, 1]])
         return cls(K, width=width, height=height)
 
+    def check_image(self, width: int, height: int) -> None:
+        """Raises CameraError where keypoints come from an image of another size; 0 = unknown on either side."""
+        sizes = (width, height), (self.width, self.height)
+        if all(sizes[0]) and all(sizes[1]) and sizes[0] != sizes[1]:
+            raise CameraError(
+                f"keypoints are in a {width}x{height} image but the camera is calibrated for {self.width}x"
+                f"{self.height}: give the calibration of the image which the detector reads"
+            )
+
     def rays(self, xy_px: np.ndarray) -> np.ndarray:
         """Pixels (..., 2) to undistorted rays (x/z, y/z), float64 (..., 2).
 

@@ -13,11 +13,11 @@ VARIANTS = ("nearest", "linear", "none")
 class GuidanceConfig:
     """How a missing joint is filled. The shipped lifters were trained with the defaults."""
 
-    variant: str = param("nearest", "how a hidden joint is filled: nearest observation, linear, or not", choices=VARIANTS)
-    f_past: int = param(40, "reach into the past, and where confidence reaches its floor", unit="slots", low=1, high=1000)
+    variant: str = param("nearest", "how a hidden joint is filled: nearest seen, linear, or not", choices=VARIANTS)
+    f_past: int = param(40, "reach into the past, where confidence ends", unit="slots", low=1, high=1000)
     f_future: int = param(40, "the same into the future", unit="slots", low=1, high=1000)
     floor: float = param(0.1, "lowest confidence of a filled joint", low=0.0, high=1.0)
-    confidence: bool = param(True, "hand the confidence to the lifter (else 1 where filled or seen, 0 where never seen)")
+    confidence: bool = param(True, "tell the lifter the confidence (else 1 where filled or seen, 0 where never)")
 
     __post_init__ = validate
 
@@ -25,7 +25,7 @@ class GuidanceConfig:
 NONE = 1e4  # distance in slots of "never seen"; farther than any window is long
 
 
-def fill(xy: Any, score: Any, config: GuidanceConfig = GuidanceConfig()) -> tuple[Any, Any]:  # noqa: B008 - frozen
+def fill(xy: Any, score: Any, config: GuidanceConfig = GuidanceConfig()) -> tuple[Any, Any]:
     """Fill missing joints of N windows; float32 numpy arrays or torch tensors.
 
     `xy` (N, T, J, 2), any unit, whatever where missing (NaN too). `score` (N, T, J), 0 = missing. Returns filled

@@ -9,7 +9,7 @@ import safetensors
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from pose3d_ros.core.errors import CheckpointError
+from pose3d_ros.core.errors import CheckpointError, ConfigError, FormatError
 from pose3d_ros.guidance import GuidanceConfig
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.models.lifter import ModelSpec
@@ -32,8 +32,13 @@ def load(path: Path) -> tuple[nn.Module, ModelSpec]:
         config = DTFConfig(**header["config"])
         spec = header["spec"]
         spec = ModelSpec(**{**spec, "guidance": GuidanceConfig(**spec["guidance"])})
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ConfigError, FormatError) as error:
         raise CheckpointError(f"{path}: its header does not fit this version of the package ({error})") from None
+    if (config.frames, config.joints) != (spec.frames, len(spec.joints)):
+        raise CheckpointError(
+            f"{path}: the network takes {config.frames} frames of {config.joints} joints, but its spec promises "
+            f"{spec.frames} of {len(spec.joints)}"
+        )
     network = DTF(config)
     tensors = load_file(path)
     wanted, given = set(network.state_dict()), set(tensors)
@@ -45,7 +50,7 @@ def load(path: Path) -> tuple[nn.Module, ModelSpec]:
         network.load_state_dict(tensors)
     except RuntimeError as error:
         raise CheckpointError(f"{path}: {error}") from None
-    return network, spec
+    return network.eval(), spec
 
 
 def read_header(path: Path) -> dict:
@@ -62,7 +67,12 @@ def read_header(path: Path) -> dict:
         ) from None
     if "pose3d_ros" not in metadata:
         raise CheckpointError(f"weights {path}: no pose3d_ros header; were they written by `pose3d train`?")
-    header = json.loads(metadata["pose3d_ros"])
+    try:
+        header = json.loads(metadata["pose3d_ros"])
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"weights {path}: damaged header ({error})") from None
+    if not isinstance(header, dict):
+        raise CheckpointError(f"weights {path}: damaged header (expected an object, got {header!r:.40})")
     if header.get("format_version") != FORMAT_VERSION or header.get("kind") != "dtf":
         raise CheckpointError(
             f"weights {path}: expected format {FORMAT_VERSION} of kind dtf, got {header.get('format_version')} of "

@@ -79,6 +79,8 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Sequential):
+    """Two linear layers with GELU between them."""
+
     def __init__(self, width: int, hidden: int, dropout: float):
         super().__init__(
             nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width), nn.Dropout(dropout)
@@ -273,5 +275,8 @@ def load_published(state_dict: dict[str, Tensor]) -> DTF:
         raise CheckpointError(
             f"published DTF: missing {sorted(wanted - given)[:5]}, unexpected {sorted(given - wanted)[:5]}"
         )
-    model.load_state_dict(converted)
+    try:
+        model.load_state_dict(converted)
+    except RuntimeError as error:
+        raise CheckpointError(f"published DTF: {error}") from None
     return model.eval()

@@ -20,7 +20,7 @@ class ModelSpec:
 
     Inputs float32 (people, frames, joints, 3): x, y of the virtual camera and confidence, as `guidance` fills them,
     at `rate_hz`. Output: joints in metres in the axes of the virtual camera. `sigma_seen`, `sigma_hidden`: factors on
-    the network's sigma that were measured on people outside of training.
+    the network's sigma that were measured on people outside of training. Raises FormatError or ConfigError.
     """
 
     name: str
@@ -30,6 +30,11 @@ class ModelSpec:
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
     sigma_seen: float = 1.0
     sigma_hidden: float = 1.0
+
+    def __post_init__(self) -> None:
+        formats.get(self.skeleton)
+        if self.frames < 1 or not 0 < self.rate_hz < 1000 or not (self.sigma_seen > 0 and self.sigma_hidden > 0):
+            raise ConfigError(f"spec of {self.name}: expected positive frames, rate and sigma factors, got {self}")
 
     @property
     def joints(self) -> Skeleton:
@@ -56,6 +61,7 @@ class Lifted(NamedTuple):
 
 
 DEFAULT_SIGMA_M = 0.1  # of networks without the uncertainty head
+LOG_SIGMA_RANGE = float(np.log(1e-4)), float(np.log(10.0))  # no human joint is known better, or worse, in metres
 
 
 class Lifter:
@@ -78,8 +84,9 @@ class Lifter:
     @torch.inference_mode()
     def __call__(self, inputs: np.ndarray, frame: int = -1) -> Lifted:
         """Lift one slot (default: the newest) of float32 (people, frames, joints, 3). Raises InputError on shapes."""
-        if inputs.shape != self.spec.input_shape(len(inputs)):
-            raise InputError(f"{self.spec.name}: expected inputs {self.spec.input_shape(len(inputs))}, got {inputs.shape}")
+        expected = self.spec.input_shape(len(inputs))
+        if inputs.shape != expected:
+            raise InputError(f"{self.spec.name}: expected inputs {expected}, got {inputs.shape}")
         if self.network is None:
             raise EngineError(f"{self.spec.name}: this lifter was closed; load it again")
         tensor = torch.from_numpy(np.ascontiguousarray(inputs, np.float32)).to(self.device, self.dtype)
@@ -87,7 +94,7 @@ class Lifter:
         xyz = out["xyz"][:, 0].float().cpu().numpy()
         xyz = xyz - xyz[:, :1]
         if "log_sigma" in out:
-            return Lifted(xyz, np.exp(out["log_sigma"][:, 0].float().cpu().numpy()))
+            return Lifted(xyz, out["log_sigma"][:, 0].float().clamp(*LOG_SIGMA_RANGE).exp().cpu().numpy())
         return Lifted(xyz, np.full(xyz.shape[:2], DEFAULT_SIGMA_M, np.float32))
 
     def warm_up(self, people: int = 1) -> None:
@@ -108,7 +115,10 @@ def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise ConfigError(f"device: expected auto, cpu, cuda or cuda:N, got {name!r}") from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise EngineError(f"device {name}: torch {torch.__version__} sees no GPU here; use device auto or cpu")
+        device = None
+    if device is None or device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"device: expected auto, cpu, cuda or cuda:N, got {name!r}")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise EngineError(f"device {name}: torch {torch.__version__} sees {count} GPUs here; use device auto or cpu")
     return device

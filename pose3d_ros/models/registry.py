@@ -17,12 +17,10 @@ def names() -> tuple[str, ...]:
 
 
 def find(name_or_path: str | Path) -> Path:
-    """The weights' file by name or path. Raises CheckpointError listing what there is."""
+    """The weights' file by name or path. Raises CheckpointError listing the names that there are."""
     path = Path(name_or_path)
-    if path.suffix == SUFFIX:
-        if path.is_file():
-            return path
-        raise CheckpointError(f"weights {path}: there is no such file")
+    if path.suffix or len(path.parts) > 1:
+        return path  # names have neither; whether it is there, and of which kind, is found on reading
     shipped = share_dir() / "weights" / f"{name_or_path}{SUFFIX}"
     if not shipped.is_file():
         raise CheckpointError(f"unknown weights {str(name_or_path)!r}; shipped are {', '.join(names()) or 'none'}")
@@ -39,8 +37,8 @@ def load(name_or_path: str | Path, device: str = "cpu", precision: str = "fp32")
 def _verify(path: Path) -> None:
     """Compare a shipped file with its recorded checksum."""
     sums = path.parent / CHECKSUMS
-    recorded = dict(reversed(line.split()) for line in sums.read_text().splitlines()) if sums.is_file() else {}
-    if recorded.get(path.name) != checkpoint.digest(path):
+    lines = sums.read_text().split("\n") if sums.is_file() else []
+    if f"{checkpoint.digest(path)}  {path.name}" not in lines:
         raise CheckpointError(
             f"weights {path}: the checksum is not the one in {sums.name}; the file is damaged or was replaced. "
             "Reinstall the package, or give the path of your own weights instead of the name"

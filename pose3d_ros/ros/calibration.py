@@ -33,7 +33,7 @@ class Calibration:
     def of(self, frame: Keypoints2D, config: CameraConfig) -> Camera:
         """The camera of this frame. Raises CameraError where there is none yet, or it is that of another image."""
         if self.camera:
-            conversions.check_same_image(frame, self.camera)
+            self.camera.check_image(frame.width, frame.height)
             return self.camera
         if not (config.fallback_fov_deg and frame.width and frame.height):
             raise CameraError(self._problem or "no camera_info has arrived")

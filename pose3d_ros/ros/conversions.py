@@ -10,7 +10,7 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from pose3d_ros import msg as messages
-from pose3d_ros.core.errors import CameraError, InputError, Pose3DError
+from pose3d_ros.core.errors import InputError, Pose3DError
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Person2D, Person3D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
@@ -124,16 +124,6 @@ def camera_to_msg(camera: Camera, stamp_ns: int = 0, frame_id: str = "") -> Came
         r=np.eye(3).ravel(),
         p=projection.ravel(),
     )
-
-
-def check_same_image(frame: Keypoints2D, camera: Camera) -> None:
-    """Raises CameraError where keypoints and calibration speak of images of different size."""
-    sizes = (frame.width, frame.height), (camera.width, camera.height)
-    if all(sizes[0]) and all(sizes[1]) and sizes[0] != sizes[1]:
-        raise CameraError(
-            f"keypoints are in a {frame.width}x{frame.height} image but camera_info describes {camera.width}x"
-            f"{camera.height}: remap camera_info to that of the image which the detector reads"
-        )
 
 
 def skeletons_to_msg(result: Skeletons3D) -> messages.Skeleton3DArray:

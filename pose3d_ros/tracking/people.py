@@ -24,20 +24,24 @@ class People:
         self._filters: dict[int, OneEuro] = {}
 
     def push(self, stamp_ns: int, people: list[tuple[str, np.ndarray, np.ndarray]]) -> list[str]:
-        """Take one frame: (source id or "", rays (J, 2), score (J,)) of each. Returns what was odd, in words."""
+        """Take one frame: (source id or "", rays (J, 2), score (J,)) of each.
+
+        Returns what was odd: values of `Reason`, one for each detection concerned, and of `StreamEvent`.
+        """
         update = self._tracker.update(stamp_ns, people)
         if update.event in RESTARTS:
             self._forget(set(self._windows))
         self._forget(set(self._windows) - {track.number for track in self._tracker.tracks})
         for track, index, jumped in update.matches:
-            window = self._windows.setdefault(track.number, Window(*self._shape))
+            if track.number not in self._windows:
+                self._windows[track.number] = Window(*self._shape)
+            window = self._windows[track.number]
             if jumped:
                 window.clear()
                 self._filters.pop(track.number, None)
             _, rays, score = people[index]
             window.push(stamp_ns, *hide_weak(rays, score, self._tracker.config.min_score))
-        reasons = [f"detection {note.index}: {note.reason}" for note in update.notes]
-        return reasons + ([str(update.event)] if update.event else [])
+        return [str(note.reason) for note in update.notes] + ([str(update.event)] if update.event else [])
 
     def windows(self, stamp_ns: int) -> tuple[list[Track], np.ndarray, np.ndarray]:
         """Everybody known: tracks, rays (N, T, J, 2) with NaN where missing, scores (N, T, J); slot T - 1 is now."""
@@ -51,7 +55,7 @@ class People:
 
     def smooth(self, tracks: list[Track], stamp_ns: int, xyz_m: np.ndarray) -> np.ndarray:
         """Joints (N, J, 3) of these tracks, filtered as configured."""
-        if not self._smoothing.min_cutoff_hz:
+        if not (self._smoothing.min_cutoff_hz and tracks):
             return xyz_m
         return np.stack(
             [

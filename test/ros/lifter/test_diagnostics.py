@@ -75,7 +75,7 @@ def test_running_node_is_ok_and_shows_its_figures(bench, make, said):
 def test_another_image_size_is_told(bench, make, said):
     b = bench(**FAST).up().calibrate(Camera.from_fov(1920, 1080, 60))
     b.send(make.frame(0))
-    said(b, "camera_info describes 1920x1080")
+    said(b, "calibrated for 1920x1080")
 
 
 def test_best_effort_publisher_on_a_reliable_topic_is_told_with_the_cure(bench, ros, said):
