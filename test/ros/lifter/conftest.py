@@ -16,8 +16,15 @@ STEP_NS = 33_333_333
 CAMERA = Camera(np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]), width=640, height=480)
 
 
-def body(id: str = "anna", score: float = 0.9) -> Person2D:
-    xy_px = np.stack([np.linspace(200, 400, 17), np.linspace(50, 430, 17)], axis=1)
+# pixels of the h36m17 joints of someone who stands before the camera
+STANDING_PX = np.array([
+    (320, 240), (300, 240), (298, 320), (296, 400), (340, 240), (342, 320), (344, 400), (320, 195), (320, 150),
+    (320, 130), (320, 105), (350, 155), (365, 205), (370, 250), (290, 155), (275, 205), (270, 250),
+])  # fmt: skip
+
+
+def body(id: str = "anna", score: float = 0.9, shift_px: float = 0.0) -> Person2D:
+    xy_px = STANDING_PX + np.array([shift_px, 0.0])
     return Person2D("h36m17", xy_px, np.full(17, score), id)
 
 
@@ -157,5 +164,11 @@ def bench(ros):
 def make():
     """Frames, people, cameras and the fake pipeline, for tests that cannot import from a conftest."""
     return SimpleNamespace(
-        frame=frame, body=body, camera=CAMERA, pipeline=FakePipeline, person3d=person3d, hand3d=hand3d
+        frame=frame,
+        body=body,
+        camera=CAMERA,
+        pipeline=FakePipeline,
+        person3d=person3d,
+        hand3d=hand3d,
+        standing_px=STANDING_PX,
     )

@@ -171,7 +171,7 @@ def test_camera_info_may_come_late_and_change(bench, make):
     ({"k": np.zeros(9)}, "not calibrated"),
     ({"distortion_model": "magic", "d": [1.0]}, "unknown distortion model 'magic'"),
     ({"k": np.full(9, np.nan)}, "finite"),
-    ({"width": 1280, "height": 720}, "640x480 image but camera_info describes 1280x720"),
+    ({"width": 1280, "height": 720}, "640x480 image but the camera is calibrated for 1280x720"),
 ])  # fmt: skip
 def test_unusable_camera_info_is_the_reason(bench, make, change, expected):
     b = bench().up()

@@ -1,0 +1,39 @@
+"""What is written about parameters is what the code declares."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("pose3d_ros.msg")
+pytest.importorskip("torch")
+
+import yaml
+
+from pose3d_ros.core.config import flatten
+from pose3d_ros.ros.detector_node import DetectorNodeConfig
+from pose3d_ros.ros.lifter_config import LifterConfig
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_parameter_page_is_up_to_date():
+    spec = importlib.util.spec_from_file_location("parameter_docs", ROOT / "tools" / "parameter_docs.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.PAGE.read_text() == module.page(), "run tools/parameter_docs.py"
+
+
+def test_shipped_settings_are_known_and_are_the_defaults():
+    (settings,) = yaml.safe_load((ROOT / "config" / "pose3d.yaml").read_text()).values()
+    known = {name: value for config in (LifterConfig(), DetectorNodeConfig()) for name, value, _ in flatten(config)}
+    assert settings["ros__parameters"].items() <= known.items()
+
+
+@pytest.mark.parametrize("config", [LifterConfig(), DetectorNodeConfig()], ids=lambda c: type(c).__name__)
+def test_every_parameter_says_what_it_is_for_and_its_unit(config):
+    for name, value, rule in flatten(config):
+        assert rule.help, name
+        if name.endswith(("_m", "_s", "_deg", "_px", "_hz")) and isinstance(value, float):
+            assert rule.unit, f"{name} has no unit"

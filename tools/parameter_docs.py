@@ -1,0 +1,32 @@
+#!/usr/bin/env python3
+"""Writes docs/parameters.md from the dataclasses that declare the parameters. Run it after changing one:
+
+. tools/env.sh && python tools/parameter_docs.py
+"""
+
+from pathlib import Path
+
+PAGE = Path(__file__).parents[1] / "docs" / "parameters.md"
+
+HEAD = """# Parameters
+
+Made by `tools/parameter_docs.py` from the code: do not edit. *Live* parameters change at any time (`ros2 param set`);
+the others only while the node is unconfigured, and a refusal says so. What belongs to the weights (window, rate,
+skeleton, normalisation) is stored with them and is no parameter. Besides: `use_sim_time`,
+`diagnostic_updater.period`, and for every topic `qos_overrides.TOPIC.publisher.POLICY` or
+`qos_overrides.TOPIC.subscription.POLICY`, where POLICY is `reliability`, `depth` or `history`.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    from pose3d_ros.ros.detector_node import DetectorNodeConfig
+    from pose3d_ros.ros.lifter_config import LifterConfig
+    from pose3d_ros.ros.parameters import markdown_table
+
+    lifter, detector = markdown_table(LifterConfig()), markdown_table(DetectorNodeConfig())
+    return f"{HEAD}\n## lifter_node\n\n{lifter}\n## detector_node\n\n{detector}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
