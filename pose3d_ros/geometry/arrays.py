@@ -29,14 +29,29 @@ def slots_of(array: Any) -> Any:
     return slots[None, :, None]
 
 
+def hide(xy: Any, seen: Any) -> Any:
+    """`xy` (..., 2) with 0 where not `seen` (...)."""
+    if isinstance(xy, np.ndarray):
+        return _unpaired(np.where(seen, _paired(xy), np.complex64(0)))
+    return namespace(xy).where(seen[..., None], xy, 0.0)
+
+
 def pick_slots(xy: Any, score: Any, slot: Any) -> tuple[Any, Any]:
     """`xy` (N, T, J, 2) and `score` (N, T, J) as they are at the slots (N, T, J); slots outside count as the border."""
     count, frames, joints = score.shape
     slot = namespace(slot).clip(slot, 0, frames - 1)
-    if isinstance(slot, np.ndarray):  # one flat take of both coordinates at once: ten times as fast as take_along_axis
+    if isinstance(slot, np.ndarray):  # a flat take is ten times as fast as take_along_axis
         row = slot.astype(np.intp)
         flat = (row + np.arange(count)[:, None, None] * frames) * joints + np.arange(joints)
-        paired = np.ascontiguousarray(xy, np.float32).view(np.complex64)[..., 0]
-        return paired.take(flat)[..., None].view(np.float32), score.take(flat)
+        return _unpaired(_paired(xy).take(flat)), score.take(flat)
     row = slot.long()
     return xy.take_along_dim(row[..., None], 1), score.take_along_dim(row, 1)
+
+
+def _paired(xy: np.ndarray) -> np.ndarray:
+    """float32 (..., 2) seen as complex64 (...): numpy moves both coordinates at once."""
+    return np.ascontiguousarray(xy, np.float32).view(np.complex64)[..., 0]
+
+
+def _unpaired(xy: np.ndarray) -> np.ndarray:
+    return xy[..., None].view(np.float32)

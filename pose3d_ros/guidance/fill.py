@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pose3d_ros.core.config import param, validate
-from pose3d_ros.geometry.arrays import cumulative_max, namespace, pick_slots, slots_of
+from pose3d_ros.geometry.arrays import cumulative_max, hide, namespace, pick_slots, slots_of
 
 VARIANTS = ("nearest", "linear", "none")
 
@@ -35,7 +35,7 @@ def fill(xy: Any, score: Any, config: GuidanceConfig = GuidanceConfig()) -> tupl
     """
     xp = namespace(xy)
     seen = score > 0
-    xy = xp.where(seen[..., None], xy, xp.zeros_like(xy))
+    xy = hide(xy, seen)
     if config.variant == "none":
         return xy, score if config.confidence else seen * xp.ones_like(score)
     slot = slots_of(score)
@@ -51,7 +51,7 @@ def fill(xy: Any, score: Any, config: GuidanceConfig = GuidanceConfig()) -> tupl
     confidence = trust_future + share * (trust_past - trust_future)
     if not config.confidence:
         confidence = (confidence > 0) * xp.ones_like(score)
-    return filled * (confidence > 0)[..., None], confidence
+    return hide(filled, confidence > 0), confidence
 
 
 def _distance(xp: Any, distance: Any, reach: int) -> Any:
