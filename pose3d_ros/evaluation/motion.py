@@ -14,7 +14,7 @@ from pose3d_ros.evaluation.metrics import Metrics, Sequence, measure
 from pose3d_ros.evaluation.recordings import Recordings, record
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.guidance import GuidanceConfig
-from pose3d_ros.models import Lifter, registry
+from pose3d_ros.models import Lifter, checkpoint, registry
 from pose3d_ros.pipeline import lift_windows
 from pose3d_ros.synthesis import detector, occlusion
 from pose3d_ros.synthesis.detector import DetectorConfig
@@ -65,7 +65,7 @@ def find_baseline(weights: str) -> str:
     stem = weights.removesuffix(registry.SUFFIX)
     name = stem + BASELINE_SUFFIX + weights[len(stem) :]
     try:
-        registry.find(name)
+        checkpoint.read_header(registry.find(name))
     except CheckpointError as error:
         raise CheckpointError(f"baseline of {weights}: {error}; give --baseline NAME_OR_PATH, or none") from None
     return name

@@ -1,0 +1,45 @@
+"""The command line: quick help, one line for what the user can mend."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pose3d_ros.cli.main import COMMANDS, main
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, "-m", "pose3d_ros.cli.main", *arguments], capture_output=True, text=True)
+
+
+def test_help_names_the_commands_and_loads_no_torch():
+    code = (
+        "import sys; from pose3d_ros.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as end: print(end.code, {'torch', 'numpy', 'rclpy'} & set(sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert COMMANDS["evaluate"] in result.stdout
+    assert result.stdout.splitlines()[-1] == "0 set()"
+
+
+def test_an_unknown_command_is_refused():
+    result = run("nonsense")
+    assert result.returncode == 2
+    assert "nonsense" in result.stderr
+
+
+def test_an_error_of_the_package_is_one_line_on_stderr(capsys, tmp_path):
+    with pytest.raises(SystemExit) as end:
+        main(["evaluate", "--motion", str(tmp_path / "none.npz"), "--weights", "nonsense"])
+    assert end.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "none.npz: expected a file" in printed.err
+    assert "Traceback" not in printed.err
+
+
+def test_evaluate_without_a_file_says_what_is_missing(capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate"])
+    assert "--motion FILE" in capsys.readouterr().err
