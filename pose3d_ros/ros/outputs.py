@@ -45,10 +45,9 @@ class Outputs:
             self._definitions_out.publish(conversions.definition_to_msg(skeleton))
 
     def publish(self, result: Skeletons3D) -> None:
-        """Skeletons, hands, wrists, TF and markers of one push. What nobody listens to costs nothing."""
+        """Skeletons, hands, wrists, TF and markers of one push. Markers are made for listeners only: they cost most."""
         self._skeletons_out.publish(conversions.skeletons_to_msg(result))
-        if result.hands or self._hands_out.get_subscription_count():
-            self._hands_out.publish(conversions.hands_to_msg(result))
+        self._hands_out.publish(conversions.hands_to_msg(result))
         for hand in followed_hands(result, self.config.output.follow_id):
             self._wrists_out[hand.side].publish(conversions.wrist_pose(hand, result))
         if self._tf:

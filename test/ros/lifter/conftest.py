@@ -74,10 +74,11 @@ class FakePipeline:
 
 
 def person3d(person: Person2D, track: int) -> Person3D:
-    joints = len(formats.get("h36m17"))
-    xyz_m = np.stack([np.linspace(-0.3, 0.3, joints), np.linspace(-1, 1, joints), np.full(joints, 3.0 + track)], axis=1)
-    state = np.where(np.arange(joints) % 4 == 3, JointState.INFERRED, JointState.MEASURED)
-    return Person3D(person.id, track, "h36m17", xyz_m, np.full(joints, 0.02), state)
+    """Who stands 3 m away, the next one a metre behind; every fourth joint is inferred."""
+    xy_m = (STANDING_PX - STANDING_PX[0]) / 200
+    xyz_m = np.pad(xy_m, ((0, 0), (0, 1)), constant_values=3.0 + track)
+    state = np.where(np.arange(len(xyz_m)) % 4 == 3, JointState.INFERRED, JointState.MEASURED)
+    return Person3D(person.id, track, "h36m17", xyz_m, np.full(len(xyz_m), 0.02), state)
 
 
 def hand3d(person_id: str, track: int, side: str) -> Hand3D:

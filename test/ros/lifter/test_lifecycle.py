@@ -2,6 +2,9 @@
 
 import gc
 import os
+import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -11,8 +14,10 @@ pytest.importorskip("pose3d_ros.msg")
 
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.parameter import Parameter
 
 from pose3d_ros.core.errors import CheckpointError
+from pose3d_ros.ros import compat
 from pose3d_ros.ros.outputs import Outputs
 
 
@@ -145,3 +150,31 @@ def test_thirty_cycles_leave_nothing_behind(bench):
         cycle()
     assert held() == before
     assert len(os.listdir("/proc/self/fd")) <= files + 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_ends_the_process_in_order(ros, number):
+    """As launch and a shell do it: the executable's process, alive and then asked to go."""
+    code = "from pose3d_ros.ros.lifter_node import main; main()"
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(ros.domain)}
+    environment.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True) as process:
+        answer = ros.call(GetState, "/lifter/get_state", GetState.Request(), 60.0)
+        assert answer.current_state.label == "unconfigured"  # it waits for whoever manages it
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+def test_tf_that_is_not_installed_fails_configure_with_the_cure(bench):
+    from pose3d_ros.ros.standins import tf2_ros
+
+    if "tf2_ros" not in compat.STAND_INS or tf2_ros.TFMessage is not None:
+        pytest.skip("TF is installed")
+    b = bench(output__tf=True)
+    assert b.node.trigger_configure().name == "FAILURE"
+    assert "tf2_msgs" in b.node.last_error
+    assert b.pipeline.closed
+    assert b.node.set_parameters([Parameter("output.tf", value=False)])[0].successful
+    assert b.node.trigger_configure().name == "SUCCESS"

@@ -279,3 +279,26 @@ def test_roi_and_binning_shift_the_principal_point():
     camera = conversions.camera_from_msg(msg)
     np.testing.assert_allclose(camera.K, [[300, 0, 110], [0, 300, 100], [0, 0, 1]])
     assert (camera.width, camera.height) == (200, 150)
+
+
+def test_body_frames_are_broadcast_where_tf_exists(bench, make, monkeypatch):
+    sent = []
+
+    class Broadcaster:
+        def __init__(self, node):
+            self.pub_tf = node.create_publisher(Skeleton3DArray, "tf_of_the_test", 1)
+
+        def sendTransform(self, transforms):
+            sent.append(transforms)
+
+    monkeypatch.setattr("pose3d_ros.ros.compat.TransformBroadcaster", Broadcaster)
+    b = ready(bench, output__tf=True)
+    b.send(make.frame(4, make.body("anna"), make.body("")))
+    b.ros.until(lambda: sent, "transforms")
+    assert [(t.header.frame_id, t.child_frame_id) for t in sent[0]] == [
+        ("camera_optical_frame", "body_anna"), ("camera_optical_frame", "body_1")
+    ]  # fmt: skip
+    assert conversions.stamp_to_ns(sent[0][0].header.stamp) == make.frame(4).stamp_ns
+    for step in ("deactivate", "cleanup"):
+        getattr(b.node, f"trigger_{step}")()
+    assert not [p for p in b.node.publishers if p.topic_name == "/tf_of_the_test"]
