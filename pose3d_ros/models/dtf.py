@@ -4,7 +4,7 @@ Multi-view generator -> embedding -> self-refinement -> information fusion -> re
 the compact ones that we ship are this one class; `PUBLISHED` holds the paper's sizes.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -268,8 +268,7 @@ def load_published(state_dict: dict[str, Tensor]) -> DTF:
     frames, converted = convert(state_dict)
     if frames not in PUBLISHED:
         raise CheckpointError(f"published DTF: expected T in {sorted(PUBLISHED)}, got {frames}")
-    joints = converted["regression.weight"].shape[0] // 3
-    model = DTF(replace(PUBLISHED[frames], joints=joints))
+    model = DTF(PUBLISHED[frames])
     wanted, given = set(model.state_dict()), set(converted)
     if wanted != given:
         raise CheckpointError(
