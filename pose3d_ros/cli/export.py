@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 
-def export(
+def command(
     run: Annotated[Path, typer.Argument(help="folder of a training run")],
     data: Annotated[Path, typer.Option(help="folder in which the settings' motion files lie")] = Path("data"),
     weights_dir: Annotated[Path, typer.Option(help="where the weights go")] = Path("weights"),
@@ -16,9 +16,9 @@ def export(
 ) -> None:
     """Write the averaged weights of a run, sigma calibrated, with their model card, and update SHA256SUMS."""
     from pose3d_ros.training import config as settings
-    from pose3d_ros.training.export import export as write
+    from pose3d_ros.training.export import export
 
-    done = write(run, data, weights_dir, settings.load(config) if config else None, windows)
+    done = export(run, data, weights_dir, settings.load(config) if config else None, windows)
     console = Console()
     console.print(f"{done.weights}, {done.card}")
     console.print(f"sigma factors: seen {done.spec.sigma_seen:.3f}, hidden {done.spec.sigma_hidden:.3f}")

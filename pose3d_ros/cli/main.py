@@ -12,6 +12,7 @@ COMMANDS = {
     "evaluate": "Errors of weights on recorded motion under occlusion.",
     "compare": "Two evaluations side by side.",
     "train": "Train weights as a YAML file says.",
+    "export": "Weights and model card of a training run.",
     "benchmark": "Latency and throughput on this machine.",
     "engine": "Build, list, check and clear compiled engines.",
     "demo": "Replay the demo bag through the nodes; writes a video and a report.",

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-def train(
+def command(
     config: Annotated[Path, typer.Argument(help="settings of the run, e.g. config/train/body_dtf27.yaml")],
     out: Annotated[Path | None, typer.Option(help="folder of the run [default: out/train/NAME]")] = None,
     data: Annotated[Path, typer.Option(help="folder in which the settings' motion files lie")] = Path("data"),

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pose3d_ros.core.errors import InputError
+from pose3d_ros.synthesis import bvh
 from pose3d_ros.synthesis.rng import Rng
 
 
@@ -74,10 +75,11 @@ class MotionSet:
 
 
 def load(paths: list[str | Path], source_weights: dict[str, float] | None = None) -> MotionSet:
-    """Motion files (npz: joints, root, clip_offset, clip_fps, clip_name, clip_subject, clip_source) as one set.
+    """Motion files (npz: joints, root, clip_offset, clip_fps, clip_name, clip_subject, clip_source) and folders of
+    BVH files as one set.
 
-    `source_weights`: factor on the chance of clips by their source, 1 where not named. Raises InputError for a file
-    that lacks a key or holds another skeleton.
+    `source_weights`: factor on the chance of clips by their source, 1 where not named; the source of a BVH file is the
+    name of the folder that was given. Raises InputError for a file that lacks a key or holds another skeleton.
     """
     parts = [_load_one(Path(path)) for path in paths]
     offset = np.cumsum([0] + [len(part["root"]) for part in parts])
@@ -100,6 +102,8 @@ KEYS = ("joints", "root", "clip_offset", "clip_fps", "clip_name", "clip_subject"
 
 
 def _load_one(path: Path) -> dict[str, np.ndarray]:
+    if path.is_dir():
+        return bvh.load_folder(path)
     if not path.is_file():
         raise InputError(f"motion file {path}: expected a file, there is none")
     with np.load(path) as data:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pose3d_ros.models.dtf import DTF
 from pose3d_ros.synthesis import windows
@@ -19,6 +19,7 @@ from pose3d_ros.training.losses import pose_loss, sigma_loss
 LOG = logging.getLogger(__name__)
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 STATE = "state.pt"
+LOG_FILE = "log.jsonl"
 
 
 class Trainer:
@@ -29,21 +30,32 @@ class Trainer:
         self.device = torch.device(config.device)
         torch.manual_seed(config.seed)
         self.model = DTF(config.model).to(self.device)
+        self.forward = torch.compile(self.model) if config.compile else self.model
         self.average = torch.optim.swa_utils.AveragedModel(
             self.model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.ema), use_buffers=True
         )
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-        )
+        self.optimizer = self._optimizer()
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "fp16")
         self.motion = motion.to(self.device)
         self.rng = Rng(config.seed, self.device)
         self.windows_seen = 0
+        self.seconds = 0.0
 
     @property
     def network(self) -> nn.Module:
         """The averaged weights: what is evaluated and shipped."""
         return self.average.module
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        config = self.config
+        return torch.optim.AdamW(
+            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+
+    def draw(self) -> tuple[Tensor, Tensor]:
+        """The next batch: inputs (N, T, J, 3) and targets (N, T, J, 3) in metres."""
+        batch = windows.draw(self.rng, self.motion, self.config.batch, self.config.data)
+        return batch.inputs, batch.targets
 
     def learning_rate(self) -> float:
         """Rises over the warm-up, stays, falls linearly to zero over the last `decay` of the run."""
@@ -57,10 +69,10 @@ class Trainer:
         config = self.config
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
-        batch = windows.draw(self.rng, self.motion, config.batch, config.data)
+        inputs, targets = self.draw()
         with torch.autocast(self.device.type, DTYPES[config.precision], enabled=config.precision != "fp32"):
-            out = self.model(batch.inputs)
-        loss, error = pose_loss(out["xyz"].float(), batch.targets, config.newest_weight, config.velocity_weight)
+            out = self.forward(inputs)
+        loss, error = pose_loss(out["xyz"].float(), targets, config.newest_weight, config.velocity_weight)
         total = loss
         if "log_sigma" in out:
             total = total + 0.1 * sigma_loss(out["log_sigma"].float(), error)
@@ -71,30 +83,40 @@ class Trainer:
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.average.update_parameters(self.model)
-        self.windows_seen += config.batch
+        self.windows_seen += len(inputs)
         return {"loss": loss, "newest_mm": 1000 * error[:, -1].mean()}
 
     def run(
         self,
         report_every: int = 200,
         on_report: Callable[[dict], None] | None = None,
+        on_step: Callable[[int], None] | None = None,
         validate: Callable[[nn.Module], dict[str, float]] | None = None,
         validate_every: int = 2000,
     ) -> None:
         """Train to the end of the run, saving as it goes. Steps between reports and validations."""
         self.model.train()
-        began, first = time.monotonic(), self.windows_seen
-        sums: dict[str, torch.Tensor] = {}
-        step = 0
+        began, first, before = time.monotonic(), self.windows_seen, self.seconds
+        sums: dict[str, Tensor] = {}
+        step = summed = 0
         while self.windows_seen < self.config.windows:
             for name, value in self.step().items():
                 sums[name] = sums.get(name, 0) + value.detach()
             step += 1
+            summed += 1
+            if on_step:
+                on_step(self.windows_seen)
             if step % report_every == 0 or self.windows_seen >= self.config.windows:
-                report = {name: round(float(value) / report_every, 4) for name, value in sums.items()}
-                sums = {}
-                speed = (self.windows_seen - first) / (time.monotonic() - began)
-                report |= {"windows": self.windows_seen, "windows_per_s": round(speed, 1), "lr": self.learning_rate()}
+                report = {name: round(float(value) / summed, 4) for name, value in sums.items()}
+                sums, summed = {}, 0
+                elapsed = time.monotonic() - began
+                self.seconds = before + elapsed
+                report |= {
+                    "windows": self.windows_seen,
+                    "windows_per_s": round((self.windows_seen - first) / elapsed, 1),
+                    "seconds": round(self.seconds, 1),
+                    "lr": self.learning_rate(),
+                }
                 if validate and (step % validate_every == 0 or self.windows_seen >= self.config.windows):
                     report |= validate(self.network)
                 self._log(report)
@@ -112,7 +134,10 @@ class Trainer:
             "rng": self.rng.generator.get_state(),
             "torch_rng": torch.get_rng_state(),
             "windows_seen": self.windows_seen,
+            "seconds": self.seconds,
         }
+        if self.device.type == "cuda":  # dropout and stochastic depth draw from the device's own generator
+            state["cuda_rng"] = torch.cuda.get_rng_state(self.device)
         self.folder.mkdir(parents=True, exist_ok=True)
         torch.save(state, self.folder / f"{STATE}.new")
         (self.folder / f"{STATE}.new").replace(self.folder / STATE)
@@ -129,11 +154,13 @@ class Trainer:
         self.scaler.load_state_dict(state["scaler"])
         self.rng.generator.set_state(state["rng"].cpu())
         torch.set_rng_state(state["torch_rng"].cpu())
-        self.windows_seen = state["windows_seen"]
+        if "cuda_rng" in state and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda_rng"].cpu(), self.device)
+        self.windows_seen, self.seconds = state["windows_seen"], state.get("seconds", 0.0)
         LOG.info("resumed at %d windows", self.windows_seen)
         return True
 
     def _log(self, report: dict) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "log.jsonl").open("a") as file:
+        with (self.folder / LOG_FILE).open("a") as file:
             file.write(json.dumps(report) + "\n")

@@ -1,0 +1,103 @@
+"""From a training run to shipped weights: calibrated, with a model card, and listed in SHA256SUMS."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from pose3d_ros.core.errors import CheckpointError
+from pose3d_ros.models import ModelSpec, checkpoint
+from pose3d_ros.models.dtf import DTF
+from pose3d_ros.models.registry import CHECKSUMS, SUFFIX
+from pose3d_ros.synthesis.occlusion import PROTOCOLS
+from pose3d_ros.training.calibration import sigma_factors
+from pose3d_ros.training.card import Facts, model_card
+from pose3d_ros.training.config import TrainConfig, build
+from pose3d_ros.training.run import RECORD, machine, people
+from pose3d_ros.training.trainer import LOG_FILE, STATE
+from pose3d_ros.training.validation import Validator
+
+SKELETON = "h36m17"
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote."""
+
+    weights: Path
+    card: Path
+    spec: ModelSpec
+    metrics: dict[str, float]
+
+
+def export(
+    folder: Path, data: Path, weights_dir: Path, config: TrainConfig | None = None, windows: int = 1024
+) -> Exported:
+    """Write `NAME.safetensors` and `NAME.md` from the run in `folder`, finished or not, into `weights_dir`.
+
+    `config` where the folder lacks its record. `windows` per protocol measure sigma and the card's metrics. Raises
+    CheckpointError, ConfigError, InputError.
+    """
+    recorded = _record(folder)
+    if config is None:
+        if not recorded:
+            raise CheckpointError(f"{folder}: no {RECORD} in it; name the run's settings as well")
+        config = build(TrainConfig, recorded["config"], str(folder / RECORD))
+    network, state = load_network(folder, config)
+    frames, rate_hz, guidance = config.data.frames, config.data.rate_hz, config.data.guidance
+    known = people(config, data)
+    seen = hidden = 1.0
+    if known.held_out is not None and config.model.uncertainty:
+        seen, hidden = sigma_factors(network, known.held_out, frames, rate_hz, guidance, windows)
+    metrics = {}
+    if known.validation is not None:
+        metrics = Validator(known.validation, frames, rate_hz, guidance, PROTOCOLS, windows)(network)
+    spec = ModelSpec(config.name, SKELETON, frames, rate_hz, guidance, seen, hidden)
+    path = weights_dir / f"{config.name}{SUFFIX}"
+    checkpoint.save(path, network, spec)
+    path.chmod(0o644)  # whoever installs it must be able to read it
+    facts = Facts(state["windows_seen"], _seconds(folder, state), recorded.get("machine", machine(config.device)))
+    card = path.with_suffix(".md")
+    card.write_text(model_card(config, spec, facts, metrics, known, [data / name for name in config.motion]))
+    update_checksums(weights_dir)
+    return Exported(path, card, spec, metrics)
+
+
+def load_network(folder: Path, config: TrainConfig) -> tuple[DTF, dict]:
+    """The averaged weights of a run, and its state. Early in a run the average is still that of the initial weights:
+    until it has forgotten them, the newest weights are taken. Raises CheckpointError."""
+    path = folder / STATE
+    if not path.is_file():
+        raise CheckpointError(f"{folder}: expected {STATE} of a training run, there is none")
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    steps = state["windows_seen"] / config.batch
+    key = "average" if config.ema**steps < 0.01 else "model"
+    tensors = {name.removeprefix("module."): value for name, value in state[key].items() if name != "n_averaged"}
+    network = DTF(config.model)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: its network is not the one of the settings ({error})") from None
+    return network.eval(), state
+
+
+def update_checksums(weights_dir: Path) -> None:
+    """Write SHA256SUMS of all weights in the folder, as `sha256sum` would."""
+    lines = [f"{checkpoint.digest(path)}  {path.name}\n" for path in sorted(weights_dir.glob(f"*{SUFFIX}"))]
+    (weights_dir / CHECKSUMS).write_text("".join(lines))
+
+
+def _record(folder: Path) -> dict:
+    path = folder / RECORD
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _seconds(folder: Path, state: dict) -> float:
+    """Training time; a run that did not record it is judged by its last speed."""
+    if state.get("seconds"):
+        return state["seconds"]
+    log = folder / LOG_FILE
+    lines = log.read_text().splitlines() if log.is_file() else []
+    speed = json.loads(lines[-1])["windows_per_s"] if lines else 0.0
+    return state["windows_seen"] / speed if speed else 0.0

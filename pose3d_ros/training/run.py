@@ -1,0 +1,90 @@
+"""A training run from its settings: the data, the held-out people, the loop, what it reports."""
+
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from pose3d_ros.core.errors import ConfigError, EngineError
+from pose3d_ros.synthesis import motion
+from pose3d_ros.synthesis.motion import MotionSet
+from pose3d_ros.training.config import TrainConfig, as_dict
+from pose3d_ros.training.trainer import STATE, Trainer
+from pose3d_ros.training.validation import Validator
+
+RECORD = "run.json"
+
+
+@dataclass
+class People:
+    """Who is learnt from, who sigma is calibrated on, who is reported on. The last two may be absent."""
+
+    training: MotionSet
+    held_out: MotionSet | None
+    validation: MotionSet | None
+
+
+def people(config: TrainConfig, data: Path) -> People:
+    """Load the motion of a run from the folder `data`. Raises InputError, ConfigError."""
+    if not config.motion:
+        raise ConfigError("motion: expected at least one motion file or folder of BVH files, got none")
+    everybody = motion.load([data / name for name in config.motion], dict(config.source_weights))
+    unknown = set(config.hold_out) - set(everybody.subjects)
+    if unknown:
+        raise ConfigError(f"hold_out: no such subjects {sorted(unknown)}; known are {sorted(set(everybody.subjects))}")
+    kept = [subject in config.hold_out for subject in everybody.subjects]
+    held_out = everybody.subset(kept) if any(kept) else None
+    validation = motion.load([data / name for name in config.validation]) if config.validation else None
+    return People(everybody.subset([not keep for keep in kept]), held_out, validation)
+
+
+def train(
+    config: TrainConfig,
+    data: Path,
+    folder: Path,
+    resume: bool,
+    report_every: int = 200,
+    on_report: Callable[[dict], None] | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> Trainer:
+    """Train to the end in `folder`, going on from its state with `resume`. Raises ConfigError, EngineError."""
+    if config.device.startswith("cuda") and not torch.cuda.is_available():
+        raise EngineError(f"device {config.device}: torch {torch.__version__} sees no GPU here; use device cpu")
+    if not resume and (folder / STATE).is_file():
+        raise ConfigError(f"{folder} holds a run already: resume it, or choose another folder")
+    trainer, validate = prepare(config, data, folder)
+    if resume:
+        trainer.resume()
+    write_record(config, folder)
+    trainer.run(report_every, on_report, on_step, validate, validate_every=5 * report_every)
+    return trainer
+
+
+def prepare(config: TrainConfig, data: Path, folder: Path) -> tuple[Trainer, Callable | None]:
+    """The loop and its validation, by the recipe of the settings."""
+    if config.recipe == "published":
+        from pose3d_ros.training.published import prepare_published
+
+        return prepare_published(config, data, folder)
+    known = people(config, data)
+    validate = None
+    if known.validation is not None:
+        moved = known.validation.to(config.device)
+        validate = Validator(moved, config.data.frames, config.data.rate_hz, config.data.guidance)
+    return Trainer(config, known.training, folder), validate
+
+
+def write_record(config: TrainConfig, folder: Path) -> None:
+    """Settings and machine class beside the state, for the export."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECORD).write_text(json.dumps({"config": as_dict(config), "machine": machine(config.device)}, indent=1))
+
+
+def machine(device: str) -> str:
+    """The class of this machine, in a few words."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
