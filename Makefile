@@ -48,8 +48,9 @@ build: setup  ## colcon build against the ROS wheels
 test: setup  ## all tests; DISTRO=kilted for those wheels; PYTEST_ARGS="-k camera" to choose
 	$(RUN) python -m pytest test --timeout=240 $(PYTEST_ARGS)
 
-demo: setup  ## the real nodes on the bundled bag -> out/demo; LIVE=1 for a camera
-	$(RUN) python -m pose3d_ros.cli.main demo $(if $(LIVE),--live)
+demo: setup  ## the real nodes on the bundled bag -> out/demo; LIVE=1 for a camera; WEIGHTS=FILE for others
+	$(RUN) python -m pose3d_ros.cli.main demo $(if $(LIVE),--live) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
+	  $(if $(SOURCE),--source $(SOURCE)) $(if $(DETECTOR_PYTHON),--detector-python $(DETECTOR_PYTHON))
 
 bench: setup  ## latency and throughput, percentiles
 	$(RUN) for script in benchmark/*.py; do echo "== $$script"; python $$script || exit 1; done

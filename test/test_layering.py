@@ -11,8 +11,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pose3d_ros"
 LAYERS = [
     "core", "geometry", "tracking", "guidance",  # numpy, scipy, OpenCV
-    "models", "engines", "synthesis", "pipeline", "evaluation", "training", "detectors",  # and torch
-    "ros", "cli",
+    "models", "engines", "synthesis", "pipeline", "evaluation", "viewing", "training",  # and torch
+    "detectors", "ros", "cli",
 ]  # fmt: skip
 NUMERIC = {"numpy", "scipy", "cv2"}
 ROS = {

@@ -1,0 +1,48 @@
+"""`pose3d demo`: the real nodes as processes over DDS, on the bundled bag or on a camera."""
+
+import math
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pose3d_ros.core.errors import Pose3DError
+from pose3d_ros.core.paths import share_dir
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="folder for the results")] = Path("out/demo"),
+    bag: Annotated[Path | None, typer.Option(help="another bag: keypoints, camera_info, compressed images")] = None,
+    weights: Annotated[str, typer.Option(help="name, or a .safetensors file; default: the node's")] = "",
+    seconds: Annotated[float, typer.Option(help="end after so many seconds; 0: the whole bag, 20 s live")] = 0.0,
+    live: Annotated[bool, typer.Option("--live", help="a camera and the detector node instead of a bag")] = False,
+    source: Annotated[str, typer.Option(help="live: number of the camera, or a video file")] = "0",
+    fov: Annotated[float, typer.Option(help="live: assumed horizontal field of view, degrees")] = 60.0,
+    detector_python: Annotated[str, typer.Option(help="live: interpreter of the detector's own environment")] = "",
+) -> None:
+    """Starts player (or camera and detector), lifter and recorder, then draws what was recorded."""
+    try:
+        from pose3d_ros.cli.view import show
+        from pose3d_ros.ros.demo import session
+        from pose3d_ros.viewing import render
+        from pose3d_ros.viewing.bag import Recording
+    except ImportError as error:
+        raise Pose3DError(
+            f"the demo needs ROS, the built messages and the extra `tools` ({error}): make demo; on a robot: "
+            "colcon build, source install/setup.bash, pip install 'rosbags>=0.10,<0.12' matplotlib"
+        ) from None
+    began = time.monotonic()
+    typer.echo("starting the nodes ...")
+    if live:
+        sent = None
+        session.live(source, out, weights, seconds or 20.0, fov, detector_python, typer.echo)
+    else:
+        sent = session.replay(bag or share_dir() / "demo" / "signing", out, weights, seconds or math.inf, typer.echo)
+    typer.echo("drawing ...")
+    recording = Recording(out / "bag")
+    if not recording.skeletons:
+        raise Pose3DError(f"the lifter published nothing: see {out}/log/lifter.log")
+    title = "live camera" if live else f"{(bag or Path('signing')).stem}, replayed through the nodes"
+    show(render.view(recording, out, sent, title=title))
+    typer.echo(f"bag     {out / 'bag'}\nlogs    {out / 'log'}\n{time.monotonic() - began:.0f} s in all")

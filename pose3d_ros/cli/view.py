@@ -1,0 +1,52 @@
+"""`pose3d view BAG`: a recorded bag as a video, a sheet of pictures and a report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pose3d_ros.core.errors import Pose3DError
+
+
+def command(
+    bag: Annotated[Path, typer.Argument(help="folder of a rosbag2, or one .mcap file")],
+    out: Annotated[Path | None, typer.Option(help="folder for the results; default: out/view/NAME")] = None,
+    namespace: Annotated[str, typer.Option(help="of the topics, where the bag holds several cameras")] = "",
+    image: Annotated[str, typer.Option(help="image topic; default: the likeliest")] = "",
+    weights: Annotated[
+        str, typer.Option(help="lifts the keypoints of a bag without skeletons: name, or a .safetensors file")
+    ] = "body_dtf27",
+    rerun: Annotated[Path | None, typer.Option(help="also write this Rerun recording (.rrd)")] = None,
+) -> None:
+    """2D keypoints in, 3D skeletons out, seen and inferred joints told apart; no ROS needed."""
+    try:
+        from pose3d_ros.viewing import bag as bags
+        from pose3d_ros.viewing import render
+    except ModuleNotFoundError as error:
+        raise Pose3DError(f"view needs rosbags and matplotlib ({error}): pip install 'pose3d_ros[tools]'") from None
+    recording = bags.Recording(bag, namespace, image)
+    if not recording.skeletons:
+        from pose3d_ros.viewing.offline import lift
+
+        typer.echo(f"no skeletons in {bag}: lifting its keypoints with {weights}")
+        lift(recording, weights)
+    show(render.view(recording, out or Path("out/view") / bag.stem))
+    if rerun is not None:
+        from pose3d_ros.viewing.rerun_export import export
+
+        export(recording, rerun)
+        typer.echo(f"Rerun   {rerun}")
+
+
+def show(written) -> None:
+    """Where the files are, and the numbers."""
+    numbers = written.numbers
+    typer.echo(f"video   {written.video} ({written.codec})\nsheet   {written.sheet}\nreport  {written.report}")
+    latency = numbers["latency_ms"]
+    if latency["p50"] is not None:
+        typer.echo(
+            f"{numbers['rate_hz']} Hz, latency {latency['p50']} / {latency['p95']} / {latency['p99']} ms "
+            f"(p50 / p95 / p99), {numbers['people']} people, {numbers['lost_messages']} messages lost"
+        )
+    if numbers["share_inferred"] is not None:
+        typer.echo(f"{100 * numbers['share_inferred']:.0f} % of the joints were inferred, the others seen")

@@ -1,0 +1,1 @@
+"""The demo: player, lifter and recorder as separate processes over DDS. Each is of use alone, too."""

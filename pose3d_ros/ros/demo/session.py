@@ -1,0 +1,139 @@
+"""The demo's processes, started, brought up, fed, recorded and ended in the right order."""
+
+import contextlib
+import math
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+from pose3d_ros.core.errors import ConfigError, EngineError
+from pose3d_ros.core.paths import share_dir
+from pose3d_ros.ros.demo.child import Child
+from pose3d_ros.ros.demo.control import control
+
+NAMESPACE = "demo"  # apart from a robot's own nodes in the same DDS domain
+PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # of Fast DDS 2 and 3
+READY_S, ANSWER_S = 60.0, 20.0
+Say = Callable[[str], None]
+
+
+def replay(bag: Path, out: Path, weights: str = "", seconds: float = math.inf, say: Say = lambda _: None) -> list[int]:
+    """Plays a bag through the lifter node and records into `out`/bag; returns the stamps of the keypoints sent.
+
+    `weights`: the node's default if empty. Raises EngineError where a process fails, with the end of its log.
+    """
+    source = [*_module("player"), str(bag), "--namespace", NAMESPACE, "--readers", "2"]
+    source += ["--seconds", str(seconds)] if math.isfinite(seconds) else []
+    with _Session(out, say) as session:
+        session.start_lifter(weights)
+        return [int(stamp) for stamp in session.run("player", source, 600.0 if math.isinf(seconds) else seconds + 60)]
+
+
+def live(
+    source: str, out: Path, weights: str = "", seconds: float = 20.0, fov_deg: float = 60.0,
+    detector_python: str = "", say: Say = lambda _: None,
+) -> list[int]:  # fmt: skip
+    """A camera (its number) or a video file through detector and lifter. Ctrl-C ends it early."""
+    if not detector_python and find_spec("mediapipe") is None:
+        raise ConfigError(
+            "the live demo needs the 2D detector: MediaPipe is not installed here. It wants NumPy 1, so give it an "
+            "environment of its own with '.[detector]' and the ROS wheels (tools/ros_wheels.py), then say "
+            "make demo LIVE=1 DETECTOR_PYTHON=<that environment>/bin/python"
+        )
+    camera = [*_module("camera"), source, "--namespace", NAMESPACE, "--seconds", str(seconds), "--fov", str(fov_deg)]
+    with _Session(out, say) as session:
+        session.start_lifter(weights)
+        session.start_detector(detector_python)
+        session.run("camera", camera, seconds + 60)
+    return []
+
+
+class _Session:
+    """Children are ended in the opposite order of their start, whatever happens."""
+
+    def __init__(self, out: Path, say: Say) -> None:
+        self._bag, self._logs, self._say = out / "bag", out / "log", say
+        self._exit = contextlib.ExitStack()
+
+    def __enter__(self) -> "_Session":
+        _remove_bag(self._bag)
+        self._logs.mkdir(parents=True, exist_ok=True)
+        for name in PROFILES:
+            os.environ.setdefault(name, str(share_dir() / "config" / "fastdds.xml"))
+        self._control = self._exit.enter_context(control(NAMESPACE))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def start_lifter(self, weights: str) -> None:
+        given = ["-p", f"body.weights:={weights}"] if weights else []
+        child = self._start("lifter", [_executable("lifter_node"), "--ros-args", "-r", f"__ns:=/{NAMESPACE}", *given])
+        self._control.bring_up("lifter", child)
+
+    def start_detector(self, python: str) -> None:
+        """`python`: interpreter of the detector's own environment, "" for this one."""
+        given = ["--ros-args", "-r", f"__ns:=/{NAMESPACE}", "-p", "image_transport:=compressed"]
+        # the ROS wheels mark their environment's interpreters in this variable
+        environment = {k: v for k, v in os.environ.items() if not python or k != "_ROS_WHEELS_BOOTSTRAP_COMPLETE"}
+        command = [*([python] if python else []), _executable("detector_node"), *given]
+        self._control.bring_up("detector", self._start("detector", command, environment))
+
+    def run(self, name: str, command: list[str], patience_s: float) -> list[str]:
+        """Records while the source plays. Returns what it said at its end: the stamps that it sent."""
+        recorder = self._start(
+            "recorder", [*_module("recorder"), str(self._bag), "--namespace", NAMESPACE], by_signal=False
+        )
+        source = self._start(name, command, by_signal=False)
+        source.expect("ready", READY_S)
+        recorder.expect("ready", READY_S)
+        self._say(f"{name} runs, the lifter answers ...")
+        source.say("go")
+        try:
+            stamps = source.expect("done", patience_s)
+        except KeyboardInterrupt:
+            source.say("stop")
+            stamps = source.expect("done", patience_s)
+        if stamps:
+            recorder.say(f"until {stamps[-1]}")
+        try:
+            recorder.expect("end", ANSWER_S)
+        except EngineError:  # the report says what is missing
+            self._say(f"the lifter did not answer everything within {ANSWER_S:.0f} s")
+        return stamps
+
+    def _start(
+        self, name: str, command: list[str], environment: dict[str, str] | None = None, by_signal: bool = True
+    ) -> Child:
+        child = Child(name, command, self._logs, environment)
+        self._exit.callback(child.end, by_signal)
+        return child
+
+
+def _module(name: str) -> list[str]:
+    return [sys.executable, "-m", f"pose3d_ros.ros.demo.{name}"]
+
+
+def _executable(name: str) -> str:
+    """As installed by colcon."""
+    try:
+        path = Path(get_package_prefix("pose3d_ros")) / "lib" / "pose3d_ros" / name
+    except PackageNotFoundError:
+        path = Path(name)
+    if not path.is_file():
+        raise EngineError(f"{name} is not installed: make setup, or colcon build and source install/setup.bash")
+    return str(path)
+
+
+def _remove_bag(folder: Path) -> None:
+    """That of an earlier demo; anything else is left alone."""
+    if not folder.exists():
+        return
+    if any(path.suffix not in (".mcap", ".yaml") for path in folder.iterdir()):
+        raise ConfigError(f"{folder} is in the way and is no bag of an earlier demo: move it, or give another --out")
+    shutil.rmtree(folder)
