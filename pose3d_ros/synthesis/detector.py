@@ -61,7 +61,7 @@ def detect(rng: Rng, views: Views, config: DetectorConfig, rate_hz: float = 30.0
     cut = cut & ((~cut).float().mean((1, 2), keepdim=True) > 0.2)  # a person cut away almost whole teaches nothing
     absent = cut | ~torch.isfinite(rays).all(-1)
     noisy = exchanged + error * size
-    score = _score(rng, error)
+    score = score_of(rng, error)
     score = torch.where(absent | ~torch.isfinite(noisy).all(-1), 0.0, score)
     return torch.where(score[..., None] > 0, noisy, 0.0), score
 
@@ -89,7 +89,7 @@ def _error(rng: Rng, count: int, frames: int, joints: int, config: DetectorConfi
     """(N, T, J, 2) in statures: white and slowly changing noise, a constant, and outliers."""
     level = rng.log_uniform(count, 1, 1, 1, low=max(config.noise_low, 1e-9), high=max(config.noise_high, 1e-9))
     white = rng.normal(count, frames, joints, 2, std=0.7)
-    slow = _correlated(rng.normal(count, frames, joints, 2, std=0.7), memory)
+    slow = correlated(rng.normal(count, frames, joints, 2, std=0.7), memory)
     error = level * _factors(joints, rng.device)[:, None] * (white + slow)
     error = error + rng.normal(count, 1, joints, 2, std=config.bias) * rng.uniform(count, 1, 1, 1, low=0.2, high=1.8)
     far = rng.chance(count, frames, joints, 1, p=config.outliers) * rng.normal(count, frames, joints, 2, std=0.06)
@@ -103,7 +103,7 @@ def _factors(joints: int, device: torch.device) -> Tensor:
     return torch.tensor([JOINT_NOISE.get(kind, 0.8) for kind in kinds], device=device)
 
 
-def _correlated(white: Tensor, memory: float) -> Tensor:
+def correlated(white: Tensor, memory: float) -> Tensor:
     """First-order autoregressive noise along axis 1 with the spread of `white`; `memory` from frame to frame."""
     frames = white.shape[1]
     lag = torch.arange(frames, device=white.device)
@@ -128,7 +128,7 @@ def _exchange(rng: Rng, rays: Tensor, chance: float) -> Tensor:
     return torch.where(swap[..., None], mirrored, rays)
 
 
-def _score(rng: Rng, error: Tensor) -> Tensor:
+def score_of(rng: Rng, error: Tensor) -> Tensor:
     """Falls with the error, as detectors' scores do on average, scattered, with a spread of its own per window."""
     distance = error.norm(dim=-1)
     half = rng.log_uniform(error.shape[0], 1, 1, low=0.015, high=0.1)

@@ -5,6 +5,8 @@ truncated pictures and lost frames stand beside it.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +18,19 @@ from pose3d_ros.synthesis.rng import Rng
 LIMBS = [*(ARM[side] for side in SIDES), *(LEG[side] for side in SIDES), LEG["left"] + LEG["right"], [J["nose"], J["head_top"]]]
 
 
+def one_kind(rng: Rng, rays: Tensor, chances: Any, kinds: dict[str, Callable[[Tensor], Tensor]]) -> Tensor:
+    """Every window gets one kind, with the chance `chances.<name>`, or none; each is computed for its own windows."""
+    hidden = torch.zeros(rays.shape[:3], dtype=torch.bool, device=rays.device)
+    pick, low = rng.uniform(rays.shape[0]), 0.0
+    for name, make in kinds.items():
+        high = low + getattr(chances, name)
+        rows = ((pick >= low) & (pick < high)).nonzero()[:, 0]
+        if len(rows):
+            hidden[rows] = make(rays[rows])
+        low = high
+    return hidden
+
+
 def random(rng: Rng, rays: Tensor, hidden: Tensor | int) -> Tensor:
     """`hidden` joints (one number, or one per window) in every frame, drawn anew each frame."""
     count, frames, joints = rays.shape[:3]
@@ -24,12 +39,12 @@ def random(rng: Rng, rays: Tensor, hidden: Tensor | int) -> Tensor:
     return order < hidden
 
 
-def _spans(rng: Rng, count: int, frames: int, rate_hz: float, every_s: float, seconds: tuple[float, float]) -> Tensor:
+def spans(rng: Rng, count: int, frames: int, rate_hz: float, every_s: float, seconds: tuple[float, float]) -> Tensor:
     """bool (N, T, K): K spans a row, each of a length in `seconds`, about one per `every_s`, at random places."""
     low, high = (limit * rate_hz for limit in seconds)
-    spans = max(1, math.ceil((frames + high) / (every_s * rate_hz)))
-    start = rng.uniform(count, 1, spans, low=-high, high=float(frames))
-    length = rng.uniform(count, 1, spans, low=low, high=high)
+    number = max(1, math.ceil((frames + high) / (every_s * rate_hz)))
+    start = rng.uniform(count, 1, number, low=-high, high=float(frames))
+    length = rng.uniform(count, 1, number, low=low, high=high)
     slot = torch.arange(frames, device=rng.device)[None, :, None]
     return (slot >= start) & (slot < start + length)
 
@@ -37,21 +52,21 @@ def _spans(rng: Rng, count: int, frames: int, rate_hz: float, every_s: float, se
 def burst(rng: Rng, rays: Tensor, rate_hz: float, every_s: float = 0.35) -> Tensor:
     """Groups of 1 to 8 joints hidden for 0.3 to 2 s, several at a time."""
     count, frames, joints = rays.shape[:3]
-    spans = _spans(rng, count, frames, rate_hz, every_s, (0.3, 2.0))
-    size = rng.integers(count, spans.shape[-1], 1, low=1, high=min(8, joints))
-    member = rng.uniform(count, spans.shape[-1], joints).argsort(-1).argsort(-1) < size
-    return torch.einsum("ntk,nkj->ntj", spans.float(), member.float()) > 0
+    chosen = spans(rng, count, frames, rate_hz, every_s, (0.3, 2.0))
+    size = rng.integers(count, chosen.shape[-1], 1, low=1, high=min(8, joints))
+    member = rng.uniform(count, chosen.shape[-1], joints).argsort(-1).argsort(-1) < size
+    return torch.einsum("ntk,nkj->ntj", chosen.float(), member.float()) > 0
 
 
 def limb(rng: Rng, rays: Tensor, rate_hz: float) -> Tensor:
     """A whole limb, both legs or the head hidden for 0.5 to 3 s, at most of the time one of them."""
     count, frames, joints = rays.shape[:3]
-    spans = _spans(rng, count, frames, rate_hz, 0.8, (0.5, 3.0))
+    chosen = spans(rng, count, frames, rate_hz, 0.8, (0.5, 3.0))
     table = torch.zeros(len(LIMBS), joints, device=rays.device)
     for i, rows in enumerate(LIMBS):
         table[i, rows] = 1
-    member = table[rng.integers(count, spans.shape[-1], low=0, high=len(LIMBS) - 1)]
-    return torch.einsum("ntk,nkj->ntj", spans.float(), member) > 0
+    member = table[rng.integers(count, chosen.shape[-1], low=0, high=len(LIMBS) - 1)]
+    return torch.einsum("ntk,nkj->ntj", chosen.float(), member) > 0
 
 
 def truncated(rng: Rng, rays: Tensor) -> Tensor:
@@ -85,8 +100,8 @@ def passer(rng: Rng, rays: Tensor, rate_hz: float) -> Tensor:
 def lost_frames(rng: Rng, rays: Tensor, rate_hz: float) -> Tensor:
     """Whole frames without the person, alone or up to 0.4 s in a row; about a third of the time."""
     count, frames = rays.shape[:2]
-    spans = _spans(rng, count, frames, rate_hz, 0.5, (1 / rate_hz, 0.4)).any(-1, keepdim=True)
-    return (spans | rng.chance(count, frames, 1, p=0.05)).expand(rays.shape[:3])
+    chosen = spans(rng, count, frames, rate_hz, 0.5, (1 / rate_hz, 0.4)).any(-1, keepdim=True)
+    return (chosen | rng.chance(count, frames, 1, p=0.05)).expand(rays.shape[:3])
 
 
 def slower(rng: Rng, rays: Tensor, share: Tensor) -> Tensor:

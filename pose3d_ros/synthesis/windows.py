@@ -95,23 +95,12 @@ def _hidden(rng: Rng, rays: Tensor, config: WindowConfig) -> Tensor:
 
 
 def _one_kind(rng: Rng, rays: Tensor, config: WindowConfig) -> Tensor:
-    """Every window gets one kind, or none; kinds are computed only for their own windows."""
-    chances = config.occlusion
-    count, joints = rays.shape[0], rays.shape[2]
-    kinds = {
+    joints, rate = rays.shape[2], config.rate_hz
+    return occlusion.one_kind(rng, rays, config.occlusion, {
         "random": lambda r: occlusion.random(rng, r, rng.integers(r.shape[0], low=2, high=joints - 1)),
-        "burst": lambda r: occlusion.burst(rng, r, config.rate_hz),
-        "limb": lambda r: occlusion.limb(rng, r, config.rate_hz),
+        "burst": lambda r: occlusion.burst(rng, r, rate),
+        "limb": lambda r: occlusion.limb(rng, r, rate),
         "truncated": lambda r: occlusion.truncated(rng, r),
-        "passer": lambda r: occlusion.passer(rng, r, config.rate_hz),
-        "lost_frames": lambda r: occlusion.lost_frames(rng, r, config.rate_hz),
-    }
-    hidden = torch.zeros(rays.shape[:3], dtype=torch.bool, device=rays.device)
-    pick, low = rng.uniform(count), 0.0
-    for name, make in kinds.items():
-        high = low + getattr(chances, name)
-        rows = ((pick >= low) & (pick < high)).nonzero()[:, 0]
-        if len(rows):
-            hidden[rows] = make(rays[rows])
-        low = high
-    return hidden
+        "passer": lambda r: occlusion.passer(rng, r, rate),
+        "lost_frames": lambda r: occlusion.lost_frames(rng, r, rate),
+    })  # fmt: skip
