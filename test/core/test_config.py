@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, fields
 
 import pytest
 
-from pose3d_ros.core.config import meta, param, validate
+from pose3d_ros.core.config import flatten, frozen_changes, meta, param, validate
 from pose3d_ros.core.errors import ConfigError
 
 
@@ -59,3 +59,14 @@ def test_meta_is_read_back():
     rate = meta(fields(Config)[0])
     assert (rate.help, rate.unit, rate.low, rate.high, rate.live) == ("frames a second", "Hz", 1, 120, True)
     assert not meta(fields(Config)[1]).live
+
+
+def test_flatten_names_nested_parameters_in_full():
+    assert [(name, value) for name, value, _ in flatten(Config(inner=Inner(7)))] == [
+        ("rate", 30.0), ("variant", "nearest"), ("name", ""), ("inner.depth", 7)
+    ]  # fmt: skip
+
+
+def test_frozen_changes_are_those_that_are_not_live():
+    assert frozen_changes(Config(), Config(rate=50.0)) == ()
+    assert frozen_changes(Config(), Config(rate=50.0, variant="linear", inner=Inner(4))) == ("variant", "inner.depth")

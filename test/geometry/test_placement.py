@@ -138,7 +138,7 @@ def test_known_stature_fixes_the_scale_and_the_distance():
 
 
 def test_impossible_stature():
-    with pytest.raises(ConfigError, match="stature_m: expected at most 2.5 m, got 18"):
+    with pytest.raises(ConfigError, match=r"stature_m: expected at most 2.5 m, got 18"):
         PlacementConfig(stature_m=18)
 
 

@@ -79,13 +79,15 @@ def test_a_child_near_and_a_giant_far_look_the_same(factor):
     xyz_m = people()
     rays, confidence = rays_of(xyz_m), confidence_of(xyz_m)
     far = rays_of(factor * xyz_m)
-    np.testing.assert_allclose(look_at(far, confidence).normalise(far[:, None]), look_at(rays, confidence).normalise(rays[:, None]))
+    np.testing.assert_allclose(
+        look_at(far, confidence).normalise(far[:, None]), look_at(rays, confidence).normalise(rays[:, None])
+    )
 
 
 def test_distance_hardly_changes_the_numbers():
     """Only perspective does: the same body twice as far away differs by a few percent of its size."""
     body = np.random.default_rng(0).normal(0, [0.25, 0.5, 0.15], (1, 17, 3))
-    near, far = (rays_of(body + [0, 0, z]) for z in (4.0, 8.0))
+    near, far = (rays_of(body + np.array([0, 0, z])) for z in (4.0, 8.0))
     ones = np.ones((1, 17))
     difference = look_at(near, ones).normalise(near[:, None]) - look_at(far, ones).normalise(far[:, None])
     assert np.abs(difference).mean() < 0.05

@@ -66,7 +66,12 @@ configs = st.builds(
 
 
 @settings(max_examples=150, deadline=None)
-@given(seed=st.integers(0, 10**6), frames=st.integers(1, 30), hidden=st.sampled_from((0, 0.3, 0.7, 0.95, 1)), config=configs)
+@given(
+    seed=st.integers(0, 10**6),
+    frames=st.integers(1, 30),
+    hidden=st.sampled_from((0, 0.3, 0.7, 0.95, 1)),
+    config=configs,
+)
 def test_equals_the_reference(seed, frames, hidden, config):
     xy, score = window(seed, 2, frames, 3, hidden)
     filled, confidence = fill(xy, score, config)
@@ -196,8 +201,12 @@ def test_sixteen_people_take_no_time():
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"variant": "spline"}, "variant: expected one of nearest, linear, none"), ({"f_past": 0}, "f_past: .* at least 1"), ({"floor": 1.1}, "floor")],
-)  # fmt: skip
+    [
+        ({"variant": "spline"}, "variant: expected one of nearest, linear, none"),
+        ({"f_past": 0}, "f_past: .* at least 1"),
+        ({"floor": 1.1}, "floor: expected at most 1"),
+    ],
+)
 def test_impossible_settings(change, words):
     with pytest.raises(ConfigError, match=words):
         GuidanceConfig(**change)

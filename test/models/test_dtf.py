@@ -91,7 +91,9 @@ def test_training_reaches_every_parameter():
     out = made(window())
     (out["xyz"].square().sum() + out["log_sigma"].square().sum()).backward()
     # a key's bias cancels in the softmax
-    idle = [n for n, p in made.named_parameters() if (p.grad is None or not p.grad.any()) and not n.endswith("key.bias")]
+    idle = [
+        n for n, p in made.named_parameters() if (p.grad is None or not p.grad.any()) and not n.endswith("key.bias")
+    ]
     assert idle == []
 
 

@@ -51,7 +51,9 @@ def released_shapes(frames: int) -> dict[str, tuple]:
         if frames > 27:
             shapes |= linear(f"embedding_{view}", WIDTH, COORDINATES, 1)
         else:
-            shapes |= linear(f"embedding_{view}.0", WIDTH, COORDINATES, 1) | norm(f"embedding_{view}.1", WIDTH, batch=True)
+            shapes |= linear(f"embedding_{view}.0", WIDTH, COORDINATES, 1) | norm(
+                f"embedding_{view}.1", WIDTH, batch=True
+            )
         shapes[f"MVG_Views.pos_embed_{view}"] = (1, frames, WIDTH)
         for block in (f"MVG_Views.SRM_blocks.{i}" for i in range(2)):
             shapes |= norm(f"{block}.norm1_{view}", WIDTH) | self_attention(f"{block}.attn_{view}", WIDTH)

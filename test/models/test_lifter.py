@@ -95,7 +95,7 @@ def test_impossible_settings(device, precision, words):
 
 
 def test_a_gpu_that_is_not_there():
-    with pytest.raises(EngineError, match="sees .* GPUs here; use device auto or cpu"):
+    with pytest.raises(EngineError, match=r"sees .* GPUs here; use device auto or cpu"):
         Lifter(DTF(CONFIG), SPEC, "cuda:97")
 
 
