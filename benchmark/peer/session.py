@@ -85,7 +85,13 @@ def session(people: int, weights: str, settings: tuple[str, ...] = ()) -> Iterat
     peer = Peer(people)
     executor = SingleThreadedExecutor()
     executor.add_node(peer)
-    thread = threading.Thread(target=executor.spin, daemon=True)
+    ended = threading.Event()
+
+    def spin() -> None:
+        while not ended.is_set():
+            executor.spin_once(timeout_sec=0.2)
+
+    thread = threading.Thread(target=spin, daemon=True)
     thread.start()
     try:
         peer.change(Transition.TRANSITION_CONFIGURE)
@@ -101,6 +107,7 @@ def session(people: int, weights: str, settings: tuple[str, ...] = ()) -> Iterat
     finally:
         process.terminate()
         process.wait(20)
+        ended.set()
+        thread.join(10)
         executor.shutdown()
         rclpy.try_shutdown()
-        thread.join(10)

@@ -116,17 +116,13 @@ class Ros:
         self.executor = MultiThreadedExecutor(num_threads=3, context=self.context)
         self._nodes: list[Any] = []
         self._node: Any = None
+        self._closing = False
         self._thread = threading.Thread(target=self._spin, name="test executor", daemon=True)
         self._thread.start()
 
     def _spin(self) -> None:
-        from rclpy.executors import ExternalShutdownException
-
-        while self.context.ok():
-            try:
-                self.executor.spin()
-            except ExternalShutdownException:
-                return
+        while not self._closing:
+            self.executor.spin_once(timeout_sec=0.2)
 
     def add(self, node: Any) -> Any:
         """Spins `node`, which must have been made with `context=ros.context`; destroyed when the test ends."""
@@ -178,12 +174,14 @@ class Ros:
             pause.wait(0.02)
 
     def close(self) -> None:
+        self._closing = True
+        self.executor.wake()
+        self._thread.join(20)  # first: shutdown destroys what a spinning thread waits on
+        assert not self._thread.is_alive(), "the executor's thread did not end"
         self.executor.shutdown(timeout_sec=5)
         for node in reversed(self._nodes):
             node.destroy_node()
         self.context.try_shutdown()
-        self._thread.join(10)
-        assert not self._thread.is_alive(), "the executor's thread did not end"
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ def test_inference_that_fails_each_time(bench, make, said):
 def test_running_node_is_ok_and_shows_its_figures(bench, make, said):
     b = bench(**FAST).up().calibrate()
     b.send(make.frame(0))
+    b.ros.until(lambda: b.node.health.counts["published"] == 1, "an output")
     values = {v.key: v.value for v in said(b, "running", OK).values}
     assert values["published"] == "1"
     assert values["people"] == "1"
