@@ -1,6 +1,8 @@
 """`pose3d demo`: the real nodes as processes over DDS, on the bundled bag or on a camera."""
 
 import math
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +34,7 @@ def command(
             f"the demo needs ROS, the built messages and the extra `tools` ({error}): make demo; on a robot: "
             "colcon build, source install/setup.bash, pip install 'rosbags>=0.10,<0.12' matplotlib"
         ) from None
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends the processes as Ctrl-C does
     began = time.monotonic()
     typer.echo("starting the nodes ...")
     if live:

@@ -54,11 +54,12 @@ class Movie:
 
 @contextmanager
 def _quiet_ffmpeg() -> Iterator[None]:
-    """A codec that is not there is no news."""
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    level = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    """A codec that is not there is no news; FFmpeg and OpenCV write it past Python, straight to the descriptor."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -45,6 +45,7 @@ def view(
     out.mkdir(parents=True, exist_ok=True)
     written = Written(out / "video", out / "sheet.png", out / "report.json", report(recording, sent_stamps), "")
     chosen = np.unique(np.linspace(0, len(recording.stamps) - 1, SHEET_MOMENTS + 2).round().astype(int)[1:-1])
+    written.report.write_text(json.dumps(written.numbers, indent=2) + "\n")
     pictures = []
     with Movie(written.video, recording.rate_hz, codecs) as movie:
         for number, picture in enumerate(frames(recording, title or recording.path.name)):
@@ -52,7 +53,6 @@ def view(
             if number in chosen:
                 pictures.append(picture)
     cv2.imwrite(str(written.sheet), sheet(pictures))
-    written.report.write_text(json.dumps(written.numbers, indent=2) + "\n")
     return written._replace(video=movie.path, codec=movie.codec)
 
 

@@ -16,7 +16,7 @@ TEXT, MUTED, ACCENT = (238, 238, 238), (165, 160, 152), (150, 245, 190)
 PANEL, BACKGROUND = (38, 32, 28), (28, 23, 20)
 SHIFT = 4  # fractional bits of OpenCV's coordinates: motion of less than a pixel is smooth
 FAR_PX = 20_000.0  # strokes that end further out are not drawn
-DASH_PX = 5.0
+DASH_PX = 6.0
 ROUND = np.stack([np.cos(np.arange(20) * np.pi / 10), np.sin(np.arange(20) * np.pi / 10)], axis=1)
 
 
@@ -50,7 +50,7 @@ def line(image: np.ndarray, a: np.ndarray, b: np.ndarray, colour: Colour, width:
     length = float(np.hypot(*(b - a)))
     count = int(np.clip(length / (2 * DASH_PX), 1, 200))
     for start in np.arange(count) / count:
-        ends = (a + (b - a) * part for part in (start, start + 0.55 / count))
+        ends = (a + (b - a) * part for part in (start, start + 0.42 / count))
         cv2.line(image, *map(_fixed, ends), colour, max(1, round(width)), cv2.LINE_AA, SHIFT)
 
 

@@ -1,0 +1,75 @@
+"""The demo end to end: real processes over real DDS, with a network that nobody trained."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs torch")
+pytest.importorskip("rosbags", reason="needs the extra `tools`: rosbags")
+
+from pose3d_ros.core.errors import ConfigError, EngineError
+from pose3d_ros.core.paths import share_dir
+from pose3d_ros.ros.demo import player, session
+from pose3d_ros.viewing import render
+from pose3d_ros.viewing.bag import Recording
+
+BAG = share_dir() / "demo" / "signing"
+SECONDS = 0.69  # 20 frames, and the keypoints of the last one
+
+
+@pytest.mark.slow
+def test_replay_goes_through_the_nodes_and_is_recorded(domain, tmp_path, standing_weights):
+    sent = session.replay(BAG, tmp_path, str(standing_weights), SECONDS)
+    recording, original = Recording(tmp_path / "bag"), Recording(BAG)
+    assert len(sent) in (20, 21)
+    assert list(recording.keypoints) == sent
+    assert recording.camera == original.camera
+    for stamp in sent:
+        np.testing.assert_array_equal(
+            recording.keypoints[stamp].people[0].xy_px, original.keypoints[stamp].people[0].xy_px
+        )
+    # a machine that is busy stores frames without inferring, but the newest is always answered
+    assert set(recording.skeletons) <= set(sent)
+    assert max(recording.skeletons) == sent[-1]
+    assert len(recording.skeletons[sent[-1]].people) == 1
+    assert set(recording.image_stamps) <= set(original.image_stamps)
+    written = render.view(recording, tmp_path, sent)
+    numbers = json.loads(written.report.read_text())
+    assert numbers["lost_messages"] == len(set(sent) - set(recording.skeletons))
+    assert numbers["people"] == 1
+    assert 0 < numbers["latency_ms"]["p50"] <= numbers["latency_ms"]["p99"] < 20_000
+    assert 0 < numbers["share_inferred"] < 1  # the legs are out of the picture
+
+
+@pytest.mark.slow
+def test_the_reason_of_a_node_that_cannot_start_is_told(domain, tmp_path):
+    with pytest.raises(EngineError, match=r"(?s)lifter could not configure.*absent\.safetensors"):
+        session.replay(BAG, tmp_path, str(tmp_path / "absent.safetensors"), SECONDS)
+
+
+def test_the_bag_of_an_earlier_demo_is_replaced_but_nothing_else(tmp_path):
+    folder = tmp_path / "bag"
+    shutil.copytree(BAG, folder)
+    session._remove_bag(folder)
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("three years")
+    with pytest.raises(ConfigError, match="in the way"):
+        session._remove_bag(folder)
+    assert (folder / "thesis.tex").exists()
+
+
+def test_live_without_a_detector_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setattr(session, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="MediaPipe"):
+        session.live("0", tmp_path)
+
+
+def test_player_reads_what_the_demo_needs_in_the_order_of_the_recording():
+    messages = player.read(BAG, 1.0)
+    assert {message.topic for message in messages} == {"image/compressed", "camera_info", "keypoints"}
+    times = [message.at_ns for message in messages]
+    assert times == sorted(times)
+    assert times[-1] - times[0] <= 1_000_000_000
