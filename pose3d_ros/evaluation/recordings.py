@@ -49,7 +49,7 @@ class Recordings:
 
     def hidden(self, protocol: str, seed: int) -> np.ndarray:
         """The protocol's occlusion over the whole clip, bool (K, F, J); the same for a seed. Raises ConfigError."""
-        return occlusion.mask(protocol, _rng(seed, self.name, protocol), self.rays, self.rate_hz).numpy()
+        return occlusion.mask(protocol, seeded(seed, self.name, protocol), self.rays, self.rate_hz).numpy()
 
 
 def record(
@@ -58,13 +58,13 @@ def record(
     """Clip `index` from `cameras` cameras. Cameras, noise and clip are fixed by the seed and the clip's name."""
     joints, root = motion.clip(index, rate_hz)
     name = motion.names[index]
-    views = _cameras(_rng(seed, name, "cameras"), joints, root, cameras)
-    rays, score = detector.detect(_rng(seed, name, "detector"), views, noise, rate_hz)
+    views = standard_cameras(seeded(seed, name, "cameras"), joints, root, cameras)
+    rays, score = detector.detect(seeded(seed, name, "detector"), views, noise, rate_hz)
     half_size = torch.stack((views.half_width, views.half_height), -1).numpy()
     return Recordings(name, rate_hz, rays, score, views.xyz.numpy(), half_size)
 
 
-def _cameras(rng: Rng, joints: torch.Tensor, root: torch.Tensor, count: int) -> Views:
+def standard_cameras(rng: Rng, joints: torch.Tensor, root: torch.Tensor, count: int) -> Views:
     """`count` standard cameras, those first which have the person's middle in the picture, and nothing of them too
     close, all the time: cameras do not turn here, and people walk away."""
     drawn = count * CANDIDATES
@@ -75,5 +75,6 @@ def _cameras(rng: Rng, joints: torch.Tensor, root: torch.Tensor, count: int) -> 
     return Views(views.xyz[best], views.half_width[best], views.half_height[best])
 
 
-def _rng(seed: int, *names: str) -> Rng:
+def seeded(seed: int, *names: str) -> Rng:
+    """Its own draws for every name, so that what is drawn for one thing never shifts those for another."""
     return Rng(zlib.crc32("/".join((str(seed), *names)).encode()))
