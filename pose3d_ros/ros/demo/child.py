@@ -42,6 +42,11 @@ class Child:
             if first == word:
                 return rest
 
+    @property
+    def ended(self) -> bool:
+        """Whether the process is gone."""
+        return self._process.poll() is not None
+
     def say(self, line: str) -> None:
         """One line to its stdin; it may have ended."""
         with contextlib.suppress(BrokenPipeError, ValueError):
@@ -52,7 +57,7 @@ class Child:
         """Closes its stdin, asks it to end (SIGINT) and waits; a process that does not react is killed."""
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
-        if by_signal and self._process.poll() is None:
+        if by_signal and not self.ended:
             self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(END_S)

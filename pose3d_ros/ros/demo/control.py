@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
 import rclpy
@@ -23,8 +24,10 @@ class Control(Node):
     def bring_up(self, name: str, child: Child) -> None:
         """Configure and activate. Raises EngineError with the end of the child's log."""
         client = self.create_client(ChangeState, f"{name}/change_state")
-        if not client.wait_for_service(APPEAR_S):
-            raise child.error("did not appear")
+        deadline = time.monotonic() + APPEAR_S
+        while not client.wait_for_service(0.5):
+            if child.ended or time.monotonic() > deadline:
+                raise child.error("ended before it could be configured" if child.ended else "did not appear")
         for label, transition in (
             ("configure", Transition.TRANSITION_CONFIGURE),
             ("activate", Transition.TRANSITION_ACTIVATE),
