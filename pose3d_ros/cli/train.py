@@ -37,7 +37,7 @@ def command(
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        task = progress.add_task(wanted.name, total=wanted.windows)
+        task = progress.add_task(wanted.name, total=None if wanted.recipe == "published" else wanted.windows)
 
         def report(numbers: dict) -> None:
             console.print("  ".join(f"{name} {value:g}" for name, value in numbers.items()), highlight=False)

@@ -10,8 +10,21 @@ import torch
 from torch import Tensor
 
 from pose3d_ros.core.config import param, validate
-from pose3d_ros.synthesis.body import ARM, LEG, SIDES, SKELETON, UPPER, J, axes, bones, heading, joints_of, stature, turn
-from pose3d_ros.synthesis.body import turn_about_up
+from pose3d_ros.synthesis.body import (
+    ARM,
+    LEG,
+    SIDES,
+    SKELETON,
+    UPPER,
+    J,
+    axes,
+    bones,
+    heading,
+    joints_of,
+    stature,
+    turn,
+    turn_about_up,
+)
 from pose3d_ros.synthesis.rng import Rng
 
 
@@ -68,7 +81,7 @@ def widen(rng: Rng, joints: Tensor, root: Tensor, config: WidenConfig) -> tuple[
 
 
 def on_the_floor(joints: Tensor, root: Tensor) -> Tensor:
-    """Roots (N, T, 3) that stay in place, at a height at which the lowest joint lies on the floor (an ankle's height)."""
+    """Roots (N, T, 3) that stay in place, so high that the lowest joint is as far above the floor as an ankle."""
     height = 0.08 - joints[..., 2].mean(1).amin(-1)
     place = root[..., :2].mean(1)
     return torch.cat((place, height[:, None]), -1)[:, None].expand_as(root)
@@ -148,13 +161,17 @@ def _no_farther(thigh: Tensor, shin: Tensor, left: Tensor, allowed: Tensor) -> T
 
 def _slow(rng: Rng, count: int, frames: int, spread: float) -> Tensor:
     """Rotation vectors (N, T, 3): a constant and one swing of 0.2 to 1.2 Hz at 30 frames a second."""
-    phase = rng.uniform(count, 1, 3, high=6.283) + rng.uniform(count, 1, 1, low=0.2, high=1.2) * 6.283 / 30 * torch.arange(
-        frames, device=rng.device
-    )[None, :, None]
+    phase = (
+        rng.uniform(count, 1, 3, high=6.283)
+        + rng.uniform(count, 1, 1, low=0.2, high=1.2)
+        * 6.283
+        / 30
+        * torch.arange(frames, device=rng.device)[None, :, None]
+    )
     return rng.normal(count, 1, 3, std=spread) + phase.sin() * rng.normal(count, 1, 3, std=0.5 * spread)
 
 
-# thigh: angle from straight down to forward; shin: from straight down to forward (negative: back); (mean, spread) degrees
+# thigh and shin: angle from straight down to forward (negative: back), (mean, spread) in degrees
 _LEG_POSES = (
     (((88, 9), (4, 16)), ((88, 9), (4, 16))),  # sitting
     (((88, 9), (4, 16)), ((88, 9), (4, 16))),
@@ -170,7 +187,9 @@ _LEG_POSES = (
 def low_legs(rng: Rng, joints: Tensor) -> Tensor:
     """Sitting, squatting, kneeling legs by angles in the plane of each leg; the trunk leans a little."""
     count, frames = joints.shape[:2]
-    table = torch.tensor(_LEG_POSES, device=joints.device, dtype=joints.dtype)[rng.integers(count, low=0, high=len(_LEG_POSES) - 1)]
+    table = torch.tensor(_LEG_POSES, device=joints.device, dtype=joints.dtype)[
+        rng.integers(count, low=0, high=len(_LEG_POSES) - 1)
+    ]
     draw = torch.deg2rad(table[..., 0] + table[..., 1] * rng.normal(count, 2, 2))  # (N, leg, thigh | shin)
     # knees bend one way, and not further than the calf allows
     draw[..., 1] = draw[..., 1].minimum(draw[..., 0] - 0.05).maximum(draw[..., 0] - 2.6)
@@ -218,7 +237,9 @@ def _wrist_places(rng: Rng, count: int, frames: int) -> Tensor:
     start, end = (_before_the_chest(low + (high - low) * rng.uniform(count, 1, 3)) for _ in range(2))
     end = torch.where(rng.chance(count, 1, 1, p=0.4), start, end)
     begin = rng.uniform(count, 1, low=-0.5, high=1.0)
-    part = ((torch.linspace(0, 1, frames, device=rng.device) - begin) / rng.uniform(count, 1, low=0.4, high=1.5)).clamp(0, 1)
+    part = ((torch.linspace(0, 1, frames, device=rng.device) - begin) / rng.uniform(count, 1, low=0.4, high=1.5)).clamp(
+        0, 1
+    )
     part = (part * part * (3 - 2 * part))[..., None]
     return start + (end - start) * part
 

@@ -60,6 +60,7 @@ def model_card(
 
 
 def people_line(motion: MotionSet | None) -> str:
+    """How many people, clips and minutes, and who."""
     if motion is None:
         return "nobody"
     minutes = float((motion.length / motion.fps).sum()) / 60
@@ -68,10 +69,13 @@ def people_line(motion: MotionSet | None) -> str:
 
 
 def metric_lines(metrics: dict[str, float]) -> list[str]:
+    """A table of the validation's numbers."""
     if not metrics:
         return []
-    protocols = sorted({name.split(" ", 1)[1] for name in metrics}, key=[*(n.split(" ", 1)[1] for n in metrics)].index)
-    rows = [f"| {name} | {metrics[f'mpjpe_mm {name}']:.1f} | {metrics[f'pa_mpjpe_mm {name}']:.1f} |" for name in protocols]
+    protocols = [name.removeprefix("mpjpe_mm ") for name in metrics if name.startswith("mpjpe_mm ")]
+    rows = [
+        f"| {name} | {metrics[f'mpjpe_mm {name}']:.1f} | {metrics[f'pa_mpjpe_mm {name}']:.1f} |" for name in protocols
+    ]
     return [
         "## Errors on the validation people\n",
         "Newest frame (no future), noisy detector, root-relative, millimetres:\n",
@@ -90,7 +94,10 @@ def source_lines(paths: list[Path]) -> list[str]:
         if path.suffix == ".npz":
             with np.load(path) as data:
                 terms, notice = (str(data[key]) if key in data.files else "not stated" for key in ("license", "notice"))
-        lines += [f"- `{path.name}`: {' '.join(terms.split())}\n", *(f"  > {line}".rstrip() for line in notice.splitlines())]
+        lines += [
+            f"- `{path.name}`: {' '.join(terms.split())}\n",
+            *(f"  > {line}".rstrip() for line in notice.splitlines()),
+        ]
         lines.append("")
     return lines
 
@@ -99,7 +106,10 @@ def commit() -> str:
     """The source tree's commit, where there is one."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(share_dir()), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True
+            ["git", "-C", str(share_dir()), "rev-parse", "--short=12", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError, Pose3DError):
         return "unknown"

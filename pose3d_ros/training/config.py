@@ -12,8 +12,30 @@ from pose3d_ros.models.dtf import DTFConfig
 from pose3d_ros.synthesis.windows import WindowConfig
 
 COMPACT = DTFConfig(
-    channels=192, hidden=384, heads=6, generator_layers=2, generator_heads=3, dropout=0.0, drop_path=0.0, uncertainty=True
+    channels=192,
+    hidden=384,
+    heads=6,
+    generator_layers=2,
+    generator_heads=3,
+    dropout=0.0,
+    drop_path=0.0,
+    uncertainty=True,
 )
+
+
+@dataclass(frozen=True)
+class PublishedConfig:
+    """The paper's recipe, for people who hold the data sets."""
+
+    dataset: str = param("h36m", "data set in the data folder", choices=("h36m", "mpi_inf_3dhp"))
+    keypoints: str = param("cpn_ft_h36m_dbb", "2D of Human3.6M, as in data_2d_h36m_NAME.npz; gt for exact ones")
+    hidden_low: int = param(12, "joints hidden in every frame of a training video, at least", low=0, high=16)
+    hidden_high: int = param(16, "at most", low=0, high=16)
+    hidden_test: int = param(16, "joints hidden in every frame of the test videos", low=0, high=16)
+    epochs: int = param(19, "passes over all frames and their mirror images", low=1)
+    trust_pickle: bool = param(False, "load the data sets' files, which are Python pickles and can run code")
+
+    __post_init__ = validate
 
 
 @dataclass(frozen=True)
@@ -24,11 +46,13 @@ class TrainConfig:
     recipe: str = param("views", "views made of motion, or the paper's training", choices=("views", "published"))
     motion: tuple[str, ...] = param((), "motion files (npz) or folders of BVH files, in the data folder")
     validation: tuple[str, ...] = param((), "motion files of other people, to report on while training")
+    validation_windows: int = param(1024, "windows of them per occlusion protocol", low=1)
     source_weights: tuple[tuple[str, float], ...] = param((), "source and factor on how often it is drawn")
     hold_out: tuple[str, ...] = param((), "subjects kept for the calibration of sigma")
     windows: int = param(1_000_000, "training windows in all", low=1)
     batch: int = param(128, "windows a step", low=1)
-    learning_rate: float = param(1e-3, "peak learning rate", low=0)
+    draw_batches: int = param(1, "batches that are made at a time: synthesis is quicker in larger pieces", low=1)
+    learning_rate: float = param(3e-3, "peak learning rate", low=0)
     weight_decay: float = param(0.02, "of AdamW", low=0)
     warmup: int = param(50_000, "windows over which the rate rises", low=0)
     decay: float = param(0.25, "last share of the run, over which the rate falls to zero", low=0, high=1)
@@ -41,6 +65,7 @@ class TrainConfig:
     compile: bool = param(False, "compile the network: 1.6 times as fast on a CPU, needs a C++ compiler")
     model: DTFConfig = field(default_factory=lambda: COMPACT)
     data: WindowConfig = field(default_factory=WindowConfig)
+    published: PublishedConfig = field(default_factory=PublishedConfig)
 
     def __post_init__(self) -> None:
         validate(self)

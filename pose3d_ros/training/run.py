@@ -12,6 +12,7 @@ from pose3d_ros.core.errors import ConfigError, EngineError
 from pose3d_ros.synthesis import motion
 from pose3d_ros.synthesis.motion import MotionSet
 from pose3d_ros.training.config import TrainConfig, as_dict
+from pose3d_ros.training.published import prepare_published
 from pose3d_ros.training.trainer import STATE, Trainer
 from pose3d_ros.training.validation import Validator
 
@@ -66,14 +67,14 @@ def train(
 def prepare(config: TrainConfig, data: Path, folder: Path) -> tuple[Trainer, Callable | None]:
     """The loop and its validation, by the recipe of the settings."""
     if config.recipe == "published":
-        from pose3d_ros.training.published import prepare_published
-
         return prepare_published(config, data, folder)
     known = people(config, data)
     validate = None
     if known.validation is not None:
         moved = known.validation.to(config.device)
-        validate = Validator(moved, config.data.frames, config.data.rate_hz, config.data.guidance)
+        validate = Validator(
+            moved, config.data.frames, config.data.rate_hz, config.data.guidance, count=config.validation_windows
+        )
     return Trainer(config, known.training, folder), validate
 
 

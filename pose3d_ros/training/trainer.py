@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from pose3d_ros.synthesis.motion import MotionSet
 from pose3d_ros.synthesis.rng import Rng
 from pose3d_ros.training.config import TrainConfig
 from pose3d_ros.training.losses import pose_loss, sigma_loss
+from pose3d_ros.training.optimizers import MuonAdamW
 
 LOG = logging.getLogger(__name__)
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -40,22 +41,32 @@ class Trainer:
         self.rng = Rng(config.seed, self.device)
         self.windows_seen = 0
         self.seconds = 0.0
+        self._batches = self.batches()
+        self._drawn_from, self._taken = self.rng.generator.get_state(), 0
 
     @property
     def network(self) -> nn.Module:
         """The averaged weights: what is evaluated and shipped."""
         return self.average.module
 
-    def _optimizer(self) -> torch.optim.Optimizer:
+    def _optimizer(self) -> torch.optim.Optimizer | MuonAdamW:
         config = self.config
-        return torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-        )
+        return MuonAdamW(self.model, config.learning_rate, config.weight_decay)
 
-    def draw(self) -> tuple[Tensor, Tensor]:
-        """The next batch: inputs (N, T, J, 3) and targets (N, T, J, 3) in metres."""
-        batch = windows.draw(self.rng, self.motion, self.config.batch, self.config.data)
-        return batch.inputs, batch.targets
+    def draw(self, count: int) -> tuple[Tensor, Tensor]:
+        """`count` windows: inputs (N, T, J, 3) and targets (N, T, J, 3) in metres."""
+        drawn = windows.draw(self.rng, self.motion, count, self.config.data)
+        return drawn.inputs, drawn.targets
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """`draw_batches` batches at a time: the synthesis is quicker in larger pieces."""
+        config = self.config
+        while True:
+            self._drawn_from, self._taken = self.rng.generator.get_state(), 0
+            drawn = self.draw(config.batch * config.draw_batches)
+            for batch in zip(*(tensor.split(config.batch) for tensor in drawn), strict=True):
+                self._taken += 1
+                yield batch
 
     def learning_rate(self) -> float:
         """Rises over the warm-up, stays, falls linearly to zero over the last `decay` of the run."""
@@ -69,7 +80,7 @@ class Trainer:
         config = self.config
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
-        inputs, targets = self.draw()
+        inputs, targets = next(self._batches)
         with torch.autocast(self.device.type, DTYPES[config.precision], enabled=config.precision != "fp32"):
             out = self.forward(inputs)
         loss, error = pose_loss(out["xyz"].float(), targets, config.newest_weight, config.velocity_weight)
@@ -131,7 +142,9 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "rng": self.rng.generator.get_state(),
+            # a piece of several batches is drawn again on resuming, and what was taken of it is skipped
+            "rng": self._drawn_from,
+            "taken": self._taken,
             "torch_rng": torch.get_rng_state(),
             "windows_seen": self.windows_seen,
             "seconds": self.seconds,
@@ -156,6 +169,9 @@ class Trainer:
         torch.set_rng_state(state["torch_rng"].cpu())
         if "cuda_rng" in state and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda_rng"].cpu(), self.device)
+        self._batches = self.batches()
+        for _ in range(state.get("taken", 0)):
+            next(self._batches)
         self.windows_seen, self.seconds = state["windows_seen"], state.get("seconds", 0.0)
         LOG.info("resumed at %d windows", self.windows_seen)
         return True

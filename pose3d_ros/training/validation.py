@@ -80,9 +80,7 @@ class Validator:
         protocols: tuple[str, ...] = ("clean", "random:12"),
         count: int = 1024,
     ):
-        self.windows = {
-            name: protocol_windows(motion, name, count, frames, rate_hz, guidance) for name in protocols
-        }
+        self.windows = {name: protocol_windows(motion, name, count, frames, rate_hz, guidance) for name in protocols}
 
     def __call__(self, network: nn.Module) -> dict[str, float]:
         report = {}

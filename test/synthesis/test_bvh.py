@@ -104,7 +104,9 @@ def test_order_of_channels_matters(tmp_path):
     np.testing.assert_allclose(second, [0, 0, 0.55], atol=1e-6)
 
 
-@pytest.mark.parametrize(("unit", "factor"), [("m", 1.0), ("cm", 0.01), ("inch", 0.0254), ("mm", 0.001), ("cmu", 0.0564444)])
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("m", 1.0), ("cm", 0.01), ("inch", 0.0254), ("mm", 0.001), ("cmu", 0.0564444)]
+)
 def test_unit_is_found(tmp_path, unit, factor):
     scale = 0.01 / factor
     path = write(tmp_path / "a.bvh", figure(scale=scale), height=95 * scale)
@@ -164,7 +166,7 @@ def test_folder_is_motion(tmp_path):
 def test_damaged_file(tmp_path, text):
     path = tmp_path / "a.bvh"
     path.write_text(text)
-    with pytest.raises(InputError, match="a.bvh"):
+    with pytest.raises(InputError, match=r"a\.bvh"):
         bvh.load(path)
 
 
