@@ -18,12 +18,13 @@ from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.placement import PlacementConfig, place_people
 from pose3d_ros.geometry.virtual_camera import look_at
 from pose3d_ros.guidance import fill
+from pose3d_ros.hands import HandConfig, Hands, wrists_of
 from pose3d_ros.models import Lifter, registry
 from pose3d_ros.tracking.people import People
 from pose3d_ros.tracking.smoothing import SmoothingConfig
 from pose3d_ros.tracking.tracker import Track, TrackingConfig
 
-STAGES = ("mapping", "tracking", "guidance", "model", "placement")
+STAGES = ("mapping", "tracking", "guidance", "model", "placement", "hands")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class PipelineConfig:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     placement: PlacementConfig = field(default_factory=PlacementConfig)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
+    hands: HandConfig = field(default_factory=HandConfig)
 
 
 class Reason(str, Enum):
@@ -64,16 +66,22 @@ class Reason(str, Enum):
 class Pipeline:
     """Keeps the windows of everybody in one camera's view and lifts them. Not for several threads at once.
 
-    `lifter` replaces the one that `config.body` names. Raises CheckpointError, ConfigError or EngineError.
+    `lifter` and `hand_lifter` replace those that `config.body` and `config.hands` name.
+    Raises CheckpointError, ConfigError or EngineError.
     """
 
-    def __init__(self, config: PipelineConfig | None = None, lifter: Lifter | None = None):
+    def __init__(
+        self, config: PipelineConfig | None = None, lifter: Lifter | None = None, hand_lifter: Lifter | None = None
+    ):
         self.config = config or PipelineConfig()
         body = self.config.body
         self.lifter = lifter or registry.load(body.weights, body.device, body.precision)
         self.lifter.warm_up()
         spec = self.lifter.spec
         self.people = People(spec.frames, len(spec.joints), spec.rate_hz, self.config.tracking, self.config.smoothing)
+        if not hand_lifter and self.config.hands.weights:
+            hand_lifter = registry.load(self.config.hands.weights, body.device, body.precision)
+        self.hands = Hands(self.config.hands, hand_lifter) if hand_lifter else None
         self._camera: Camera | None = None
         self._closed = False
 
@@ -101,8 +109,13 @@ class Pipeline:
         if tracks:
             people, failed = self._lift(tracks, rays[enough], score[enough], frame.stamp_ns, timer)
             reasons += failed
+        hands = ()
+        if self.hands:
+            with timer("hands"):
+                hands, failed = self.hands.lift(frame.stamp_ns, people)
+                reasons += failed
         texts = tuple(str(reason) for reason in reasons)
-        return Skeletons3D(frame.stamp_ns, frame.frame_id, tuple(people), (), timer.finish(), texts)
+        return Skeletons3D(frame.stamp_ns, frame.frame_id, tuple(people), tuple(hands), timer.finish(), texts)
 
     def observe(self, frame: Keypoints2D, camera: Camera) -> None:
         """Take a frame into the windows without lifting: for a node that is late. Raises as `push` does."""
@@ -113,18 +126,27 @@ class Pipeline:
         if frozen := frozen_changes(self.config, config):
             raise ConfigError(f"{', '.join(frozen)} cannot change while running: make a new pipeline")
         self.people.reconfigure(config.tracking, config.smoothing)
+        if self.hands:
+            self.hands.reconfigure(config.hands)
         self.config = config
 
     def reset(self) -> None:
         """Forget everybody, and the camera."""
-        self.people.reset()
+        self._forget()
         self._camera = None
 
     def close(self) -> None:
         """Free the device. The pipeline cannot be used afterwards."""
         self.reset()
         self.lifter.close()
+        if self.hands:
+            self.hands.close()
         self._closed = True
+
+    def _forget(self) -> None:
+        self.people.reset()
+        if self.hands:
+            self.hands.reset()
 
     def _store(self, frame: Keypoints2D, camera: Camera, timer: "Timer") -> list[str]:
         """Frame -> the lifter's joints -> rays -> identities -> windows. Returns what was odd."""
@@ -133,7 +155,7 @@ class Pipeline:
         camera.check_image(frame.width, frame.height)
         reasons: list[str] = []
         if self._camera is not None and camera != self._camera:
-            self.people.reset()  # rays of two calibrations do not mix
+            self._forget()  # rays of two calibrations do not mix
             reasons.append(Reason.CAMERA_CHANGED)
         self._camera = camera
         found = []
@@ -149,6 +171,10 @@ class Pipeline:
                 found.append((person.id, camera.rays(xy_px), score))
         with timer("tracking"):
             reasons += self.people.push(frame.stamp_ns, found)
+        if self.hands:
+            with timer("hands"):
+                wrists = wrists_of(*self.people.windows(frame.stamp_ns), self.body_skeleton)
+                reasons += self.hands.store(frame, camera, wrists)
         return reasons
 
     def _lift(self, tracks: list[Track], rays: np.ndarray, score: np.ndarray, stamp_ns: int, timer: "Timer"):

@@ -1,4 +1,4 @@
-"""The virtual camera of a hand. Hands come any way up and one network serves both sides: so it rolls and mirrors too."""
+"""The virtual camera of a hand. Hands come any way up and one network serves both sides: it rolls and mirrors too."""
 
 from typing import Any
 

@@ -1,0 +1,195 @@
+"""Hands in the pipeline: 2D hands of one image in, metric hands on their bodies out."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from pose3d_ros.core import formats
+from pose3d_ros.core.config import param, validate
+from pose3d_ros.core.errors import FormatError
+from pose3d_ros.core.mapping import mapping
+from pose3d_ros.core.skeleton import Skeleton
+from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Person2D, Person3D
+from pose3d_ros.geometry.camera import Camera
+from pose3d_ros.geometry.hand import describe, hand_length
+from pose3d_ros.geometry.hand_camera import look_at_hand, normalise_hand
+from pose3d_ros.geometry.hand_placement import place_hands
+from pose3d_ros.guidance import fill
+from pose3d_ros.models import Lifter
+from pose3d_ros.tracking.hand_matching import SIDES, BodyWrists, HandReason, SeenHand
+from pose3d_ros.tracking.hand_tracks import HandTrack, HandTracks
+from pose3d_ros.tracking.keypoints import hide_weak
+from pose3d_ros.tracking.smoothing import OneEuro, SmoothingConfig
+from pose3d_ros.tracking.tracker import Track
+
+SKELETON = "hand21"
+MAX_MISFIT = 0.5  # of the hand's extent; real hands stay below 0.25
+
+
+@dataclass(frozen=True)
+class HandConfig:
+    """Which network lifts hands, and how they are published."""
+
+    weights: str = param("", "name of shipped weights, or path of a .safetensors file; empty = no hands")
+    hand_size_m: float = param(
+        0.0, "length of everybody's hands from the wrist along the middle finger, where it is known; 0 = as the lifter "
+        "guesses", unit="m", low=0.0, high=0.3, live=True,
+    )  # fmt: skip
+    hold_s: float = param(
+        0.3, "a hand that is not seen is carried on for this long", unit="s", low=0.0, high=0.85, live=True
+    )
+    min_score: float = param(0.3, "keypoints with a lower score count as missing", low=0.0, high=1.0, live=True)
+    min_joints: int = param(
+        6, "joints that must have been seen within the window before a hand is published; one finger is not enough",
+        low=2, high=21, live=True,
+    )  # fmt: skip
+    smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
+
+    __post_init__ = validate
+
+
+class Hands:
+    """Windows of all hands in one camera's view, and their lifter. Not for several threads at once."""
+
+    def __init__(self, config: HandConfig, lifter: Lifter) -> None:
+        self.config, self.lifter = config, lifter
+        self.lifter.warm_up(2)
+        self._tracks = HandTracks(lifter.spec.frames, lifter.spec.rate_hz)
+
+    def store(self, frame: Keypoints2D, camera: Camera, bodies: list[BodyWrists]) -> list[str]:
+        """Take one frame's hands: entries with a side, and the hands of whole-body formats. Returns what was odd."""
+        found, reasons = [], []
+        for person in frame.people:
+            try:
+                found += [self._seen(person, side, camera) for side in _sides(person)]
+            except FormatError as error:
+                reasons.append(str(error))
+        # a whole body whose hand is not in the picture is no fault
+        found = [hand for hand in found if len(hand.seen) or not hand.of_body]
+        return reasons + self._tracks.push(frame.stamp_ns, found, bodies)
+
+    def lift(self, stamp_ns: int, people: list[Person3D]) -> tuple[list[Hand3D], list[str]]:
+        """All hands that are not lost, and why others are missing."""
+        hold_ns = int(self.config.hold_s * 1e9)
+        tracks = [track for track in self._tracks.tracks if stamp_ns - track.last_seen_ns <= hold_ns]
+        if not tracks:
+            return [], []
+        rays, score = self._tracks.windows(tracks, stamp_ns)
+        enough = (score > 0).any(1).sum(1) >= self.config.min_joints
+        reasons: list[str] = [HandReason.TOO_FEW_JOINTS] * int((~enough).sum())
+        tracks = [track for track, ok in zip(tracks, enough, strict=True) if ok]
+        if not tracks:
+            return [], reasons
+        depth_m = np.array([_wrist_depth(track, people) for track in tracks])
+        reasons += [HandReason.BODY_LOST for t, z in zip(tracks, depth_m, strict=True) if t.has_body and np.isnan(z)]
+        left = np.array([track.side == "left" for track in tracks])
+        lifted = lift_hands(self.lifter, rays[enough], score[enough], left, depth_m, self.config.hand_size_m)
+        hands = []
+        xyz_m = [self._smooth(t, stamp_ns, joints) for t, joints in zip(tracks, lifted.xyz_m, strict=True)]
+        pose = describe(np.stack(xyz_m), left)
+        plausible = pose.valid & lifted.plausible
+        for i, track in enumerate(tracks):
+            if not plausible[i]:
+                reasons.append(HandReason.IMPLAUSIBLE)
+                continue
+            state = np.where(lifted.seen[i], JointState.MEASURED, JointState.INFERRED).astype(np.uint8)
+            hands.append(
+                Hand3D(
+                    track.person_id, track.track, track.side, xyz_m[i][0], pose.quat_xyzw[i].astype(np.float32),
+                    xyz_m[i], lifted.sigma_m[i], state, pose.angles_rad[i].astype(np.float32),
+                    float(pose.aperture_m[i]), pose.curl[i].astype(np.float32),
+                )
+            )  # fmt: skip
+        return hands, reasons
+
+    def reconfigure(self, config: HandConfig) -> None:
+        """Other live parameters from the next frame on; no hand is lost."""
+        if config.smoothing != self.config.smoothing:
+            for track in self._tracks.tracks:
+                track.smoother = None
+        self.config = config
+
+    def reset(self) -> None:
+        """Forget all hands."""
+        self._tracks.reset()
+
+    def close(self) -> None:
+        """Free the device."""
+        self.reset()
+        self.lifter.close()
+
+    def _seen(self, person: Person2D, side: str, camera: Camera) -> SeenHand:
+        xy_px, score = mapping(person.format, SKELETON, side)(person.xy_px, person.score)
+        rays, score = hide_weak(camera.rays(xy_px).astype(np.float32), score, self.config.min_score)
+        return SeenHand(rays, score.astype(np.float32), side, person.id, not person.side)
+
+    def _smooth(self, track: HandTrack, stamp_ns: int, xyz_m: np.ndarray) -> np.ndarray:
+        if not self.config.smoothing.min_cutoff_hz:
+            return xyz_m
+        track.smoother = track.smoother or OneEuro(self.config.smoothing)
+        return track.smoother(stamp_ns, xyz_m).astype(np.float32)
+
+
+class LiftedHands(NamedTuple):
+    """`xyz_m` float32 (N, 21, 3) in the camera frame, `sigma_m` (N, 21) about the wrist, `seen` bool (N, 21): not
+    hidden in the lifted slot, `plausible` bool (N,): the hand could be placed and looks like its keypoints."""
+
+    xyz_m: np.ndarray
+    sigma_m: np.ndarray
+    seen: np.ndarray
+    plausible: np.ndarray
+
+
+def lift_hands(
+    lifter: Lifter,
+    rays: np.ndarray,
+    score: np.ndarray,
+    left: np.ndarray,
+    depth_m: np.ndarray,
+    hand_size_m: float = 0.0,
+) -> LiftedHands:
+    """The newest slot of hand windows: rays float32 (N, T, 21, 2), score (N, T, 21), left bool (N,).
+
+    `depth_m` (N,): z of the body's wrist, NaN without a body. A known `hand_size_m` rescales the hand.
+    """
+    spec = lifter.spec
+    filled, confidence = fill(rays, score, spec.guidance)
+    virtual = look_at_hand(filled[:, -1], confidence[:, -1], left)
+    xy = normalise_hand(virtual, filled, confidence)
+    lifted = lifter(np.concatenate((xy, confidence[..., None]), -1, dtype=np.float32))
+    xyz_m = virtual.to_camera(lifted.xyz_m)
+    if hand_size_m:
+        xyz_m = xyz_m * (hand_size_m / np.maximum(hand_length(xyz_m), 1e-3))[:, None, None]
+    seen = score[:, -1] > 0
+    placed = place_hands(xyz_m, filled[:, -1], confidence[:, -1], depth_m)
+    sigma_m = lifted.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
+    plausible = placed.determined & (placed.misfit < MAX_MISFIT) & np.isfinite(placed.xyz_m).all((1, 2))
+    return LiftedHands(placed.xyz_m.astype(np.float32), sigma_m.astype(np.float32), seen, plausible)
+
+
+def wrists_of(tracks: list[Track], rays: np.ndarray, score: np.ndarray, skeleton: Skeleton) -> list[BodyWrists]:
+    """Where the wrists of tracked bodies are now, or were last: from their windows (N, T, J, 2) and (N, T, J)."""
+    names = [f"{side}_wrist" for side in SIDES]
+    if not tracks or not all(name in skeleton for name in names):
+        return [BodyWrists(track.number, track.id, np.full((2, 2), np.nan)) for track in tracks]
+    rows = skeleton.indices(names)
+    filled, confidence = fill(np.ascontiguousarray(rays[:, :, rows]), np.ascontiguousarray(score[:, :, rows]))
+    last = np.where(confidence[:, -1, :, None] > 0, filled[:, -1], np.nan)
+    return [BodyWrists(track.number, track.id, wrists) for track, wrists in zip(tracks, last, strict=True)]
+
+
+def _sides(person: Person2D) -> tuple[str, ...]:
+    """The hands that an entry holds: its own side, both of a whole-body format, none of a body."""
+    if person.side:
+        return (person.side,)
+    return SIDES if all(f"{side}_hand_wrist" in formats.get(person.format) for side in SIDES) else ()
+
+
+def _wrist_depth(track: HandTrack, people: list[Person3D]) -> float:
+    """z of the body's wrist that the hand hangs on, NaN where there is none."""
+    for person in people:
+        if track.has_body and person.track == track.track:
+            row = formats.get(person.skeleton).index(f"{track.side}_wrist")
+            return float(person.xyz_m[row, 2]) if person.state[row] != JointState.INVALID else np.nan
+    return np.nan
