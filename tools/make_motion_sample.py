@@ -24,6 +24,7 @@ def cut(data: dict[str, np.ndarray], clips: int, frames: int) -> dict[str, np.nd
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
