@@ -47,5 +47,11 @@ def command(
     if not recording.skeletons:
         raise Pose3DError(f"the lifter published nothing: see {out}/log/lifter.log")
     title = "live camera" if live else f"{(bag or Path('signing')).stem}, replayed through the nodes"
-    show(render.view(recording, out, sent, title=title))
+    written = render.view(recording, out, sent, title=title)
+    show(written)
+    if lost := written.numbers["lost_messages"]:
+        typer.echo(
+            f"{lost} of {len(recording.keypoints)} frames were not answered: the machine was busy, so the lifter took "
+            "them into its window and answered newer ones only"
+        )
     typer.echo(f"bag     {out / 'bag'}\nlogs    {out / 'log'}\n{time.monotonic() - began:.0f} s in all")
