@@ -93,14 +93,14 @@ def measure(sequences: list[HandSequence]) -> dict[str, Any]:
     }
 
 
-def evaluate(
+def lift_all(
     recordings: list[Recording],
     lifters: dict[str, Lifter],
     config: HandEvaluationConfig,
     noise: HandDetectorConfig = hand_detector.STANDARD,
     on_progress: Callable[[str, int, int], Any] | None = None,
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """{lifter: {protocol: metrics}} of recordings at 30 Hz; all lifters see the same cameras, noise and occlusion."""
+) -> dict[str, dict[str, list[HandSequence]]]:
+    """{lifter: {protocol: sequences}} of recordings at 30 Hz; all lifters see the same cameras, noise and occlusion."""
     found = {name: {protocol: [] for protocol in config.protocols} for name in lifters}
     for done, recording in enumerate(recordings):
         # the pieces of a recording are told apart by their length and side
@@ -118,7 +118,7 @@ def evaluate(
                     found[name][protocol].append(sequence)
             if on_progress:
                 on_progress(protocol, done, len(recordings))
-    return {name: {p: measure(sequences) for p, sequences in per.items()} for name, per in found.items()}
+    return found
 
 
 def evaluate_hands(
@@ -141,7 +141,8 @@ def evaluate_hands(
         named[BASELINE] = find_baseline(weights) if baseline == "auto" else baseline
     lifters = {name: registry.load(source, device) for name, source in named.items()}
     report: dict[str, Any] = {LIFTER: None, BASELINE: None}
-    report |= evaluate(recordings, lifters, config, on_progress=on_progress)
+    for name, per_protocol in lift_all(recordings, lifters, config, on_progress=on_progress).items():
+        report[name] = {protocol: measure(sequences) for protocol, sequences in per_protocol.items()}
     report["meta"] = {
         "motion": Path(file).name,
         "recordings": sorted({rec.name for rec in recordings}),

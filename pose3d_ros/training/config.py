@@ -9,6 +9,7 @@ import yaml
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.models.dtf import DTFConfig
+from pose3d_ros.synthesis.hand_windows import HandWindowConfig
 from pose3d_ros.synthesis.windows import WindowConfig
 
 COMPACT = DTFConfig(
@@ -43,7 +44,10 @@ class TrainConfig:
     """A training run. Unknown names in the file are errors."""
 
     name: str = param("body_dtf27", "name of the weights")
-    recipe: str = param("views", "views made of motion, or the paper's training", choices=("views", "published"))
+    recipe: str = param(
+        "views", "views made of motion, generated hands, or the paper's training",
+        choices=("views", "hands", "published"),
+    )  # fmt: skip
     motion: tuple[str, ...] = param((), "motion files (npz) or folders of BVH files, in the data folder")
     validation: tuple[str, ...] = param((), "motion files of other people, to report on while training")
     validation_windows: int = param(1024, "windows of them per occlusion protocol", low=1)
@@ -65,6 +69,7 @@ class TrainConfig:
     compile: bool = param(False, "compile the network: 1.6 times as fast on a CPU, needs a C++ compiler")
     model: DTFConfig = field(default_factory=lambda: COMPACT)
     data: WindowConfig = field(default_factory=WindowConfig)
+    hands: HandWindowConfig = field(default_factory=HandWindowConfig)
     published: PublishedConfig = field(default_factory=PublishedConfig)
 
     def __post_init__(self) -> None:

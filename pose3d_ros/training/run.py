@@ -12,6 +12,7 @@ from pose3d_ros.core.errors import ConfigError, EngineError
 from pose3d_ros.synthesis import motion
 from pose3d_ros.synthesis.motion import MotionSet
 from pose3d_ros.training.config import TrainConfig, as_dict
+from pose3d_ros.training.hands import prepare_hands
 from pose3d_ros.training.published import prepare_published
 from pose3d_ros.training.trainer import STATE, Trainer
 from pose3d_ros.training.validation import Validator
@@ -68,6 +69,8 @@ def prepare(config: TrainConfig, data: Path, folder: Path) -> tuple[Trainer, Cal
     """The loop and its validation, by the recipe of the settings."""
     if config.recipe == "published":
         return prepare_published(config, data, folder)
+    if config.recipe == "hands":
+        return prepare_hands(config, data, folder)
     known = people(config, data)
     validate = None
     if known.validation is not None:
