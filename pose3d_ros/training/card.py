@@ -12,7 +12,7 @@ from pose3d_ros.core.paths import share_dir
 from pose3d_ros.models import ModelSpec
 from pose3d_ros.synthesis.motion import MotionSet
 from pose3d_ros.training.config import TrainConfig, as_dict
-from pose3d_ros.training.run import People
+from pose3d_ros.training.validation import People
 
 
 @dataclass(frozen=True)

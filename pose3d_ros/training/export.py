@@ -14,8 +14,9 @@ from pose3d_ros.synthesis.occlusion import PROTOCOLS
 from pose3d_ros.training.calibration import sigma_factors
 from pose3d_ros.training.card import Facts, model_card
 from pose3d_ros.training.config import TrainConfig, build
+from pose3d_ros.training.norms import refresh
 from pose3d_ros.training.run import RECORD, machine, people
-from pose3d_ros.training.trainer import LOG_FILE, STATE
+from pose3d_ros.training.trainer import LOG_FILE, STATE, Trainer
 from pose3d_ros.training.validation import Validator
 
 SKELETON = "h36m17"
@@ -47,6 +48,7 @@ def export(
     network, state = load_network(folder, config)
     frames, rate_hz, guidance = config.data.frames, config.data.rate_hz, config.data.guidance
     known = people(config, data)
+    refresh(network, Trainer(config, known.training, folder).norm_batches())
     seen = hidden = 1.0
     if known.held_out is not None and config.model.uncertainty:
         seen, hidden = sigma_factors(network, known.held_out, frames, rate_hz, guidance, windows)
@@ -65,15 +67,13 @@ def export(
 
 
 def load_network(folder: Path, config: TrainConfig) -> tuple[DTF, dict]:
-    """The averaged weights of a run, and its state. Early in a run the average is still that of the initial weights:
-    until it has forgotten them, the newest weights are taken. Raises CheckpointError."""
+    """The averaged weights of a run, and its state; the batch norm statistics are still those of the newest weights.
+    Raises CheckpointError."""
     path = folder / STATE
     if not path.is_file():
         raise CheckpointError(f"{folder}: expected {STATE} of a training run, there is none")
     state = torch.load(path, map_location="cpu", weights_only=True)
-    steps = state["windows_seen"] / config.batch
-    key = "average" if config.ema**steps < 0.01 else "model"
-    tensors = {name.removeprefix("module."): value for name, value in state[key].items() if name != "n_averaged"}
+    tensors = {name.removeprefix("module."): value for name, value in state["average"].items() if name != "n_averaged"}
     network = DTF(config.model)
     try:
         network.load_state_dict(tensors)

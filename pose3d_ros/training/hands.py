@@ -1,6 +1,6 @@
 """Training of the hand lifter: generated hands, no motion files; real recordings calibrate sigma and fill the card."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from pose3d_ros.synthesis.rng import Rng
 from pose3d_ros.training.calibration import sigma_factor
 from pose3d_ros.training.card import Facts, commit, plain
 from pose3d_ros.training.config import TrainConfig, as_dict
-from pose3d_ros.training.trainer import NORM_BATCHES, NORM_WINDOWS, Trainer
+from pose3d_ros.training.trainer import Trainer
 
 SHOWN = ("mpjpe_mm", "pa_mpjpe_mm", "known_size_mm", "palm_deg", "pinch", "sigma_coverage")
 
@@ -37,12 +37,6 @@ class HandTrainer(Trainer):
         """`count` windows: inputs and targets (N, T, 21, 3)."""
         drawn = hand_windows.draw(self.rng, count, self.config.hands)
         return drawn.inputs, drawn.targets
-
-    def norm_batches(self) -> Iterator[Tensor]:
-        """As the base class's, of hands."""
-        rng = Rng(self.config.seed + 1, self.device)
-        for _ in range(NORM_BATCHES):
-            yield hand_windows.draw(rng, NORM_WINDOWS, self.config.hands).inputs
 
 
 def prepare_hands(config: TrainConfig, data: Path, folder: Path) -> tuple[Trainer, Callable | None]:

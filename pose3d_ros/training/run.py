@@ -3,30 +3,19 @@
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from pose3d_ros.core.errors import ConfigError, EngineError
 from pose3d_ros.synthesis import motion
-from pose3d_ros.synthesis.motion import MotionSet
 from pose3d_ros.training.config import TrainConfig, as_dict
 from pose3d_ros.training.hands import prepare_hands
 from pose3d_ros.training.published import prepare_published
 from pose3d_ros.training.trainer import STATE, Trainer
-from pose3d_ros.training.validation import Validator
+from pose3d_ros.training.validation import People, Validator
 
 RECORD = "run.json"
-
-
-@dataclass
-class People:
-    """Who is learnt from, who sigma is calibrated on, who is reported on. The last two may be absent."""
-
-    training: MotionSet
-    held_out: MotionSet | None
-    validation: MotionSet | None
 
 
 def people(config: TrainConfig, data: Path) -> People:

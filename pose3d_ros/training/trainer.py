@@ -15,12 +15,24 @@ from pose3d_ros.synthesis.motion import MotionSet
 from pose3d_ros.synthesis.rng import Rng
 from pose3d_ros.training.config import TrainConfig
 from pose3d_ros.training.losses import pose_loss, sigma_loss
+from pose3d_ros.training.norms import refresh
 from pose3d_ros.training.optimizers import MuonAdamW
 
 LOG = logging.getLogger(__name__)
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 STATE = "state.pt"
 LOG_FILE = "log.jsonl"
+NORM_BATCHES, NORM_WINDOWS = 8, 256
+
+
+def _moving_average(memory: float) -> Callable:
+    """Exponential average whose memory grows with the steps, so that it soon forgets the initial weights."""
+
+    def update(averaged: list[Tensor], current: list[Tensor], steps: Tensor) -> None:
+        share = 1 - min(memory, (1 + float(steps)) / (10 + float(steps)))
+        torch._foreach_lerp_(averaged, current, share)
+
+    return update
 
 
 class Trainer:
@@ -32,9 +44,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.model = DTF(config.model).to(self.device)
         self.forward = torch.compile(self.model) if config.compile else self.model
-        self.average = torch.optim.swa_utils.AveragedModel(
-            self.model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.ema), use_buffers=True
-        )
+        self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=_moving_average(config.ema))
         self.optimizer = self._optimizer()
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=config.precision == "fp16")
         self.motion = motion.to(self.device)
@@ -46,8 +56,18 @@ class Trainer:
 
     @property
     def network(self) -> nn.Module:
-        """The averaged weights: what is evaluated and shipped."""
+        """The averaged weights with fresh batch norm statistics: what is evaluated and shipped."""
+        if self.config.ema:
+            refresh(self.average.module, self.norm_batches())
         return self.average.module
+
+    def norm_batches(self) -> list[Tensor]:
+        """Inputs for fresh batch norm statistics, always the same and apart from the run's own draws."""
+        own, self.rng = self.rng, Rng(self.config.seed + 1, self.device)
+        try:
+            return [self.draw(NORM_WINDOWS)[0] for _ in range(NORM_BATCHES)]
+        finally:
+            self.rng = own
 
     def _optimizer(self) -> torch.optim.Optimizer | MuonAdamW:
         config = self.config

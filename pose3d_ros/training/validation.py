@@ -21,6 +21,15 @@ BATCH = 256
 
 
 @dataclass
+class People:
+    """Who is learnt from, who sigma is calibrated on, who is reported on. The last two may be absent."""
+
+    training: MotionSet
+    held_out: MotionSet | None
+    validation: MotionSet | None
+
+
+@dataclass
 class Newest:
     """Errors at the newest frame: `error_m`, `sigma_m` (N, J) float, `seen` (N, J) bool, `pa_error_m` (N, J)."""
 
