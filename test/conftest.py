@@ -7,10 +7,19 @@ import numpy as np
 import pytest
 
 # These layers need torch. A robot's package manager does not bring it, and `colcon test` must still test the rest.
-NEED_TORCH = ["models", "engines", "synthesis", "pipeline", "evaluation", "training"]
+NEED_TORCH = ["models", "engines", "synthesis", "hands", "pipeline", "evaluation", "training"]
 HAS_TORCH = find_spec("torch") is not None
 
 collect_ignore = [] if HAS_TORCH else [*NEED_TORCH, *(f"test_{name}.py" for name in NEED_TORCH)]
+
+
+def pytest_configure() -> None:
+    """One thread: networks this small gain nothing from more, and threads that wait for each other on a busy machine
+    make a test ten times as slow."""
+    if HAS_TORCH:
+        import torch
+
+        torch.set_num_threads(1)
 
 
 def pytest_report_header() -> str:
