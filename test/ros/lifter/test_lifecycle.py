@@ -159,10 +159,13 @@ def test_a_signal_ends_the_process_in_order(ros, number):
     environment = {**os.environ, "ROS_DOMAIN_ID": str(ros.domain)}
     environment.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)
     with subprocess.Popen([sys.executable, "-c", code], env=environment, stderr=subprocess.PIPE, text=True) as process:
-        answer = ros.call(GetState, "/lifter/get_state", GetState.Request(), 150.0)  # torch loads slowly
-        assert answer.current_state.label == "unconfigured"  # it waits for whoever manages it
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=30)
+        try:
+            answer = ros.call(GetState, "/lifter/get_state", GetState.Request(), 150.0)  # torch loads slowly
+            assert answer.current_state.label == "unconfigured"  # it waits for whoever manages it
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert "Traceback" not in errors
 
