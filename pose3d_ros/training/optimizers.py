@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from pose3d_ros.core.errors import ConfigError
+
 ENDS = ("embeddings", "regression", "uncertainty")  # layers that read coordinates or write them
 
 
@@ -16,6 +18,8 @@ class MuonAdamW:
     """Looks like one optimizer to the training loop and to a gradient scaler."""
 
     def __init__(self, model: nn.Module, learning_rate: float, weight_decay: float):
+        if not hasattr(torch.optim, "Muon"):
+            raise ConfigError(f"training: expected torch 2.9 or newer, which has Muon, got {torch.__version__}")
         inner, rest = [], []
         for name, parameter in model.named_parameters():
             matrix = parameter.ndim == 2 and not name.startswith(ENDS)
