@@ -14,6 +14,7 @@ from pose3d_ros.synthesis.occlusion import PROTOCOLS
 from pose3d_ros.training.calibration import sigma_factors
 from pose3d_ros.training.card import Facts, model_card
 from pose3d_ros.training.config import TrainConfig, build
+from pose3d_ros.training.hands import HandTrainer, export_hands
 from pose3d_ros.training.norms import refresh
 from pose3d_ros.training.run import RECORD, machine, people
 from pose3d_ros.training.trainer import LOG_FILE, STATE, Trainer
@@ -46,6 +47,9 @@ def export(
             raise CheckpointError(f"{folder}: no {RECORD} in it; name the run's settings as well")
         config = build(TrainConfig, recorded["config"], str(folder / RECORD))
     network, state = load_network(folder, config)
+    facts = Facts(state["windows_seen"], _seconds(folder, state), recorded.get("machine", machine(config.device)))
+    if config.recipe == "hands":
+        return _export_hands(network, config, folder, data, facts, weights_dir)
     frames, rate_hz, guidance = config.data.frames, config.data.rate_hz, config.data.guidance
     known = people(config, data)
     refresh(network, Trainer(config, known.training, folder).norm_batches())
@@ -59,11 +63,19 @@ def export(
     path = weights_dir / f"{config.name}{SUFFIX}"
     checkpoint.save(path, network, spec)
     path.chmod(0o644)  # whoever installs it must be able to read it
-    facts = Facts(state["windows_seen"], _seconds(folder, state), recorded.get("machine", machine(config.device)))
     card = path.with_suffix(".md")
     card.write_text(model_card(config, spec, facts, metrics, known, [data / name for name in config.motion]))
     update_checksums(weights_dir)
     return Exported(path, card, spec, metrics)
+
+
+def _export_hands(
+    network: DTF, config: TrainConfig, folder: Path, data: Path, facts: Facts, weights_dir: Path
+) -> Exported:
+    refresh(network, HandTrainer(config, folder).norm_batches())
+    path, spec, metrics = export_hands(network, config, data, facts, weights_dir)
+    update_checksums(weights_dir)
+    return Exported(path, path.with_suffix(".md"), spec, metrics)
 
 
 def load_network(folder: Path, config: TrainConfig) -> tuple[DTF, dict]:

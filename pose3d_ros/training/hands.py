@@ -17,7 +17,6 @@ from pose3d_ros.models.registry import SUFFIX
 from pose3d_ros.synthesis import hand_windows
 from pose3d_ros.synthesis.hand_recordings import LEFT_OUT, Recording, load
 from pose3d_ros.synthesis.motion import MotionSet
-from pose3d_ros.synthesis.rng import Rng
 from pose3d_ros.training.calibration import sigma_factor
 from pose3d_ros.training.card import Facts, commit, plain
 from pose3d_ros.training.config import TrainConfig, as_dict
@@ -53,8 +52,13 @@ def recordings(config: TrainConfig, data: Path) -> list[Recording]:
     return [rec for rec in found if rec.name not in LEFT_OUT and not rec.in_palm_frame]
 
 
-def export_hands(network: nn.Module, config: TrainConfig, data: Path, facts: Facts, weights_dir: Path) -> Path:
-    """Write `NAME.safetensors` and `NAME.md`, with sigma calibrated on real recordings outside of the test set."""
+def export_hands(
+    network: nn.Module, config: TrainConfig, data: Path, facts: Facts, weights_dir: Path
+) -> tuple[Path, ModelSpec, dict[str, float]]:
+    """Write `NAME.safetensors` and `NAME.md`, with sigma calibrated on real recordings outside of the test set.
+
+    Returns the file, its spec, and the card's errors by "<metric> <protocol>".
+    """
     known = recordings(config, data)
     spec = _spec(config)
     metrics: dict[str, dict] = {}
@@ -67,7 +71,7 @@ def export_hands(network: nn.Module, config: TrainConfig, data: Path, facts: Fac
     checkpoint.save(path, network, spec)
     path.chmod(0o644)
     path.with_suffix(".md").write_text(_card(config, spec, facts, metrics))
-    return path
+    return path, spec, {f"{key} {name}": values[key] for name, values in metrics.items() for key in SHOWN}
 
 
 def _spec(config: TrainConfig, seen: float = 1.0, hidden: float = 1.0) -> ModelSpec:
