@@ -20,6 +20,7 @@ STANDARD = CameraConfig(
     fov_high_deg=110,
     distance_low_m=1.5,
     distance_high_m=8,
+    rolled=0,
     moving=0,
 )
 CANDIDATES = 32  # cameras drawn for each one that is kept

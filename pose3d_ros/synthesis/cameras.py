@@ -19,6 +19,7 @@ class CameraConfig:
     fov_high_deg: float = param(110.0, "widest horizontal field of view", unit="deg", low=5, high=150)
     distance_low_m: float = param(0.7, "nearest person", unit="m", low=0.3)
     distance_high_m: float = param(10.0, "farthest person", unit="m", low=0.5)
+    rolled: float = param(0.3, "chance of a camera held askew, by 14 degrees (1 sigma); else 2 degrees", low=0, high=1)
     moving: float = param(0.3, "chance of a camera that turns and drives", low=0, high=1)
     centred: bool = param(False, "aim at the person's middle: whole people in the picture")
 
@@ -62,7 +63,7 @@ def view(rng: Rng, joints: Tensor, root: Tensor, config: CameraConfig) -> Views:
     spread = 0.05 if config.centred else 0.6
     pan = rng.uniform(count, low=-spread, high=spread) * fov / 2
     tilt = aim_up + rng.uniform(count, low=-spread, high=spread) * half_height.atan()
-    roll = rng.normal(count, std=0.03)
+    roll = rng.normal(count) * torch.where(rng.chance(count, p=config.rolled), 0.25, 0.03)
     drift = _movement(rng, count, frames, config.moving)
     R = _rotation((bearing + pan)[:, None] + drift[..., 0], tilt[:, None] + drift[..., 1], roll)
     moved = position[:, None] + torch.cat((drift[..., 2:], torch.zeros_like(drift[..., :1])), -1)

@@ -16,7 +16,7 @@ from pose3d_ros.synthesis.motion import MotionSet
 from pose3d_ros.synthesis.rng import Rng
 from pose3d_ros.synthesis.windows import Windows, assemble
 
-CAMERA = CameraConfig(distance_low_m=1.5, distance_high_m=8.0, moving=0.0)
+CAMERA = CameraConfig(distance_low_m=1.5, distance_high_m=8.0, rolled=0.0, moving=0.0)
 BATCH = 256
 
 
