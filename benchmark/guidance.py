@@ -1,6 +1,6 @@
 """Time of the occlusion guidance: 16 people x 81 slots x 17 joints, on numpy arrays as the robot runs it.
 
-    python benchmark/guidance.py
+python benchmark/guidance.py
 """
 
 import platform

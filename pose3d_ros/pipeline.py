@@ -19,7 +19,7 @@ from pose3d_ros.geometry.placement import PlacementConfig, place_people
 from pose3d_ros.geometry.virtual_camera import look_at
 from pose3d_ros.guidance import fill
 from pose3d_ros.hands import HandConfig, Hands, wrists_of
-from pose3d_ros.models import Lifter, registry
+from pose3d_ros.models import Lifter, registry, use_threads
 from pose3d_ros.tracking.people import People
 from pose3d_ros.tracking.smoothing import SmoothingConfig
 from pose3d_ros.tracking.tracker import Track, TrackingConfig
@@ -34,6 +34,9 @@ class BodyConfig:
     weights: str = param("body_dtf27", "name of shipped weights, or path of a .safetensors file")
     device: str = param("auto", "auto, cpu, cuda or cuda:N")
     precision: str = param("fp32", "of the network", choices=("fp32", "fp16"))
+    threads: int = param(
+        1, "CPU threads of torch in this process; more help with many people only; 0 = torch's own choice", low=0, high=256
+    )
     min_joints: int = param(
         4, "joints that must have been seen within the window before a person is published", low=2, high=17, live=True
     )
@@ -75,6 +78,7 @@ class Pipeline:
     ):
         self.config = config or PipelineConfig()
         body = self.config.body
+        use_threads(body.threads)
         self.lifter = lifter or registry.load(body.weights, body.device, body.precision)
         self.lifter.warm_up()
         spec = self.lifter.spec

@@ -1,5 +1,5 @@
 """Networks, their specs and weights. torch starts here."""
 
-from pose3d_ros.models.lifter import Lifted, Lifter, ModelSpec
+from pose3d_ros.models.lifter import Lifted, Lifter, ModelSpec, use_threads
 
-__all__ = ["Lifted", "Lifter", "ModelSpec"]
+__all__ = ["Lifted", "Lifter", "ModelSpec", "use_threads"]

@@ -122,3 +122,12 @@ def _device(name: str) -> torch.device:
         count = torch.cuda.device_count()
         raise EngineError(f"device {name}: torch {torch.__version__} sees {count} GPUs here; use device auto or cpu")
     return device
+
+
+def use_threads(count: int) -> None:
+    """CPU threads for all of torch in this process; 0 leaves them as they are.
+
+    Networks this small are fastest on one: two cost a hand-over per operation, and wait for each other on a busy robot.
+    """
+    if count:
+        torch.set_num_threads(count)
