@@ -15,7 +15,7 @@ from pose3d_ros.core.mapping import mapping
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.types import JointState, Keypoints2D, Person3D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
-from pose3d_ros.geometry.placement import PlacementConfig, place_people
+from pose3d_ros.geometry.placement import PlacementConfig, place_people, pull_to_rays
 from pose3d_ros.geometry.virtual_camera import look_at
 from pose3d_ros.guidance import fill
 from pose3d_ros.hands import HandConfig, Hands, wrists_of
@@ -35,7 +35,10 @@ class BodyConfig:
     device: str = param("auto", "auto, cpu, cuda or cuda:N")
     precision: str = param("fp32", "of the network", choices=("fp32", "fp16"))
     threads: int = param(
-        1, "CPU threads of torch in this process; more help with many people only; 0 = torch's own choice", low=0, high=256
+        1,
+        "CPU threads of torch in this process; more help with many people only; 0 = torch's own choice",
+        low=0,
+        high=256,
     )
     min_joints: int = param(
         4, "joints that must have been seen within the window before a person is published", low=2, high=17, live=True
@@ -234,7 +237,8 @@ def lift_windows(
         seen = score[:, slot] > 0
         placed = place_people(virtual.to_camera(lifted.xyz_m), filled[:, slot], confidence[:, slot], placement)
         sigma_m = lifted.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
-        return LiftedWindows(placed.xyz_m, sigma_m, seen, placed.determined)
+        xyz_m = pull_to_rays(placed.xyz_m, filled[:, slot], score[:, slot], sigma_m, placement.keypoint_sigma_m)
+        return LiftedWindows(xyz_m, sigma_m, seen, placed.determined)
 
 
 class Timer:

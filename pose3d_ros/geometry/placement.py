@@ -10,9 +10,7 @@ from pose3d_ros.geometry.arrays import namespace
 MIN_DEPTH_M = 0.1
 FOOT_M = 0.08  # ankle joint above the sole
 _H36M = formats.get("h36m17")
-CHAINS = [
-    _H36M.indices((f"{side}_ankle", f"{side}_knee", f"{side}_hip")).tolist() for side in ("left", "right")
-]
+CHAINS = [_H36M.indices((f"{side}_ankle", f"{side}_knee", f"{side}_hip")).tolist() for side in ("left", "right")]
 TRUNK = _H36M.indices(("pelvis", "spine", "thorax", "head_top")).tolist()
 
 
@@ -23,6 +21,10 @@ class PlacementConfig:
     stature_m: float = param(
         0.0, "body height of everybody in view, where it is known; 0 = as the lifter guesses", unit="m", low=0.0,
         high=2.5, live=True,
+    )  # fmt: skip
+    keypoint_sigma_m: float = param(
+        0.06, "standard deviation of a seen keypoint of score 1 on the body: less pulls joints closer to their keypoints; "
+        "0 = joints stay where the lifter puts them", unit="m", low=0.0, high=1.0, live=True,
     )  # fmt: skip
 
     __post_init__ = validate
@@ -44,6 +46,25 @@ def place_people(xyz_m: Any, rays: Any, weight: Any, config: PlacementConfig) ->
         xyz_m = xyz_m * (config.stature_m / stature_m(xyz_m))[:, None, None]
     root, determined = place(xyz_m, rays, weight)
     return Placed(xyz_m + root[:, None], determined)
+
+
+def pull_to_rays(xyz_m: Any, rays: Any, score: Any, sigma_m: Any, keypoint_sigma_m: float) -> Any:
+    """Placed joints (N, J, 3) moved sideways, at their depth, towards where they are seen now; camera axes.
+
+    A fast wrist is seen better than it is predicted. Prediction and keypoint are averaged by their variances: sideways
+    the prediction errs by half of `sigma_m` (N, J), which also holds the depth; the keypoint by `keypoint_sigma_m` over
+    its score. `score` (N, J) is 0 where a joint is hidden, and it stays. The root has the uncertainty of its children.
+    """
+    if not keypoint_sigma_m:
+        return xyz_m
+    xp = namespace(xyz_m)
+    sideways = 0.5 * sigma_m
+    sideways = xp.concatenate((sideways[:, 1:].mean(1)[:, None], sideways[:, 1:]), 1)
+    noise = keypoint_sigma_m / xp.clip(score, 0.05, None)
+    gain = xp.where(score > 0, sideways**2 / (sideways**2 + noise**2), 0.0)[..., None]
+    seen_at = rays * xyz_m[..., 2:]
+    moved = xyz_m[..., :2] + gain * (seen_at - xyz_m[..., :2])
+    return xp.concatenate((moved, xyz_m[..., 2:]), -1)
 
 
 def place(xyz_m: Any, rays: Any, weight: Any) -> tuple[Any, Any]:

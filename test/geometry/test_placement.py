@@ -5,7 +5,7 @@ import pytest
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError
-from pose3d_ros.geometry.placement import MIN_DEPTH_M, PlacementConfig, place, place_people, stature_m
+from pose3d_ros.geometry.placement import MIN_DEPTH_M, PlacementConfig, place, place_people, pull_to_rays, stature_m
 
 COUNT = 6
 
@@ -151,3 +151,29 @@ def test_numpy_and_torch_agree(scene):
     theirs = place_people(*tensors, PlacementConfig(stature_m=1.75))
     np.testing.assert_allclose(theirs.xyz_m.numpy(), ours.xyz_m)
     np.testing.assert_array_equal(theirs.determined.numpy(), ours.determined)
+
+
+def pulled(score, sigma_m, keypoint_sigma_m=0.02):
+    xyz_m = np.array([[[0.0, 0.0, 4.0], [0.5, 0.0, 4.0], [0.0, 0.5, 3.0]]], np.float32)
+    rays = np.array([[[0.0, 0.0], [0.15, 0.0], [0.0, 0.2]]], np.float32)
+    weight, sigma = np.array([score], np.float32), np.array([sigma_m], np.float32)
+    return xyz_m[0], pull_to_rays(xyz_m, rays, weight, sigma, keypoint_sigma_m)[0]
+
+
+def test_an_uncertain_joint_goes_to_where_it_is_seen_at_its_own_depth():
+    before, after = pulled(score=(1, 1, 0), sigma_m=(0.05, 10.0, 10.0))
+    np.testing.assert_allclose(after[1], (0.15 * 4, 0, 4), atol=1e-3)
+    np.testing.assert_array_equal(after[2], before[2])  # hidden: stays
+    np.testing.assert_array_equal(after[:, 2], before[:, 2])
+
+
+def test_a_pull_is_weighted_by_the_variances():
+    _, half = pulled(score=(1, 1, 1), sigma_m=(0.04, 0.04, 0.04))
+    np.testing.assert_allclose(half[1, 0], (0.5 + 0.6) / 2, atol=1e-6)
+    _, less = pulled(score=(1, 0.5, 1), sigma_m=(0.04, 0.04, 0.04))
+    np.testing.assert_allclose(less[1, 0], 0.5 + 0.1 / 5, atol=1e-6)  # half the score: twice the deviation
+
+
+def test_no_pull_where_it_is_off():
+    before, after = pulled(score=(1, 1, 1), sigma_m=(1, 1, 1), keypoint_sigma_m=0.0)
+    np.testing.assert_array_equal(before, after)
