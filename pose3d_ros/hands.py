@@ -24,7 +24,9 @@ from pose3d_ros.tracking.smoothing import OneEuro, SmoothingConfig
 from pose3d_ros.tracking.tracker import Track
 
 SKELETON = "hand21"
-MAX_MISFIT = 0.5  # of the hand's extent; real hands stay below 0.25
+# Of the hand's extent in the picture. Measured on generated hands: 1 % exceed it, mostly seen end on; with their joints
+# shuffled 93 % do, and of random points 89 %
+MAX_MISFIT = 0.75
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,7 @@ def lift_hands(
     if hand_size_m:
         xyz_m = xyz_m * (hand_size_m / np.maximum(hand_length(xyz_m), 1e-3))[:, None, None]
     seen = score[:, -1] > 0
-    placed = place_hands(xyz_m, filled[:, -1], confidence[:, -1], depth_m)
+    placed = place_hands(xyz_m, filled[:, -1], confidence[:, -1], seen, depth_m)
     sigma_m = lifted.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
     plausible = placed.determined & (placed.misfit < MAX_MISFIT) & np.isfinite(placed.xyz_m).all((1, 2))
     return LiftedHands(placed.xyz_m.astype(np.float32), sigma_m.astype(np.float32), seen, plausible)

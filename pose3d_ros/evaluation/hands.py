@@ -22,7 +22,9 @@ from pose3d_ros.synthesis.hand_detector import HandDetectorConfig
 from pose3d_ros.synthesis.hand_recordings import LEFT_OUT, Recording, load
 from pose3d_ros.tracking.keypoints import hide_weak
 
-CAMERAS = CameraConfig(distance_low_m=0.4, distance_high_m=4.0, height_low_m=0.3, height_high_m=2.5, rolled=0.0, moving=0.0)
+CAMERAS = CameraConfig(
+    distance_low_m=0.4, distance_high_m=4.0, height_low_m=0.3, height_high_m=2.5, rolled=0.0, moving=0.0
+)
 TABLE_M = 0.8  # the recordings' origin lies on a table
 PINCH_M = 0.03
 RATE_HZ = 30.0

@@ -6,19 +6,24 @@ import numpy as np
 
 from pose3d_ros.geometry.placement import MIN_DEPTH_M, place
 
+MIN_SEEN = 8  # fewer joints are met by almost any hand
+
 
 class PlacedHands(NamedTuple):
     """`xyz_m` (N, 21, 3) in the camera frame; `determined` bool (N,): the 2D allowed to place the hand; `misfit` (N,):
-    root mean square distance of the joints from their rays, in units of the hand's extent in the picture."""
+    root mean square distance of the seen joints from their rays, in units of the hand's extent in the picture."""
 
     xyz_m: np.ndarray
     determined: np.ndarray
     misfit: np.ndarray
 
 
-def place_hands(xyz_m: np.ndarray, rays: np.ndarray, weight: np.ndarray, depth_m: np.ndarray) -> PlacedHands:
-    """Wrist-relative hands (N, 21, 3) with their rays (N, 21, 2), weights (N, 21) and the depth z (N,) of the wrist,
-    NaN where no body tells it. With a depth, the rays fix the other two directions: the hand stays on its picture."""
+def place_hands(
+    xyz_m: np.ndarray, rays: np.ndarray, weight: np.ndarray, seen: np.ndarray, depth_m: np.ndarray
+) -> PlacedHands:
+    """Wrist-relative hands (N, 21, 3) with their rays (N, 21, 2), filled, and weights (N, 21); `seen` bool (N, 21): not
+    filled; `depth_m` (N,): z of the wrist, NaN where no body tells it. With a depth, the rays fix the other two
+    directions: the hand stays on its picture."""
     root, determined = place(xyz_m, rays, weight)
     share = weight / np.maximum(weight.sum(-1, keepdims=True), 1e-9)
     hung = np.isfinite(depth_m) & (depth_m > MIN_DEPTH_M) & (weight.sum(-1) > 0)
@@ -26,11 +31,12 @@ def place_hands(xyz_m: np.ndarray, rays: np.ndarray, weight: np.ndarray, depth_m
     aside = (share[..., None] * (rays * (xyz_m[..., 2:] + depth[:, None, None]) - xyz_m[..., :2])).sum(1)
     root = np.where(hung[:, None], np.concatenate((aside, depth[:, None]), -1), root)
     placed = xyz_m + root[:, None]
-    return PlacedHands(placed, determined | hung, _misfit(placed, rays, share))
+    return PlacedHands(placed, determined | hung, _misfit(placed, rays, weight * seen))
 
 
-def _misfit(xyz_m: np.ndarray, rays: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """After the best shift and scale of the drawn hand: what size and depth cannot explain."""
+def _misfit(xyz_m: np.ndarray, rays: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """After the best shift and scale of the drawn hand: what size and depth cannot explain. 0 where little is seen."""
+    share = weight / np.maximum(weight.sum(-1, keepdims=True), 1e-9)
     drawn = xyz_m[..., :2] / np.maximum(xyz_m[..., 2:], MIN_DEPTH_M)
     drawn, wanted = (points - (share[..., None] * points).sum(1, keepdims=True) for points in (drawn, rays))
     extent = (share[..., None] * wanted**2).sum((1, 2))
@@ -38,4 +44,4 @@ def _misfit(xyz_m: np.ndarray, rays: np.ndarray, share: np.ndarray) -> np.ndarra
         (share[..., None] * drawn**2).sum((1, 2)), 1e-12
     )
     off = (share[..., None] * (scale[:, None, None] * drawn - wanted) ** 2).sum((1, 2))
-    return np.sqrt(off / np.maximum(extent, 1e-12))
+    return np.where((weight > 0).sum(-1) >= MIN_SEEN, np.sqrt(off / np.maximum(extent, 1e-12)), 0.0)

@@ -23,7 +23,7 @@ class PlacementConfig:
         high=2.5, live=True,
     )  # fmt: skip
     keypoint_sigma_m: float = param(
-        0.06, "standard deviation of a seen keypoint of score 1 on the body: less pulls joints closer to their keypoints; "
+        0.06, "standard deviation of a seen keypoint of score 1 on the body; less pulls joints closer to keypoints; "
         "0 = joints stay where the lifter puts them", unit="m", low=0.0, high=1.0, live=True,
     )  # fmt: skip
 

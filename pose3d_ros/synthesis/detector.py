@@ -1,4 +1,4 @@
-"""What a 2D detector makes of true joints: noise in time, bias, outliers, exchanged sides, and a score tied to all that.
+"""What a 2D detector makes of true joints: noise, bias, outliers, exchanged sides, and a score tied to all that.
 
 Errors are in units of the person's stature in the picture, since detectors work on crops scaled to the person.
 """
@@ -16,7 +16,16 @@ from pose3d_ros.synthesis.rng import Rng
 STATURE_M = 1.7
 MEMORY_30HZ = 0.85  # share of the slow noise that is left in the next frame at 30 Hz
 # of the joint's own noise to the mean; extremities move more and are smaller
-JOINT_NOISE = {"ankle": 1.2, "wrist": 1.3, "elbow": 1.1, "knee": 1.0, "hip": 1.2, "shoulder": 0.9, "head_top": 1.2, "spine": 1.3}
+JOINT_NOISE = {
+    "ankle": 1.2,
+    "wrist": 1.3,
+    "elbow": 1.1,
+    "knee": 1.0,
+    "hip": 1.2,
+    "shoulder": 0.9,
+    "head_top": 1.2,
+    "spine": 1.3,
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,9 @@ class DetectorConfig:
     bias: float = param(0.007, "constant offset of a joint: another definition of it", low=0, high=0.1)
     outliers: float = param(0.01, "chance of a joint in a frame far off", low=0, high=1)
     swaps: float = param(0.06, "chance of a window with sides exchanged for a while", low=0, high=1)
-    derived: float = param(0.6, "chance that trunk joints are built from hips and shoulders, as from COCO", low=0, high=1)
+    derived: float = param(
+        0.6, "chance that trunk joints are built from hips and shoulders, as from COCO", low=0, high=1
+    )
     headless: float = param(0.2, "chance that the head top is never given", low=0, high=1)
     borders: float = param(0.7, "chance that the picture's border cuts people", low=0, high=1)
 

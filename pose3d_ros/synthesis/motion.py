@@ -32,7 +32,9 @@ class MotionSet:
         return len(self.names)
 
     def to(self, device: torch.device | str) -> "MotionSet":
-        moved = {name: getattr(self, name).to(device) for name in ("joints", "root", "start", "length", "fps", "weight")}
+        moved = {
+            name: getattr(self, name).to(device) for name in ("joints", "root", "start", "length", "fps", "weight")
+        }
         return MotionSet(**moved, names=self.names, subjects=self.subjects)
 
     def subset(self, keep: list[bool]) -> "MotionSet":

@@ -15,7 +15,12 @@ from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.synthesis.body import ARM, LEG, SIDES, SKELETON, J
 from pose3d_ros.synthesis.rng import Rng
 
-LIMBS = [*(ARM[side] for side in SIDES), *(LEG[side] for side in SIDES), LEG["left"] + LEG["right"], [J["nose"], J["head_top"]]]
+LIMBS = [
+    *(ARM[side] for side in SIDES),
+    *(LEG[side] for side in SIDES),
+    LEG["left"] + LEG["right"],
+    [J["nose"], J["head_top"]],
+]
 
 
 def one_kind(rng: Rng, rays: Tensor, chances: Any, kinds: dict[str, Callable[[Tensor], Tensor]]) -> Tensor:
@@ -90,7 +95,9 @@ def passer(rng: Rng, rays: Tensor, rate_hz: float) -> Tensor:
     centre = x.mean((1, 2), keepdim=True)
     spread = (x - centre).abs().amax((1, 2), keepdim=True).clamp(min=1e-3)
     width = rng.uniform(count, 1, 1, low=0.3, high=0.9) * spread
-    speed = rng.uniform(count, 1, 1, low=0.8, high=4.0) * spread * torch.where(rng.chance(count, 1, 1, p=0.5), 1.0, -1.0)
+    speed = (
+        rng.uniform(count, 1, 1, low=0.8, high=4.0) * spread * torch.where(rng.chance(count, 1, 1, p=0.5), 1.0, -1.0)
+    )
     seconds = torch.arange(frames, device=rays.device)[None, :, None] / rate_hz
     # wraps around: the next passer comes after the band left the person
     travelled = (rng.uniform(count, 1, 1, high=6.0) * spread + speed * seconds) % (6 * spread) - 3 * spread

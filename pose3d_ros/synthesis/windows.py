@@ -89,7 +89,9 @@ def _hidden(rng: Rng, rays: Tensor, config: WindowConfig) -> Tensor:
     if chances.twice:
         hidden = hidden | (_one_kind(rng, rays, config) & rng.chance(rays.shape[0], 1, 1, p=chances.twice))
     if chances.slow:
-        share = torch.where(rng.chance(rays.shape[0], p=chances.slow), rng.uniform(rays.shape[0], low=0.3, high=1.0), 1.0)
+        share = torch.where(
+            rng.chance(rays.shape[0], p=chances.slow), rng.uniform(rays.shape[0], low=0.3, high=1.0), 1.0
+        )
         hidden = hidden | occlusion.slower(rng, rays, share)
     return hidden
 

@@ -14,9 +14,7 @@ class SmoothingConfig:
     min_cutoff_hz: float = param(
         0.0, "cut-off frequency at rest; lower is calmer and later; 0 = off", unit="Hz", low=0.0, high=60.0, live=True
     )
-    beta: float = param(
-        1.0, "how much the cut-off rises with speed", unit="Hz per m/s", low=0.0, high=100.0, live=True
-    )
+    beta: float = param(1.0, "how much the cut-off rises with speed", unit="Hz per m/s", low=0.0, high=100.0, live=True)
 
     __post_init__ = validate
 

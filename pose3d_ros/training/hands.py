@@ -63,9 +63,10 @@ def export_hands(
     spec = _spec(config)
     metrics: dict[str, dict] = {}
     if known:
-        found = _lifted(network, spec, known, HandEvaluationConfig(seed=11))
+        found = _lifted(network, spec, known, HandEvaluationConfig(seed=11, cameras=2))
         spec = _spec(config, *_sigma_factors([s for sequences in found.values() for s in sequences]))
-        found = _lifted(network, spec, known, HandEvaluationConfig())
+        for sequence in (s for sequences in found.values() for s in sequences):
+            sequence.sigma_m *= np.where(sequence.seen, spec.sigma_seen, spec.sigma_hidden)
         metrics = {protocol: measure(sequences) for protocol, sequences in found.items()}
     path = weights_dir / f"{config.name}{SUFFIX}"
     checkpoint.save(path, network, spec)
