@@ -382,9 +382,10 @@ def detection(id, visible, score, odd, x, z) -> Person2D:
 @settings(max_examples=60, deadline=None)
 @given(streams)
 def test_random_streams_never_crash_nor_give_nonsense(stream):
-    pipeline, tick = Pipeline(lifter=Oracle()), 10_000.0
+    pipeline, tick, newest = Pipeline(lifter=Oracle()), 10_000.0, -1.0
     for step, people in stream:
         tick = max(tick + step, 0)
+        ahead, newest = tick - newest, max(tick, newest)
         given_frame = frame(tick, *(detection(*one) for one in people))
         result = pipeline.push(given_frame, CAMERA)
         assert result.stamp_ns == given_frame.stamp_ns
@@ -396,5 +397,5 @@ def test_random_streams_never_crash_nor_give_nonsense(stream):
             assert person.xyz_m[0, 2] > 0
             assert (person.sigma_m > 0).all()
             assert set(person.state) <= {JointState.MEASURED, JointState.INFERRED}
-            if not people:
-                assert (person.state == JointState.INFERRED).all() or step < 1
+            if not people:  # at an instant of its own: a late frame may be another's, in which they were seen
+                assert (person.state == JointState.INFERRED).all() or ahead < 1

@@ -19,6 +19,7 @@ from pose3d_ros.training.calibration import sigma_factor
 from pose3d_ros.training.config import TrainConfig
 from pose3d_ros.training.export import export
 from pose3d_ros.training.losses import pose_loss, sigma_loss
+from pose3d_ros.training.norms import refresh
 
 TINY = DTFConfig(
     frames=9, channels=16, hidden=32, heads=2, generator_layers=1, generator_heads=3, dropout=0.1, drop_path=0.1,
@@ -152,14 +153,25 @@ def test_export_round_trip(config, data, tmp_path):
     assert (tmp_path / "weights" / "SHA256SUMS").read_text().split()[1] == "tiny.safetensors"
 
 
-def test_early_export_takes_the_newest_weights(config, data, tmp_path):
-    """An average that still holds the initial weights is not shipped."""
-    slow = replace(config, ema=0.999)
-    trainer = run.train(slow, data, tmp_path, resume=False)
-    lifter = registry.load(export(tmp_path, data, tmp_path, windows=16).weights)
-    inputs = torch.from_numpy(lifter.spec.example())
-    newest = trainer.model.eval()(inputs, frame=-1)["xyz"][:, 0].detach()
-    np.testing.assert_allclose(lifter(inputs.numpy()).xyz_m, (newest - newest[:, :1]).numpy(), atol=1e-5)
+def test_the_average_soon_forgets_the_initial_weights(config, data, tmp_path):
+    trainer = run.train(replace(config, ema=0.999, learning_rate=0.0), data, tmp_path, resume=False)
+    first = next(trainer.model.parameters())
+    with torch.no_grad():
+        first.fill_(7.0)
+    for _ in range(200):
+        trainer.average.update_parameters(trainer.model)
+    assert (next(trainer.average.module.parameters()) - 7).abs().max() < 0.05
+
+
+def test_refreshed_norms_are_those_of_the_batches():
+    network = torch.nn.Sequential(torch.nn.BatchNorm1d(3), torch.nn.Dropout(0.5))
+    batches = [torch.randn(500, 3) * 4 + 5 for _ in range(3)]
+    network(torch.randn(8, 3))
+    refresh(network, batches)
+    np.testing.assert_allclose(network[0].running_mean, torch.cat(batches).mean(0), rtol=1e-4)
+    np.testing.assert_allclose(network[0].running_var, torch.cat(batches).var(0), rtol=1e-2)
+    assert network[0].momentum == 0.1
+    assert not network.training
 
 
 def test_export_of_nothing(config, data, tmp_path):
