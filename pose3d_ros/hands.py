@@ -33,7 +33,7 @@ MAX_MISFIT = 0.75
 class HandConfig:
     """Which network lifts hands, and how they are published."""
 
-    weights: str = param("", "name of shipped weights, or path of a .safetensors file; empty = no hands")
+    weights: str = param("hand_dtf27", "name of shipped weights, or path of a .safetensors file; empty = no hands")
     hand_size_m: float = param(
         0.0, "length of everybody's hands from the wrist along the middle finger, where it is known; 0 = as the lifter "
         "guesses", unit="m", low=0.0, high=0.3, live=True,

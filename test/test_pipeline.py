@@ -13,6 +13,7 @@ from pose3d_ros.core.errors import CameraError, ConfigError, EngineError
 from pose3d_ros.core.types import JointState, Keypoints2D, Person2D, TrackState
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.placement import PlacementConfig
+from pose3d_ros.hands import HandConfig
 from pose3d_ros.geometry.virtual_camera import look_at
 from pose3d_ros.models import Lifted, ModelSpec
 from pose3d_ros.pipeline import STAGES, BodyConfig
@@ -274,8 +275,12 @@ def test_a_format_that_cannot_feed_the_lifter_is_told_and_others_live(pipeline):
 
 def test_hands_are_no_bodies_and_no_reason(pipeline):
     hand = Person2D("hand21", np.full((21, 2), 100.0), np.ones(21), side="left")
-    result = pipeline.push(frame(0, hand, seen_as(walker())), CAMERA)
-    assert (len(result.people), result.reasons) == (1, ())
+    without_hands = Pipeline(PipelineConfig(hands=HandConfig(weights="")), Oracle())
+    for one in (without_hands, pipeline):
+        result = one.push(frame(0, hand, seen_as(walker())), CAMERA)
+        assert len(result.people) == 1
+        assert result.hands == ()  # of 21 identical points nothing is made
+        assert result.reasons == (() if one is without_hands else ("hand_in_one_point",))
 
 
 @pytest.mark.parametrize("rubbish", [np.nan, np.inf, -np.inf, 1e38, 0.0])
