@@ -4,10 +4,11 @@ import contextlib
 import threading
 import time
 from collections.abc import Iterator
+from queue import Empty, Queue
 
 import rclpy
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
@@ -16,6 +17,7 @@ from pose3d_ros.ros.demo.child import Child
 
 APPEAR_S = 60.0
 TRANSITION_S = 120.0  # weights load, engines may be built
+ANSWER_S = 5.0
 
 
 class Control(Node):
@@ -23,25 +25,38 @@ class Control(Node):
 
     def bring_up(self, name: str, child: Child) -> None:
         """Configure and activate. Raises EngineError with the end of the child's log."""
-        client = self.create_client(ChangeState, f"{name}/change_state")
+        change = self.create_client(ChangeState, f"{name}/change_state")
+        get = self.create_client(GetState, f"{name}/get_state")
         deadline = time.monotonic() + APPEAR_S
-        while not client.wait_for_service(0.5):
+        while not (change.wait_for_service(0.5) and get.wait_for_service(0.5)):
             if child.ended or time.monotonic() > deadline:
                 raise child.error("ended before it could be configured" if child.ended else "did not appear")
-        for label, transition in (
-            ("configure", Transition.TRANSITION_CONFIGURE),
-            ("activate", Transition.TRANSITION_ACTIVATE),
+        for label, transition, goal in (
+            ("configure", Transition.TRANSITION_CONFIGURE, "inactive"),
+            ("activate", Transition.TRANSITION_ACTIVATE, "active"),
         ):
-            if not self._ask(client, transition):
+            if not self._change(change, get, transition, goal):
                 raise child.error(f"could not {label}")
-        self.destroy_client(client)
+        self.destroy_client(change)
+        self.destroy_client(get)
 
     @staticmethod
-    def _ask(client, transition: int) -> bool:
-        done = threading.Event()
-        future = client.call_async(ChangeState.Request(transition=Transition(id=transition)))
-        future.add_done_callback(lambda _: done.set())
-        return done.wait(TRANSITION_S) and future.result().success
+    def _change(change, get, transition: int, goal: str) -> bool:
+        """Ask for a transition. A node that has not found our reader yet drops its answer: then its state tells."""
+        answers: Queue = Queue()
+        change.call_async(ChangeState.Request(transition=Transition(id=transition))).add_done_callback(answers.put)
+        deadline = time.monotonic() + TRANSITION_S
+        while time.monotonic() < deadline:
+            try:
+                answer = answers.get(timeout=ANSWER_S).result()
+            except Empty:
+                get.call_async(GetState.Request()).add_done_callback(answers.put)
+                continue
+            if isinstance(answer, ChangeState.Response):
+                return answer.success
+            if answer.current_state.label == goal:
+                return True
+        return False
 
 
 @contextlib.contextmanager
