@@ -63,6 +63,7 @@ class TrainConfig:
     ema: float = param(0.999, "memory of the averaged weights per step", low=0, high=1)
     newest_weight: float = param(0.5, "share of the newest frame in the pose loss", low=0, high=1)
     velocity_weight: float = param(1.0, "of the velocity error against the position error", low=0)
+    aperture_weight: float = param(0.5, "of the error of the apertures of hands against the position error", low=0)
     seed: int = param(1, "fixes initial weights and every draw", low=0)
     device: str = param("cpu", "cpu or cuda")
     precision: str = param("bf16", "of the matrix products", choices=("fp32", "bf16", "fp16"))

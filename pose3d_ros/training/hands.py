@@ -20,6 +20,7 @@ from pose3d_ros.synthesis.motion import MotionSet
 from pose3d_ros.training.calibration import sigma_factor
 from pose3d_ros.training.card import Facts, commit, plain
 from pose3d_ros.training.config import TrainConfig, as_dict
+from pose3d_ros.training.losses import aperture_loss
 from pose3d_ros.training.trainer import Trainer
 
 SHOWN = ("mpjpe_mm", "pa_mpjpe_mm", "known_size_mm", "palm_deg", "pinch", "sigma_coverage")
@@ -36,6 +37,12 @@ class HandTrainer(Trainer):
         """`count` windows: inputs and targets (N, T, 21, 3)."""
         drawn = hand_windows.draw(self.rng, count, self.config.hands)
         return drawn.inputs, drawn.targets
+
+    def pose_loss(self, xyz: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The lifters' loss, and the error of the distances between the tips of the thumb and the fingers: a grip
+        must open and close by the right amount, and joints that are each right on average do not give that."""
+        loss, error = super().pose_loss(xyz, targets)
+        return loss + self.config.aperture_weight * aperture_loss(xyz, targets), error
 
 
 def prepare_hands(config: TrainConfig, data: Path, folder: Path) -> tuple[Trainer, Callable | None]:

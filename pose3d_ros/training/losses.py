@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from pose3d_ros.geometry.hand import TIPS
+
 SIGMA_QUANTILE = 0.68  # sigma is the radius that holds this share of the errors
 
 
@@ -21,3 +23,13 @@ def sigma_loss(log_sigma: Tensor, error: Tensor) -> Tensor:
     """Quantile (pinball) loss on the logarithm: at its minimum 68 % of the errors lie below sigma."""
     miss = error.detach().clamp(min=1e-4).log() - log_sigma
     return torch.maximum(SIGMA_QUANTILE * miss, (SIGMA_QUANTILE - 1) * miss).mean()
+
+
+def aperture_loss(xyz: Tensor, target: Tensor) -> Tensor:
+    """Mean error in metres of the distances from the thumb's tip to the other tips; hands (..., 21, 3)."""
+
+    def apertures(hands: Tensor) -> Tensor:
+        tips = hands[..., TIPS, :]
+        return (tips[..., 1:, :] - tips[..., :1, :]).norm(dim=-1)
+
+    return (apertures(xyz) - apertures(target)).abs().mean()

@@ -78,6 +78,10 @@ class Trainer:
         drawn = windows.draw(self.rng, self.motion, count, self.config.data)
         return drawn.inputs, drawn.targets
 
+    def pose_loss(self, xyz: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss and the errors (N, T, J) in metres."""
+        return pose_loss(xyz, targets, self.config.newest_weight, self.config.velocity_weight)
+
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """`draw_batches` batches at a time: the synthesis is quicker in larger pieces."""
         config = self.config
@@ -103,7 +107,7 @@ class Trainer:
         inputs, targets = next(self._batches)
         with torch.autocast(self.device.type, DTYPES[config.precision], enabled=config.precision != "fp32"):
             out = self.forward(inputs)
-        loss, error = pose_loss(out["xyz"].float(), targets, config.newest_weight, config.velocity_weight)
+        loss, error = self.pose_loss(out["xyz"].float(), targets)
         total = loss
         if "log_sigma" in out:
             total = total + 0.1 * sigma_loss(out["log_sigma"].float(), error)
