@@ -46,7 +46,7 @@ class HandEvaluationConfig:
 @dataclass
 class HandSequence:
     """F frames of one hand in one camera: `predicted_m`, `truth_m` (F, 21, 3) in the camera frame, `sigma_m` and `seen`
-    (F, 21), `valid` bool (F,): a hand was given, `left`: the side."""
+    (F, 21), `valid` bool (F,): a hand was given, `left`: the side, `wrist_ray` (F, 2): as the detector gave it."""
 
     predicted_m: np.ndarray
     truth_m: np.ndarray
@@ -54,6 +54,7 @@ class HandSequence:
     seen: np.ndarray
     valid: np.ndarray
     left: bool
+    wrist_ray: np.ndarray
 
 
 def measure(sequences: list[HandSequence]) -> dict[str, Any]:
@@ -62,7 +63,8 @@ def measure(sequences: list[HandSequence]) -> dict[str, Any]:
     `mpjpe_mm`: joints relative to the wrist; `known_size_mm`: the same after scaling to the true length of the hand;
     `palm_deg`: median angle between the palm frames; `pinch`: share of frames in which an aperture below 3 cm is told
     from a wider one, `pinch_balanced`: mean of that share over both kinds; `skipped`: frames without a hand;
-    `accel_error_m_s2`: of the wrist-relative joints.
+    `accel_error_m_s2`: of the wrist-relative joints; `wrist_accel_error_m_s2`: of the wrist in the picture, in metres at
+    its true depth, `input_wrist_accel_error_m_s2`: the same of the keypoint that was given.
     """
     rows = [s.valid for s in sequences]
     if not any(row.any() for row in rows):
@@ -89,6 +91,8 @@ def measure(sequences: list[HandSequence]) -> dict[str, Any]:
         "pinch_balanced": _mean(np.array(right), 4),
         "pinch_share": _mean(closed, 4),
         "accel_error_m_s2": _acceleration(sequences),
+        "wrist_accel_error_m_s2": _wrist_acceleration(sequences, given=False),
+        "input_wrist_accel_error_m_s2": _wrist_acceleration(sequences, given=True),
         "sigma_coverage": _mean(inside, 3),
         "frames": len(off),
         "skipped": int(sum((~row).sum() for row in rows)),
@@ -185,7 +189,7 @@ def _lift(
             left, depth_m = np.full(len(batch), recording.left), np.full(len(batch), np.nan)
             lifted = lift_hands(lifter, rays[slots[batch]], score[slots[batch]], left, depth_m)
             xyz_m[batch], sigma_m[batch], seen[batch], valid[batch] = lifted
-    return HandSequence(xyz_m, truth_m, sigma_m, seen, valid, recording.left)
+    return HandSequence(xyz_m, truth_m, sigma_m, seen, valid, recording.left, rays[:count, 0])
 
 
 def _palm_errors(predicted: np.ndarray, truth: np.ndarray, left: np.ndarray) -> np.ndarray:
@@ -196,12 +200,31 @@ def _palm_errors(predicted: np.ndarray, truth: np.ndarray, left: np.ndarray) -> 
 
 
 def _acceleration(sequences: list[HandSequence]) -> float | None:
-    found = [np.zeros(0)]
+    """Of the joints about the wrist."""
+    return _mean(
+        np.concatenate([
+            _second_differences((s.predicted_m - s.predicted_m[:, :1]) - (s.truth_m - s.truth_m[:, :1]), s.valid)
+            for s in sequences
+        ]), 2,
+    )  # fmt: skip
+
+
+def _wrist_acceleration(sequences: list[HandSequence], given: bool) -> float | None:
+    """Of the wrist in the picture, of the keypoint or of the lifted hand, over the same frames: those with both."""
+    found = []
     for s in sequences:
-        whole = s.valid[2:] & s.valid[1:-1] & s.valid[:-2]
-        off = (s.predicted_m - s.predicted_m[:, :1]).astype(np.float64) - (s.truth_m - s.truth_m[:, :1])
-        found.append(np.linalg.norm(np.diff(off, n=2, axis=0)[whole], axis=-1).ravel() * RATE_HZ**2)
+        depth_m = s.truth_m[:, 0, 2:].astype(np.float64)
+        seen = s.valid & s.seen[:, 0] & np.isfinite(s.wrist_ray).all(1)
+        lifted = s.predicted_m[:, 0, :2] / np.maximum(s.predicted_m[:, 0, 2:], 1e-3)
+        rays = s.wrist_ray if given else lifted
+        found.append(_second_differences(rays * depth_m - s.truth_m[:, 0, :2], seen))
     return _mean(np.concatenate(found), 2)
+
+
+def _second_differences(off_m: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """m/s² of differences (F, ..., D) over three frames that are all valid, flat."""
+    whole = valid[2:] & valid[1:-1] & valid[:-2]
+    return np.linalg.norm(np.diff(off_m.astype(np.float64), n=2, axis=0)[whole], axis=-1).ravel() * RATE_HZ**2
 
 
 def _mm(metres: np.ndarray) -> np.ndarray:

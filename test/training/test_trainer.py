@@ -10,6 +10,7 @@ import torch
 import yaml
 
 from pose3d_ros.core.errors import CheckpointError, ConfigError, EngineError, InputError
+from pose3d_ros.geometry.hand import TIPS
 from pose3d_ros.models import registry
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.synthesis.windows import WindowConfig
@@ -18,7 +19,7 @@ from pose3d_ros.training import run
 from pose3d_ros.training.calibration import sigma_factor
 from pose3d_ros.training.config import TrainConfig
 from pose3d_ros.training.export import export
-from pose3d_ros.training.losses import pose_loss, sigma_loss
+from pose3d_ros.training.losses import aperture_loss, pose_loss, sigma_loss
 from pose3d_ros.training.norms import refresh
 
 TINY = DTFConfig(
@@ -228,3 +229,11 @@ def test_wrong_people_and_devices(config, data, tmp_path):
     if not torch.cuda.is_available():
         with pytest.raises(EngineError, match="cuda"):
             run.train(replace(config, device="cuda"), data, tmp_path, resume=False)
+
+
+def test_aperture_loss_sees_what_the_joint_error_does_not():
+    hand = torch.zeros(1, 1, 21, 3)
+    hand[..., TIPS[0], 0], hand[..., TIPS[1:], 0] = 0.04, -0.04
+    moved, closed = hand + 0.02, 0.75 * hand  # the same joint error at the tips, but only one is another grip
+    assert float(aperture_loss(moved, hand)) == pytest.approx(0, abs=1e-6)
+    assert float(aperture_loss(closed, hand)) == pytest.approx(0.02, abs=1e-6)
