@@ -5,7 +5,7 @@ the top left pixel; stamps in integer nanoseconds.
 """
 
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 import numpy as np
 
@@ -27,6 +27,15 @@ class TrackState(IntEnum):
     TENTATIVE = 0  # new: the window holds little yet
     TRACKED = 1
     LOST = 2  # nothing seen in this frame; coasting on the window
+
+
+class Method(str, Enum):
+    """What a skeleton was computed with (same values as in the messages)."""
+
+    DTF = "dtf"  # keypoints over time
+    EXTPOSE = "extpose"  # keypoints and the picture
+
+    __str__ = str.__str__
 
 
 MAX_STAMP_NS = 2**62  # the year 2116; differences of stamps stay within int64
@@ -101,6 +110,7 @@ class Person3D:
     sigma_m: np.ndarray
     state: np.ndarray
     track_state: TrackState = TrackState.TRACKED
+    method: Method = Method.DTF
 
     def __post_init__(self) -> None:
         count = len(formats.get(self.skeleton))
@@ -132,6 +142,7 @@ class Hand3D:
     joint_angles_rad: np.ndarray
     aperture_m: float
     curl: np.ndarray  # float32 (5,): 0 straight .. 1 closed, thumb to little finger
+    method: Method = Method.DTF
 
 
 @dataclass(frozen=True)

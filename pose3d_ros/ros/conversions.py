@@ -12,12 +12,11 @@ from std_msgs.msg import Header
 from pose3d_ros import msg as messages
 from pose3d_ros.core.errors import InputError, Pose3DError
 from pose3d_ros.core.skeleton import Skeleton
-from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Person2D, Person3D, Skeletons3D
+from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Method, Person2D, Person3D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
 
 NS_PER_S = 1_000_000_000
 HAND = "hand21"
-METHOD = "dtf"  # keypoints over time
 
 
 def stamp_to_ns(stamp: Time) -> int:
@@ -143,7 +142,7 @@ def skeleton_to_msg(person: Person3D) -> messages.Skeleton3D:
         sigma_m=_flat(person.sigma_m),
         state=_flat(person.state, "B"),
         track_state=int(person.track_state),
-        method=METHOD,
+        method=str(person.method),
     )
 
 
@@ -158,6 +157,7 @@ def skeletons_from_msg(msg: messages.Skeleton3DArray, hands: messages.Hand3DArra
             np.array(p.sigma_m, np.float32),
             np.array(p.state, np.uint8),
             p.track_state,
+            Method(p.method or Method.DTF),
         )
         for p in msg.people
     )
@@ -187,7 +187,7 @@ def hand_to_msg(hand: Hand3D) -> messages.Hand3D:
         joint_angles_rad=_flat(hand.joint_angles_rad),
         aperture_m=float(hand.aperture_m),
         curl=np.asarray(hand.curl, np.float32),
-        method=METHOD,
+        method=str(hand.method),
     )
 
 
@@ -206,6 +206,7 @@ def hand_from_msg(msg: messages.Hand3D) -> Hand3D:
         joint_angles_rad=np.array(msg.joint_angles_rad, np.float32),
         aperture_m=msg.aperture_m,
         curl=np.array(msg.curl, np.float32),
+        method=Method(msg.method or Method.DTF),
     )
 
 

@@ -12,7 +12,7 @@ from sensor_msgs.msg import CameraInfo
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import CameraError, InputError
-from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Person2D, Person3D, Skeletons3D, TrackState
+from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Method, Person2D, Person3D, Skeletons3D, TrackState
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.ros import conversions as c
 
@@ -69,6 +69,7 @@ def test_skeletons_and_hands_round_trip():
     hand = Hand3D(
         "anna", 4, "right", xyz_m[0], np.array([0.5, 0.5, 0.5, 0.5], np.float32), xyz_m, np.full(21, 0.01, np.float32),
         np.ones(21, np.uint8), RNG.normal(size=20).astype(np.float32), 0.07, np.linspace(0, 1, 5, dtype=np.float32),
+        Method.EXTPOSE,
     )  # fmt: skip
     result = Skeletons3D(7_000_000_009, "camera", (person3d(),), (hand,))
     back = c.skeletons_from_msg(c.skeletons_to_msg(result), c.hands_to_msg(result))
