@@ -5,7 +5,8 @@ with the root among them. Only what is said of seen and hidden joints and of sig
 by definition.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,17 @@ from pose3d_ros.core import formats
 from pose3d_ros.geometry.align import fit_scale, procrustes
 
 PCK_MM = 150.0
+GAP_STEPS = 2.5  # stamps farther apart than so many usual steps do not follow each other
 AUC_STEPS_MM = np.linspace(0, PCK_MM, 31)  # of MPI-INF-3DHP
 
 
 @dataclass
 class Sequence:
-    """F consecutive frames of one clip at `rate_hz`.
+    """F consecutive frames of one clip, or of one person of a recording, at `rate_hz`.
 
-    `predicted_m`, `truth_m` (F, J, 3) in the camera frame; `sigma_m` (F, J); `seen` bool (F, J): not occluded in that
-    frame; `valid` bool (F,): a skeleton was given. What is not valid may hold anything and is not counted.
+    `predicted_m`, `truth_m` (F, J, 3) in the camera frame, NaN for joints not to be compared; `sigma_m` (F, J);
+    `seen` bool (F, J): not occluded in that frame; `valid` bool (F,): a skeleton was given. What is not valid may hold
+    anything and is not counted. `stamps_ns` int64 (F,) where the frames are not `rate_hz` apart.
     """
 
     predicted_m: np.ndarray
@@ -31,6 +34,7 @@ class Sequence:
     seen: np.ndarray
     valid: np.ndarray
     rate_hz: float
+    stamps_ns: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Metrics:
 
     `pck150`: share of joints within 150 mm; `auc`: mean of that share over thresholds from 0 to 150 mm.
     `root_error_percent`: distance of the root from the truth, in percent of its true distance from the camera.
+    `mpjpe_absolute_mm`: in the camera frame, without laying the roots onto each other.
     `sigma_coverage`: share of errors below sigma; 0.68 is right. `skipped`: frames without a skeleton.
     """
 
@@ -58,64 +63,136 @@ class Metrics:
     hidden_share: float | None
     sigma_coverage_seen: float | None
     sigma_coverage_hidden: float | None
-    per_joint_mm: dict[str, float]
+    per_joint_mm: dict[str, float | None]
+    mpjpe_absolute_mm: float | None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: floats rounded to what is meant by them."""
         return {name: _rounded(value) for name, value in vars(self).items()}
 
 
-def measure(sequences: list[Sequence], skeleton: str) -> Metrics:
-    """All metrics over all valid frames of all clips; every frame counts alike."""
-    predicted, truth = (_joined(sequences, name) for name in ("predicted_m", "truth_m"))
-    sigma, seen = (_joined(sequences, name) for name in ("sigma_m", "seen"))
-    root_error = np.linalg.norm(predicted[:, 0] - truth[:, 0], axis=-1) / np.linalg.norm(truth[:, 0], axis=-1)
-    predicted, truth = predicted - predicted[:, :1], truth - truth[:, :1]
-    error = _mm(predicted - truth)
-    velocity, acceleration = (_derivative_errors(sequences, order) for order in (1, 2))
-    limbs, sigma, seen = error[:, 1:], 1e3 * sigma[:, 1:], seen[:, 1:]
-    inside = limbs < sigma
-    return Metrics(
-        mpjpe_mm=_mean(error),
-        pa_mpjpe_mm=_mean(_mm(procrustes(predicted, truth) - truth)),
-        n_mpjpe_mm=_mean(_mm(fit_scale(predicted, truth) - truth)),
-        pck150=_mean(error <= PCK_MM),
-        auc=_mean([_mean(error <= step) for step in AUC_STEPS_MM]) if error.size else None,
-        velocity_error_mm_s=_mean(velocity),
-        accel_error_mm_s2=_mean(acceleration),
-        root_error_percent=_mean(100 * root_error),
-        sigma_coverage=_mean(inside),
-        frames=len(error),
-        skipped=sum(int((~sequence.valid).sum()) for sequence in sequences),
-        seen_mm=_mean(limbs[seen]),
-        hidden_mm=_mean(limbs[~seen]),
-        hidden_share=_mean(~seen),
-        sigma_coverage_seen=_mean(inside[seen]),
-        sigma_coverage_hidden=_mean(inside[~seen]),
-        per_joint_mm={name: _mean(error[:, i]) for i, name in enumerate(formats.get(skeleton).joints)},
+@dataclass
+class FrameErrors:
+    """Errors of F frames before they are averaged; NaN where there is nothing to measure.
+
+    float64 (F, J): `absolute_mm` in the camera frame, `relative_mm` after the roots were laid onto each other,
+    `aligned_mm` after the best similarity, `scaled_mm` after the best factor, `velocity_mm_s` and `accel_mm_s2` (in the
+    last frame of the two or three that they need), `inside`: 1 where the error is below sigma, else 0, NaN at the root.
+    float64 (F,): `root_percent`. bool: `seen` (F, J), `valid` (F,).
+    """
+
+    absolute_mm: np.ndarray
+    relative_mm: np.ndarray
+    aligned_mm: np.ndarray
+    scaled_mm: np.ndarray
+    velocity_mm_s: np.ndarray
+    accel_mm_s2: np.ndarray
+    inside: np.ndarray
+    root_percent: np.ndarray
+    seen: np.ndarray
+    valid: np.ndarray
+
+
+def frame_errors(sequence: Sequence, root: tuple[int, ...] = (0,)) -> FrameErrors:
+    """Errors of every frame. The mean of the joints `root` is the root."""
+    known = sequence.valid[:, None] & np.isfinite(sequence.predicted_m - sequence.truth_m).all(-1)
+    predicted, truth = (
+        np.where(known[..., None], xyz.astype(np.float64), np.nan) for xyz in (sequence.predicted_m, sequence.truth_m)
+    )
+    absolute = _mm(predicted - truth)
+    root_p, root_t = (xyz[:, list(root)].mean(1, keepdims=True) for xyz in (predicted, truth))
+    root_percent = 100 * np.linalg.norm(root_p - root_t, axis=-1) / np.linalg.norm(root_t, axis=-1)
+    predicted, truth = predicted - root_p, truth - root_t
+    off = predicted - truth
+    relative = _mm(off)
+    inside = np.where(np.isfinite(relative), relative < 1e3 * sequence.sigma_m, np.nan)
+    if len(root) == 1:
+        inside[:, root[0]] = np.nan
+    return FrameErrors(
+        absolute_mm=absolute,
+        relative_mm=relative,
+        aligned_mm=_aligned(procrustes, predicted, truth, 3),
+        scaled_mm=_aligned(fit_scale, predicted, truth, 1),
+        velocity_mm_s=_mm(_derivative(off, sequence, 1)),
+        accel_mm_s2=_mm(_derivative(off, sequence, 2)),
+        inside=inside,
+        root_percent=root_percent[:, 0],
+        seen=sequence.seen,
+        valid=sequence.valid,
     )
 
 
-def _joined(sequences: list[Sequence], name: str) -> np.ndarray:
-    rows = np.concatenate([getattr(sequence, name)[sequence.valid] for sequence in sequences])
-    return rows.astype(np.float64) if rows.dtype != bool else rows
+def measure(sequences: list[Sequence], skeleton: str, root: tuple[int, ...] = (0,)) -> Metrics:
+    """All metrics over all valid frames of all clips; every joint of every frame counts alike."""
+    return summarise([frame_errors(sequence, root) for sequence in sequences], skeleton)
 
 
-def _derivative_errors(sequences: list[Sequence], order: int) -> np.ndarray:
-    """Error of the `order`th time derivative of the root-relative joints, in mm / s^order; flat.
+def summarise(parts: list[FrameErrors], skeleton: str) -> Metrics:
+    """The means over all frames of all parts."""
+    joints = formats.get(skeleton).joints
+    if not parts:
+        parts = [_nothing(len(joints))]
+    of = {entry.name: np.concatenate([getattr(part, entry.name) for part in parts]) for entry in fields(FrameErrors)}
+    error, inside, seen = of["relative_mm"], of["inside"], of["seen"]
+    compared = error[np.isfinite(error)]
+    limbs = np.where(np.isfinite(inside), error, np.nan)
+    counted = np.isfinite(inside)
+    return Metrics(
+        mpjpe_mm=_mean(error),
+        pa_mpjpe_mm=_mean(of["aligned_mm"]),
+        n_mpjpe_mm=_mean(of["scaled_mm"]),
+        pck150=_mean(compared <= PCK_MM),
+        auc=_mean([_mean(compared <= step) for step in AUC_STEPS_MM]) if compared.size else None,
+        velocity_error_mm_s=_mean(of["velocity_mm_s"]),
+        accel_error_mm_s2=_mean(of["accel_mm_s2"]),
+        root_error_percent=_mean(of["root_percent"]),
+        sigma_coverage=_mean(inside),
+        frames=int(of["valid"].sum()),
+        skipped=int((~of["valid"]).sum()),
+        seen_mm=_mean(limbs[seen]),
+        hidden_mm=_mean(limbs[~seen]),
+        hidden_share=_mean(~seen[counted]),
+        sigma_coverage_seen=_mean(inside[seen]),
+        sigma_coverage_hidden=_mean(inside[~seen]),
+        per_joint_mm={name: _mean(error[:, i]) for i, name in enumerate(joints)},
+        mpjpe_absolute_mm=_mean(of["absolute_mm"]),
+    )
 
-    Only where order + 1 frames in a row are valid: nothing is differentiated across clips or gaps.
+
+def _nothing(joints: int) -> FrameErrors:
+    empty = np.zeros((0, joints))
+    return FrameErrors(*[empty] * 7, np.zeros(0), empty.astype(bool), np.zeros(0, bool))
+
+
+def _aligned(align: Callable, predicted: np.ndarray, truth: np.ndarray, least: int) -> np.ndarray:
+    """Error (F, J) in mm after `align`, of the joints that are known; NaN in frames with fewer than `least` of them."""
+    error = np.full(truth.shape[:2], np.nan)
+    known = np.isfinite(predicted).all(-1)
+    for pattern in np.unique(known, axis=0):
+        if pattern.sum() >= least:
+            rows = np.ix_((known == pattern).all(1), pattern)
+            error[rows] = _mm(align(predicted[rows], truth[rows]) - truth[rows])
+    return error
+
+
+def _derivative(off: np.ndarray, sequence: Sequence, order: int) -> np.ndarray:
+    """`order`th time derivative (1 or 2) of (F, J, 3), in the last frame that it needs.
+
+    NaN where one of the frames is missing: nothing is differentiated across clips or gaps.
     """
-    found = [np.zeros(0)]
-    for sequence in sequences:
-        count = len(sequence.valid) - order
-        if count < 1:
-            continue
-        whole = np.all([sequence.valid[i : i + count] for i in range(order + 1)], axis=0)
-        off = sequence.predicted_m.astype(np.float64) - sequence.truth_m
-        off = np.diff(off - off[:, :1], n=order, axis=0)[whole]
-        found.append(_mm(off).ravel() * sequence.rate_hz**order)
-    return np.concatenate(found)
+    found = np.full_like(off, np.nan)
+    if len(off) <= order:
+        return found
+    if sequence.stamps_ns is None:
+        step_s = np.full(len(off) - 1, 1 / sequence.rate_hz)
+    else:
+        step_s = np.diff(sequence.stamps_ns) / 1e9
+        step_s = np.where((step_s > 0) & (step_s * sequence.rate_hz < GAP_STEPS), step_s, np.nan)
+    rate = np.diff(off, axis=0) / step_s[:, None, None]
+    if order == 2:
+        rate = np.diff(rate, axis=0) / (0.5 * (step_s[1:] + step_s[:-1]))[:, None, None]
+    found[order:] = rate
+    return found
 
 
 def _mm(metres: np.ndarray) -> np.ndarray:
@@ -123,7 +200,10 @@ def _mm(metres: np.ndarray) -> np.ndarray:
 
 
 def _mean(values: "np.ndarray | list") -> float | None:
-    return float(np.mean(values)) if np.size(values) else None
+    """Of what is finite; None of nothing."""
+    values = np.asarray(values, np.float64)
+    values = values[np.isfinite(values)]
+    return float(np.mean(values)) if values.size else None
 
 
 def _rounded(value: Any) -> Any:

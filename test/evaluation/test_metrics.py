@@ -139,5 +139,5 @@ def test_keys_of_the_report(truth_m):
     assert set(found) >= KEYS
     assert set(found) - KEYS == {
         "skipped", "seen_mm", "hidden_mm", "hidden_share", "sigma_coverage_seen", "sigma_coverage_hidden",
-        "per_joint_mm",
+        "per_joint_mm", "mpjpe_absolute_mm",
     }  # fmt: skip
