@@ -15,6 +15,7 @@ from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.hand import describe, hand_length
 from pose3d_ros.geometry.hand_camera import look_at_hand, normalise_hand
 from pose3d_ros.geometry.hand_placement import place_hands
+from pose3d_ros.geometry.placement import pull_to_rays
 from pose3d_ros.guidance import fill
 from pose3d_ros.models import Lifter
 from pose3d_ros.tracking.hand_matching import SIDES, BodyWrists, HandReason, SeenHand
@@ -27,6 +28,7 @@ SKELETON = "hand21"
 # Of the hand's extent in the picture. Measured on generated hands: 1 % exceed it, mostly seen end on; with their joints
 # shuffled 93 % do, and of random points 89 %
 MAX_MISFIT = 0.75
+KEYPOINT_SIGMA_M = 0.008
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class HandConfig:
     hand_size_m: float = param(
         0.0, "length of everybody's hands from the wrist along the middle finger, where it is known; 0 = as the lifter "
         "guesses", unit="m", low=0.0, high=0.3, live=True,
+    )  # fmt: skip
+    keypoint_sigma_m: float = param(
+        KEYPOINT_SIGMA_M, "how far keypoints of a full score lie beside their joint; smaller values pull the joints to "
+        "where they are seen, 0 = off", unit="m", low=0.0, high=0.1, live=True,
     )  # fmt: skip
     hold_s: float = param(
         0.3, "a hand that is not seen is carried on for this long", unit="s", low=0.0, high=0.85, live=True
@@ -86,7 +92,10 @@ class Hands:
         depth_m = np.array([_wrist_depth(track, people) for track in tracks])
         reasons += [HandReason.BODY_LOST for t, z in zip(tracks, depth_m, strict=True) if t.has_body and np.isnan(z)]
         left = np.array([track.side == "left" for track in tracks])
-        lifted = lift_hands(self.lifter, rays[enough], score[enough], left, depth_m, self.config.hand_size_m)
+        config = self.config
+        lifted = lift_hands(
+            self.lifter, rays[enough], score[enough], left, depth_m, config.hand_size_m, config.keypoint_sigma_m
+        )
         hands = []
         xyz_m = [self._smooth(t, stamp_ns, joints) for t, joints in zip(tracks, lifted.xyz_m, strict=True)]
         pose = describe(np.stack(xyz_m), left)
@@ -150,6 +159,7 @@ def lift_hands(
     left: np.ndarray,
     depth_m: np.ndarray,
     hand_size_m: float = 0.0,
+    keypoint_sigma_m: float = KEYPOINT_SIGMA_M,
 ) -> LiftedHands:
     """The newest slot of hand windows: rays float32 (N, T, 21, 2), score (N, T, 21), left bool (N,).
 
@@ -167,7 +177,8 @@ def lift_hands(
     placed = place_hands(xyz_m, filled[:, -1], confidence[:, -1], seen, depth_m)
     sigma_m = lifted.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
     plausible = placed.determined & (placed.misfit < MAX_MISFIT) & np.isfinite(placed.xyz_m).all((1, 2))
-    return LiftedHands(placed.xyz_m.astype(np.float32), sigma_m.astype(np.float32), seen, plausible)
+    xyz_m = pull_to_rays(placed.xyz_m, filled[:, -1], score[:, -1], sigma_m, keypoint_sigma_m)
+    return LiftedHands(xyz_m.astype(np.float32), sigma_m.astype(np.float32), seen, plausible)
 
 
 def wrists_of(tracks: list[Track], rays: np.ndarray, score: np.ndarray, skeleton: Skeleton) -> list[BodyWrists]:

@@ -9,6 +9,7 @@ import torch
 from pose3d_ros.core.types import JointState, Keypoints2D, Person2D
 from pose3d_ros.geometry import hand
 from pose3d_ros.geometry.camera import Camera
+from pose3d_ros.geometry.hand import J
 from pose3d_ros.hands import HandConfig
 from pose3d_ros.models import Lifter, ModelSpec
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
@@ -141,11 +142,24 @@ def test_a_hand_without_any_body_is_placed_by_its_own_rays():
     assert result.hands[0].wrist_m == pytest.approx((0.1, 0.1, 0.7), abs=0.03)
 
 
+def test_seen_joints_are_pulled_to_their_keypoints_sideways():
+    off = hand2d("right", at=(0, 0, 0.7))
+    xy_px = off.xy_px + np.where(np.arange(21)[:, None] == J["index_tip"], (12.0, 0.0), 0.0)
+    moved = dataclasses.replace(off, xy_px=xy_px)
+
+    def miss_px(sigma_m):
+        (found,) = push(make(keypoint_sigma_m=sigma_m), moved).hands
+        return abs(CAMERA.project(found.xyz_m)[J["index_tip"], 0] - xy_px[J["index_tip"], 0])
+
+    assert miss_px(0.002) < miss_px(0.008) < miss_px(0.0) - 1
+    assert miss_px(0.002) < 1.5
+
+
 def test_a_known_size_moves_a_hand_without_a_body():
     size = float(hand.hand_length(RIGHT))
     plain = push(make(), hand2d("right", at=(0, 0, 0.7))).hands[0]
     doubled = push(make(hand_size_m=min(1.5 * size, 0.3)), hand2d("right", at=(0, 0, 0.7))).hands[0]
-    assert hand.hand_length(doubled.xyz_m) == pytest.approx(min(1.5 * size, 0.3), rel=1e-3)
+    assert hand.hand_length(doubled.xyz_m) == pytest.approx(min(1.5 * size, 0.3), rel=0.02)
     assert doubled.wrist_m[2] == pytest.approx(1.5 * plain.wrist_m[2], rel=0.02)
 
 
@@ -239,7 +253,7 @@ def test_live_parameters_take_effect():
     push(pipeline, hand2d("right", at=(0, 0, 0.7)))
     pipeline.reconfigure(dataclasses.replace(pipeline.config, hands=HandConfig(hand_size_m=0.25)))
     found = push(pipeline, hand2d("right", at=(0, 0, 0.7)), frame=1).hands[0]
-    assert hand.hand_length(found.xyz_m) == pytest.approx(0.25, rel=1e-3)
+    assert hand.hand_length(found.xyz_m) == pytest.approx(0.25, rel=0.02)
 
 
 def test_smoothing_follows_slowly_and_can_be_switched_off():
