@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pose3d_ros"
 LAYERS = [
     "core", "geometry", "tracking", "guidance",  # numpy, scipy, OpenCV
-    "models", "engines", "synthesis", "hands", "pipeline", "evaluation", "viewing", "training",  # and torch
+    "models", "engines", "synthesis", "hands", "pipeline", "bags", "evaluation", "viewing", "training",  # and torch
     "detectors", "ros", "cli",
 ]  # fmt: skip
 NUMERIC = {"numpy", "scipy", "cv2"}

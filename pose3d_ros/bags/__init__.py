@@ -1,0 +1,1 @@
+"""Recordings: reading rosbag2 of any kind, truth, and making synthetic ones. No ROS installation needed."""

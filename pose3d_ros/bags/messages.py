@@ -1,0 +1,103 @@
+"""Messages, from rclpy or out of a bag, into this package's dataclasses: only their fields count."""
+
+from typing import Any
+
+import numpy as np
+
+from pose3d_ros.core.errors import InputError, Pose3DError
+from pose3d_ros.core.types import Hand3D, Keypoints2D, Person2D, Person3D, Skeletons3D
+from pose3d_ros.geometry.camera import Camera
+
+NS_PER_S = 1_000_000_000
+Message = Any
+
+
+def stamp_to_ns(stamp: Message) -> int:
+    """Integer nanoseconds."""
+    return stamp.sec * NS_PER_S + stamp.nanosec
+
+
+def rows(values: Any, columns: int) -> np.ndarray:
+    """A flat array as float32 (N, columns)."""
+    return np.array(values, np.float32).reshape(-1, columns)
+
+
+def keypoints_from_msg(msg: Message) -> tuple[Keypoints2D, list[str]]:
+    """The people that could be read, and one reason for each that could not: a bad person never costs the others.
+
+    Raises InputError where the frame itself is unusable (stamp before 1970).
+    """
+    people, reasons = [], []
+    for number, person in enumerate(msg.people):
+        try:
+            people.append(person_from_msg(person))
+        except Pose3DError as error:
+            reasons.append(f"person {number} (id {person.id!r}): {error}")
+    stamp_ns = stamp_to_ns(msg.header.stamp)
+    frame = Keypoints2D(stamp_ns, tuple(people), msg.header.frame_id, msg.width, msg.height)
+    return frame, reasons
+
+
+def person_from_msg(person: Message) -> Person2D:
+    """Raises FormatError (unknown format) or InputError (lengths)."""
+    xy_px = np.asarray(person.xy_px, np.float32)
+    if xy_px.size % 2:
+        raise InputError(f"{person.format} xy_px: expected x, y pairs, got {xy_px.size} numbers")
+    return Person2D(person.format, xy_px.reshape(-1, 2), np.asarray(person.score, np.float32), person.id, person.side)
+
+
+def camera_from_msg(info: Message, rectified: bool = False) -> Camera:
+    """The camera of the image stream: K and distortion, or P where the image is `rectified`.
+
+    Binning and region of interest are applied, since keypoints are in pixels of the image as sent. Raises CameraError
+    where the camera is not calibrated or its distortion model is unknown.
+    """
+    if rectified:
+        matrix, distortion, model = np.array(info.p, np.float64).reshape(3, 4)[:, :3], [], ""
+    else:
+        matrix, distortion, model = np.array(info.k, np.float64).reshape(3, 3), list(info.d), info.distortion_model
+    bin_x, bin_y = max(info.binning_x, 1), max(info.binning_y, 1)
+    width, height = info.roi.width or info.width, info.roi.height or info.height
+    matrix[0, 2] -= info.roi.x_offset
+    matrix[1, 2] -= info.roi.y_offset
+    matrix[0] /= bin_x
+    matrix[1] /= bin_y
+    if not any(distortion) and model != "equidistant":  # a fisheye bends rays even with coefficients 0
+        distortion, model = [], ""  # drivers name any model when there is no distortion
+    return Camera(matrix, np.array(distortion, np.float64), model, width // bin_x, height // bin_y)
+
+
+def skeletons_from_msg(msg: Message, hands: Message | None = None) -> Skeletons3D:
+    """Bodies, and those hands of the same stamp (timings are not part of these messages). Raises Pose3DError."""
+    people = tuple(
+        Person3D(
+            p.id,
+            p.track,
+            p.skeleton,
+            rows(p.xyz_m, 3),
+            np.array(p.sigma_m, np.float32),
+            np.array(p.state, np.uint8),
+            p.track_state,
+        )
+        for p in msg.people
+    )
+    found = tuple(hand_from_msg(hand) for hand in hands.hands) if hands else ()
+    return Skeletons3D(stamp_to_ns(msg.header.stamp), msg.header.frame_id, people, found)
+
+
+def hand_from_msg(msg: Message) -> Hand3D:
+    """One hand."""
+    at, turn = msg.wrist.position, msg.wrist.orientation
+    return Hand3D(
+        person_id=msg.person_id,
+        track=msg.track,
+        side=msg.side,
+        wrist_m=np.array([at.x, at.y, at.z], np.float32),
+        quat_xyzw=np.array([turn.x, turn.y, turn.z, turn.w], np.float32),
+        xyz_m=rows(msg.xyz_m, 3),
+        sigma_m=np.array(msg.sigma_m, np.float32),
+        state=np.array(msg.state, np.uint8),
+        joint_angles_rad=np.array(msg.joint_angles_rad, np.float32),
+        aperture_m=msg.aperture_m,
+        curl=np.array(msg.curl, np.float32),
+    )
