@@ -13,12 +13,12 @@ from pose3d_ros.bags import choice
 from pose3d_ros.bags.adapters import all_adapters
 from pose3d_ros.bags.adapters.base import Context
 from pose3d_ros.bags.definitions import Decoder
-from pose3d_ros.bags.messages import camera_from_msg, stamp_to_ns
+from pose3d_ros.bags.messages import camera_from_msg, hand_from_msg, stamp_to_ns
 from pose3d_ros.bags.storage import Storage
 from pose3d_ros.bags.types import NS_PER_S, Input, Timeline, TopicChoice, timeline
 from pose3d_ros.core.errors import CameraError, InputError, Pose3DError
 from pose3d_ros.core.pixels import to_bgr
-from pose3d_ros.core.types import Hand3D, Keypoints2D, Skeletons3D
+from pose3d_ros.core.types import Hand3D, Keypoints2D
 from pose3d_ros.geometry.camera import Camera
 
 NOT_DECODED = "message cannot be decoded"
@@ -98,9 +98,13 @@ class Bag:
         yield from (Input(at_ns, frame, None) for at_ns, frame in waiting)
 
     def estimates(self) -> Timeline | None:
-        """The recorded output of this package's nodes, None where there is none."""
+        """The recorded output of this package's nodes, hands with their bodies, None where there is none."""
         topic = choice.pick(self, "skeletons")
-        return self.skeletons(topic) if topic else None
+        if not topic:
+            return None
+        found, hands = self.skeletons(topic), self.hands()
+        frames = tuple(replace(frame, hands=hands.get(frame.stamp_ns, ())) for frame in found.frames)
+        return replace(found, frames=frames)
 
     def skeletons(self, topic: str, offset_ns: int = 0, skeleton: str = "h36m17") -> Timeline:
         """3D skeletons of one topic in the frame of their headers; joints by name in `skeleton` where the message does
@@ -124,8 +128,6 @@ class Bag:
 
     def hands(self) -> dict[int, tuple[Hand3D, ...]]:
         """Recorded hands by stamp, empty where there are none."""
-        from pose3d_ros.bags.messages import hand_from_msg
-
         topic, counts = choice.pick(self, "hands"), self._counting("hands")
         found: dict[int, tuple[Hand3D, ...]] = {}
         for received in self.messages([topic] if topic else (), counts):
@@ -190,7 +192,7 @@ class Bag:
         self, wanted: tuple[str, ...], info: str, counts: Counter[str]
     ) -> Iterator[tuple[Keypoints2D | None, int, Camera | None]]:
         """Keypoints, or a new calibration (and None for the keypoints), in order of arrival."""
-        last, camera = b"", None
+        camera = None
         for received in self.messages({*wanted, info} - {""}, counts):
             if received.topic == info:
                 try:
@@ -219,9 +221,3 @@ def stamp_of(data: bytes | memoryview) -> int | None:
         return None
     order = "little" if head[1] else "big"
     return int.from_bytes(head[4:8], order) * NS_PER_S + int.from_bytes(head[8:12], order)
-
-
-def skeletons_in_order(bag: Bag) -> Iterator[Skeletons3D]:
-    """Recorded estimates in the order of their stamps."""
-    found = bag.estimates()
-    yield from found.frames if found else ()
