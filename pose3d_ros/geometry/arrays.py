@@ -55,3 +55,18 @@ def _paired(xy: np.ndarray) -> np.ndarray:
 
 def _unpaired(xy: np.ndarray) -> np.ndarray:
     return xy[..., None].view(np.float32)
+
+
+def repeat_rows(array: Any, counts: Any) -> Any:
+    """Every row as often as its count (R,) says."""
+    return array.repeat(counts, 0) if isinstance(array, np.ndarray) else array.repeat_interleave(counts, 0)
+
+
+def scatter_max(target: Any, index: Any, values: Any) -> None:
+    """target[c, index] = max(target[c, index], values[c]) in place, also where an index comes several times; target
+    (C, P), index (M,), values C times (M,)."""
+    for row, value in zip(target, values, strict=True):
+        if isinstance(row, np.ndarray):
+            np.maximum.at(row, index, value)
+        else:
+            row.scatter_reduce_(0, index, value, "amax")

@@ -1,0 +1,123 @@
+"""Crops: exact way back, half pixels, borders, and reasons."""
+
+import numpy as np
+import pytest
+import torch
+
+from pose3d_ros.core.errors import InputError
+from pose3d_ros.geometry.crop import Crops, as_input, boxes, cut, imagenet, steady
+
+
+@pytest.fixture
+def gradient():
+    """(120, 160, 3): red is x, green is y."""
+    y, x = np.mgrid[:120, :160]
+    return np.stack((x, y, 0 * x), -1).astype(np.uint8)
+
+
+def crops(centre, scale, width=48, height=64):
+    return Crops(np.array([centre], np.float64), np.array([scale], np.float64), width, height)
+
+
+def test_there_and_back_is_exact_in_numpy_and_torch():
+    rng = np.random.default_rng(0)
+    some = Crops(rng.uniform(-50, 700, (5, 2)), rng.uniform(0.05, 9, 5), 192, 256)
+    xy = rng.uniform(-100, 900, (5, 4, 21, 2))
+    np.testing.assert_allclose(some.to_image(some.to_crop(xy)), xy, atol=1e-9)
+    torched = Crops(torch.from_numpy(some.centre_px), torch.from_numpy(some.scale), 192, 256)
+    np.testing.assert_allclose(torched.to_crop(torch.from_numpy(xy)).numpy(), some.to_crop(xy), atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [0.37, 1.0, 1.6, 2.0, 2.9])
+@pytest.mark.parametrize("centre", [(80.0, 60.0), (71.3, 66.9)])
+def test_a_pixel_shows_the_place_that_it_stands_for(gradient, scale, centre):
+    some = crops(centre, scale, 24, 20)
+    picture = cut(2 * gradient[:, :120], some)[0].astype(float) / 2  # steep, since pixels are whole numbers
+    y, x = np.mgrid[:20, :24]
+    place = some.to_image(np.stack((x, y), -1)[None].astype(float))[0]
+    inside = (place > 3).all(-1) & (place < (116, 116)).all(-1)
+    np.testing.assert_allclose(picture[..., :2][inside], place[inside], atol=0.55)
+    assert inside.sum() > 60
+
+
+def test_the_whole_picture_halved_averages_pairs(gradient):
+    picture = cut(gradient, crops((79.5, 59.5), 2.0, 80, 60))[0]
+    assert abs(picture[3, 5, 0] - 10.5) <= 0.5
+    assert abs(picture[3, 5, 1] - 6.5) <= 0.5
+
+
+def test_a_crop_at_scale_one_is_a_piece_of_the_picture(gradient):
+    picture = cut(gradient, crops((30 + 23.5, 20 + 31.5), 1.0))[0]
+    np.testing.assert_array_equal(picture, gradient[20:84, 30:78])
+
+
+@pytest.mark.parametrize("centre", [(-500.0, 10.0), (10.0, 5000.0)])
+def test_outside_of_the_picture_it_is_black(gradient, centre):
+    assert not cut(gradient, crops(centre, 1.0)).any()
+
+
+def test_partly_outside_only_that_part_is_black():
+    picture = cut(np.full((120, 160), 200, np.uint8), crops((0.0, 60.0), 1.0))[0]
+    assert (picture[:, :23] == 0).all()
+    assert (picture[:, 25:] == 200).all()
+
+
+def test_gray_pictures_become_gray_rgb(gradient):
+    gray = gradient[..., 0]
+    picture = cut(gray, crops((80.0, 60.0), 1.7))
+    np.testing.assert_array_equal(picture, cut(gray[..., None], crops((80.0, 60.0), 1.7)))
+    assert (picture[..., 0] == picture[..., 2]).all()
+    assert picture.any()
+
+
+@pytest.mark.parametrize("picture", [np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4)), np.zeros(4, np.uint8)])
+def test_other_pictures_are_refused(picture):
+    with pytest.raises(InputError, match="expected a uint8 picture"):
+        cut(picture, crops((1.0, 1.0), 1.0))
+
+
+def keypoints(low, high):
+    return np.stack(np.meshgrid(np.linspace(low[0], high[0], 3), np.linspace(low[1], high[1], 3)), -1).reshape(1, 9, 2)
+
+
+def test_the_box_holds_all_keypoints_with_padding_and_aspect():
+    xy = keypoints((100, 50), (220, 110))
+    some, reasons = boxes(xy, np.ones((1, 9)), (640, 480), (192, 256))
+    inside = some.to_crop(xy)
+    assert reasons == [""]
+    np.testing.assert_allclose(some.centre_px[0], (160, 80))
+    assert np.ptp(inside[..., 0]) == pytest.approx(192 / 1.3, rel=1e-5)
+    assert (inside > 0).all()
+    assert (inside < (191, 255)).all()
+
+
+def test_each_person_without_a_crop_has_its_reason():
+    xy = np.concatenate(
+        [keypoints((100, 50), (104, 58)), keypoints((900, 50), (990, 158)), keypoints((9, 9), (99, 99))]
+    )
+    xy[2, 2:] = np.nan
+    _, reasons = boxes(xy, np.ones((3, 9)), (640, 480), (192, 256))
+    assert reasons[0] == "8 px in the picture, expected at least 16"
+    assert reasons[1].startswith("0 % of the crop in the picture")
+    assert reasons[2] == "2 keypoints, expected at least 3"
+
+
+def test_nobody_has_no_crops():
+    some, reasons = boxes(np.zeros((0, 9, 2)), np.zeros((0, 9)), (640, 480), (192, 256))
+    assert reasons == []
+    assert cut(np.zeros((9, 9, 3), np.uint8), some).shape == (0, 256, 192, 3)
+
+
+def test_steady_boxes_go_a_part_of_the_way():
+    between = steady(crops((10.0, 20.0), 4.0), crops((0.0, 0.0), 1.0), 0.5)
+    np.testing.assert_allclose(between.centre_px, [[5, 10]])
+    np.testing.assert_allclose(between.scale, [2.0])
+
+
+def test_normalisation_is_the_same_for_both_worlds(gradient):
+    picture = cut(gradient, crops((80.0, 60.0), 1.0))
+    given = as_input(picture)
+    torched = imagenet(torch.from_numpy(picture).permute(0, 3, 1, 2) / 255)
+    np.testing.assert_allclose(given, torched.numpy(), atol=1e-5)
+    assert given.dtype == np.float32
+    np.testing.assert_allclose(imagenet(np.full((1, 3, 1, 1), 0.485, np.float32))[0, 0], 0, atol=1e-6)
