@@ -11,7 +11,7 @@ from std_srvs.srv import Trigger
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import CameraError
-from pose3d_ros.core.types import Keypoints2D
+from pose3d_ros.core.types import Keypoints2D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
@@ -40,15 +40,17 @@ class Job(NamedTuple):
 class LifterNode(lifecycle.ManagedNode):
     """Callbacks only convert and store; the worker infers and publishes. `make_pipeline` exists for tests."""
 
+    NAME, CONFIG = "lifter", LifterConfig
+
     def __init__(self, make_pipeline: Callable[[PipelineConfig], Pipeline] = Pipeline, **kwargs) -> None:
-        super().__init__("lifter", **kwargs)
+        super().__init__(self.NAME, **kwargs)
         self._make_pipeline = make_pipeline
         self._pipeline = self._outputs = self._worker = self._jump = None
         self._subscribed = []
         self._calibration = Calibration()
         self._frame_id, self._last_stamp_ns = "", -1
         self.health = Health()
-        self._settings = Parameters(self, LifterConfig(), lambda: self.state, self._reconfigure)
+        self._settings = Parameters(self, self.CONFIG(), lambda: self.state, self._reconfigure)
         self._diagnostics = Diagnostics(self, self.health, "keypoints", self._facts)
         self.create_service(Trigger, "~/reset", self._on_reset)
 
@@ -68,12 +70,21 @@ class LifterNode(lifecycle.ManagedNode):
         self._worker = Worker(self._work, self._failed)
         any_backward = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
         self._jump = self.get_clock().create_jump_callback(any_backward, post_callback=self._on_jump)
-        for message, topic, callback, profile in (
-            (CameraInfo, "camera_info", self._on_camera_info, qos.LATEST),
-            (Skeleton2DArray, "keypoints", self._on_keypoints, qos.reliable(QUEUE)),
-        ):
-            mismatch = lambda text, topic=topic: self._blame(f"QoS of {topic}", text, lasting=True)  # noqa: E731
-            self._subscribed.append(qos.subscribe(self, message, topic, callback, profile, mismatch))
+        self._subscribed.append(
+            qos.subscribe(
+                self, CameraInfo, "camera_info", self._on_camera_info, qos.LATEST, self._mismatch("camera_info")
+            )
+        )
+        self._subscribe_keypoints()
+
+    def _subscribe_keypoints(self) -> None:
+        profile, mismatch = qos.reliable(QUEUE), self._mismatch("keypoints")
+        self._subscribed.append(
+            qos.subscribe(self, Skeleton2DArray, "keypoints", self._on_keypoints, profile, mismatch)
+        )
+
+    def _mismatch(self, topic: str) -> Callable[[str], None]:
+        return lambda text: self._blame(f"QoS of {topic}", text, lasting=True)
 
     def stop(self) -> None:
         while self._subscribed:
@@ -121,6 +132,9 @@ class LifterNode(lifecycle.ManagedNode):
             self.health.count("dropped")
             self._failed(error)
             return
+        self._take(job)
+
+    def _take(self, job: Job) -> None:
         if self._worker:  # it is gone when this callback and a deactivation overlap
             self._worker.submit(job)
 
@@ -142,12 +156,15 @@ class LifterNode(lifecycle.ManagedNode):
         if older:
             self._blame("late", f"inference is late: {len(older)} frames were stored without it")
         self._frame_id = newest.frame.frame_id
-        result = self._pipeline.push(newest.frame, newest.camera)
+        result = self._infer(newest)
         for reason in result.reasons:
             self._blame("people", reason)
         self._outputs.publish(result)
         self.health.published(newest.arrived_s, len(result.people))
         self._outputs.publish_timings(result, newest.age_in_ms, self._age_ms(result.stamp_ns))
+
+    def _infer(self, job: Job) -> Skeletons3D:
+        return self._pipeline.push(job.frame, job.camera)
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self._restart_windows()

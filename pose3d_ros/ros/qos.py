@@ -39,6 +39,11 @@ def subscribe(
     mismatch: Callable[[str], None],
 ) -> Subscription:
     """A subscription whose QoS can be overridden; `mismatch(text)` is told when a publisher does not fit it."""
+    return node.create_subscription(message, topic, callback, profile, **options(node, topic, mismatch))
+
+
+def options(node: Node, topic: str, mismatch: Callable[[str], None]) -> dict[str, Any]:
+    """What makes a subscription as `subscribe` does, for those who create it themselves, such as message_filters."""
 
     def incompatible(event: Any) -> None:
         policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
@@ -48,11 +53,5 @@ def subscribe(
             f"publisher's, or start this node with the parameter qos_overrides.{name}.subscription.{policy}"
         )
 
-    return node.create_subscription(
-        message,
-        topic,
-        callback,
-        profile,
-        event_callbacks=SubscriptionEventCallbacks(incompatible_qos=incompatible),
-        qos_overriding_options=overridable(),
-    )
+    callbacks = SubscriptionEventCallbacks(incompatible_qos=incompatible)
+    return {"event_callbacks": callbacks, "qos_overriding_options": overridable()}
