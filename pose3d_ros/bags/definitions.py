@@ -10,7 +10,7 @@ from rosbags.typesys import Stores, TypesysError, get_types_from_idl, get_types_
 from rosbags.typesys.store import Typestore
 
 from pose3d_ros.bags.compression import unpack_message
-from pose3d_ros.bags.storage import Topic
+from pose3d_ros.bags.raw import Topic
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.core.paths import share_dir
 

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 from zlib import crc32
 
 from pose3d_ros.bags.compression import unpack
-from pose3d_ros.bags.storage import Raw, Topic
+from pose3d_ros.bags.raw import Raw, Topic
 from pose3d_ros.core.errors import InputError
 
 MAGIC = b"\x89MCAP0\r\n"

@@ -17,6 +17,14 @@ def stamp_to_ns(stamp: Message) -> int:
     return stamp.sec * NS_PER_S + stamp.nanosec
 
 
+def header_of(msg: Message) -> Message | None:
+    """The header, of the first part where an array has none itself; None where there is none at all."""
+    if hasattr(msg, "header"):
+        return msg.header
+    parts = getattr(msg, "markers", ()) or getattr(msg, "transforms", ())
+    return parts[0].header if len(parts) else None
+
+
 def rows(values: Any, columns: int) -> np.ndarray:
     """A flat array as float32 (N, columns)."""
     return np.array(values, np.float32).reshape(-1, columns)

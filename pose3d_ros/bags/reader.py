@@ -1,7 +1,7 @@
 """`Bag`: what a recording holds of one camera, read as it is asked for. Any rosbag2, whole or damaged."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,8 @@ from pose3d_ros.bags import choice
 from pose3d_ros.bags.adapters import all_adapters
 from pose3d_ros.bags.adapters.base import Context
 from pose3d_ros.bags.definitions import Decoder
-from pose3d_ros.bags.messages import camera_from_msg, hand_from_msg, stamp_to_ns
+from pose3d_ros.bags.joints import JointMap
+from pose3d_ros.bags.messages import camera_from_msg, hand_from_msg, header_of, stamp_to_ns
 from pose3d_ros.bags.storage import Storage
 from pose3d_ros.bags.types import NS_PER_S, Input, Timeline, TopicChoice, timeline
 from pose3d_ros.core.errors import CameraError, InputError, Pose3DError
@@ -22,6 +23,7 @@ from pose3d_ros.core.types import Hand3D, Keypoints2D
 from pose3d_ros.geometry.camera import Camera
 
 NOT_DECODED = "message cannot be decoded"
+Moment = tuple[Keypoints2D | None, int, Camera | None]  # keypoints, arrival; or a new calibration
 
 
 class Received(NamedTuple):
@@ -58,6 +60,10 @@ class Bag:
         """Reason -> how often. A second reading does not count twice."""
         return sum(self._counts.values(), self._storage.damage + self._decode.skipped)
 
+    def count(self, what: str, reasons: Mapping[str, int]) -> None:
+        """What a reader of this bag could not use, by reason; replaces what `what` counted before."""
+        self._counting(what).update({f"{what}: {reason}": number for reason, number in reasons.items()})
+
     def messages(self, topics: Collection[str], counts: Counter[str] | None = None) -> Iterator[Received]:
         """Decoded messages of these topics in order of arrival; `counts` takes what cannot be decoded.
 
@@ -73,7 +79,7 @@ class Bag:
             except ValueError:
                 counts[f"{raw.topic}: {NOT_DECODED}"] += 1
                 continue
-            header = getattr(message, "header", None)
+            header = header_of(message)
             stamp_ns = stamp_to_ns(header.stamp) if header else 0
             yield Received(raw.topic, msgtype, raw.at_ns, stamp_ns or raw.at_ns, message)
 
@@ -86,7 +92,8 @@ class Bag:
         counts = self._counting("keypoints")
         wanted, info = self.keypoint_topics, self.camera_topic
         camera, waiting = None, []
-        for frame, at_ns, new in self._frames(wanted, info, counts):
+        frames = self._frames(wanted, info, counts)
+        for frame, at_ns, new in joined(frames) if len(wanted) > 1 else frames:
             if frame is None:
                 camera = new
                 yield from (Input(past_ns, past, camera) for past_ns, past in waiting)
@@ -106,16 +113,18 @@ class Bag:
         frames = tuple(replace(frame, hands=hands.get(frame.stamp_ns, ())) for frame in found.frames)
         return replace(found, frames=frames)
 
-    def skeletons(self, topic: str, offset_ns: int = 0, skeleton: str = "h36m17") -> Timeline:
-        """3D skeletons of one topic in the frame of their headers; joints by name in `skeleton` where the message does
-        not say its own. Raises InputError where there is no such topic, or it holds no skeletons."""
-        counts = self._counting(f"skeletons of {topic}")
+    def skeletons(self, topic: str, offset_ns: int = 0, joints: JointMap | None = None) -> Timeline:
+        """3D skeletons of one topic in the frame of their headers; `joints` for messages that do not say what their
+        points are. Raises InputError where there is no such topic, or it holds no skeletons."""
+        counts, joints = self._counting(f"skeletons of {topic}"), joints or JointMap()
         adapter = all_adapters().get(self.topics.get(topic, ""))
         if not (adapter and adapter.skeletons):
             raise InputError(f"bag {self.path}: expected 3D skeletons on {topic!r}; {choice.listing(self)}")
+        if adapter.needs_map and not joints.sources:
+            raise InputError(f"{topic}: {adapter.msgtype} does not say what its points are: give a joint map file")
         found = []
         for received in self.messages([topic], counts):
-            context = Context(topic, received.stamp_ns, skeleton=skeleton, skipped=counts)
+            context = Context(topic, received.stamp_ns, joints=joints, skipped=counts)
             try:
                 frame = adapter.skeletons(received.message, context)
                 found.append((received.at_ns, replace(frame, stamp_ns=frame.stamp_ns + offset_ns)))
@@ -188,9 +197,7 @@ class Bag:
                 found[stamp_ns or raw.at_ns] = raw.place
         return found
 
-    def _frames(
-        self, wanted: tuple[str, ...], info: str, counts: Counter[str]
-    ) -> Iterator[tuple[Keypoints2D | None, int, Camera | None]]:
+    def _frames(self, wanted: tuple[str, ...], info: str, counts: Counter[str]) -> Iterator[Moment]:
         """Keypoints, or a new calibration (and None for the keypoints), in order of arrival."""
         camera = None
         for received in self.messages({*wanted, info} - {""}, counts):
@@ -221,3 +228,24 @@ def stamp_of(data: bytes | memoryview) -> int | None:
         return None
     order = "little" if head[1] else "big"
     return int.from_bytes(head[4:8], order) * NS_PER_S + int.from_bytes(head[8:12], order)
+
+
+def joined(frames: Iterator[Moment]) -> Iterator[Moment]:
+    """Keypoints of one stamp from several topics, one a person, as one frame that arrives with its last part."""
+    parts: list[tuple[int, Keypoints2D]] = []
+    for frame, at_ns, camera in frames:
+        if parts and (frame is None or frame.stamp_ns != parts[0][1].stamp_ns):
+            yield whole(parts)
+            parts = []
+        if frame is None:
+            yield frame, at_ns, camera
+        else:
+            parts.append((at_ns, frame))
+    if parts:
+        yield whole(parts)
+
+
+def whole(parts: list[tuple[int, Keypoints2D]]) -> Moment:
+    """One frame of the parts of one stamp."""
+    people = tuple(person for _, part in parts for person in part.people)
+    return replace(parts[0][1], people=people), parts[-1][0], None

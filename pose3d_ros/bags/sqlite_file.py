@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from pose3d_ros.bags.storage import Raw, Topic
+from pose3d_ros.bags.raw import Raw, Topic
 from pose3d_ros.core.errors import InputError
 
 FARTHEST_JUMP = 1 << 20  # messages; a gap larger than this is the end

@@ -8,46 +8,15 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from heapq import merge
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import yaml
 
 from pose3d_ros.bags.compression import unpack_file
+from pose3d_ros.bags.mcap_file import McapFile
+from pose3d_ros.bags.raw import Raw, StorageFile, Topic
+from pose3d_ros.bags.sqlite_file import SqliteFile
 from pose3d_ros.core.errors import InputError
-
-
-class Topic(NamedTuple):
-    """`definition` is the text of the message type in `encoding` (ros2msg, ros2idl), "" where the bag has none."""
-
-    name: str
-    msgtype: str
-    definition: str = ""
-    encoding: str = ""
-
-
-class Raw(NamedTuple):
-    """One serialised message; `place` finds it again."""
-
-    topic: str
-    at_ns: int
-    data: bytes | memoryview
-    place: Any
-
-
-class StorageFile(Protocol):
-    """One file. `damage` counts what cannot be read, by reason; it grows while messages are read."""
-
-    topics: dict[str, Topic]
-    damage: Counter[str]
-
-    def span_ns(self) -> tuple[int, int] | None:
-        """Arrival of the first and the last message, None where there is none."""
-
-    def messages(self, topics: Collection[str]) -> Iterator[Raw]:
-        """Those of the topics, in order of arrival."""
-
-    def read(self, place: Any) -> bytes | memoryview:
-        """The message of a `Raw.place` again."""
 
 
 class Storage:
@@ -97,23 +66,17 @@ class Storage:
             return [path]
         files = [p for p in path.iterdir() if p.is_file() and _kind(p)]
         plain = {p.name for p in files}
-        files = [
-            p for p in files if p.name.removesuffix(".zstd") == p.name or p.name.removesuffix(".zstd") not in plain
-        ]
+        files = [p for p in files if p.suffix != ".zstd" or p.stem not in plain]
         if not files:
             raise InputError(
-                f"bag {path}: expected a rosbag2 (.mcap or .db3 in its folder, or one such file), found none"
+                f"bag {path}: expected a rosbag2 (its folder, or one .mcap or .db3 file), found none"
             )
-        listed = _listed(path / "metadata.yaml")
-        for name in listed:
+        for name in _listed(path / "metadata.yaml"):
             if name not in plain and name.removesuffix(".zstd") not in plain:
                 self.missing[f"file {name} of metadata.yaml is missing"] += 1
         return sorted(files, key=lambda p: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", p.name)])
 
     def _open(self, file: Path) -> StorageFile:
-        from pose3d_ros.bags.mcap_file import McapFile
-        from pose3d_ros.bags.sqlite_file import SqliteFile
-
         kind = _kind(file)
         if not kind:
             raise InputError(f"bag {file}: expected a rosbag2 (its folder, or one .mcap or .db3 file)")
