@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pose3d_ros.bags.types import TopicChoice
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.pipeline import PipelineConfig
@@ -26,7 +27,7 @@ class ScoringConfig:
 class BagEvaluationConfig:
     """One bag, what is run on it, and what it is compared with.
 
-    - `topics`: {role: topic} where the bag's are not found by their types, as `bags.reader.Bag` takes them.
+    - `topics`: where those of the bag are not found by their types.
     - `truth`: source as `bags.truth.load_truth` takes it, "" = none.
     - `offset_ms`: added to the stamps of the truth; None = estimated.
     - `estimates`: "rerun" lifts the bag's keypoints anew, "recorded" takes what the robot published.
@@ -39,7 +40,7 @@ class BagEvaluationConfig:
     truth: str = ""
     joint_map: Path | None = None
     offset_ms: float | None = 0.0
-    topics: dict[str, str] = field(default_factory=dict)
+    topics: TopicChoice = field(default_factory=TopicChoice)
     estimates: str = RERUN
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)
     faults: tuple[str, ...] = ()

@@ -68,7 +68,7 @@ class Metrics:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: floats rounded to what is meant by them."""
-        return {name: _rounded(value) for name, value in vars(self).items()}
+        return {name: rounded(value) for name, value in vars(self).items()}
 
 
 @dataclass
@@ -113,8 +113,8 @@ def frame_errors(sequence: Sequence, root: tuple[int, ...] = (0,)) -> FrameError
         relative_mm=relative,
         aligned_mm=_aligned(procrustes, predicted, truth, 3),
         scaled_mm=_aligned(fit_scale, predicted, truth, 1),
-        velocity_mm_s=_mm(_derivative(off, sequence, 1)),
-        accel_mm_s2=_mm(_derivative(off, sequence, 2)),
+        velocity_mm_s=_mm(derivative(off, 1, sequence.rate_hz, sequence.stamps_ns)),
+        accel_mm_s2=_mm(derivative(off, 2, sequence.rate_hz, sequence.stamps_ns)),
         inside=inside,
         root_percent=root_percent[:, 0],
         seen=sequence.seen,
@@ -138,24 +138,24 @@ def summarise(parts: list[FrameErrors], skeleton: str) -> Metrics:
     limbs = np.where(np.isfinite(inside), error, np.nan)
     counted = np.isfinite(inside)
     return Metrics(
-        mpjpe_mm=_mean(error),
-        pa_mpjpe_mm=_mean(of["aligned_mm"]),
-        n_mpjpe_mm=_mean(of["scaled_mm"]),
-        pck150=_mean(compared <= PCK_MM),
-        auc=_mean([_mean(compared <= step) for step in AUC_STEPS_MM]) if compared.size else None,
-        velocity_error_mm_s=_mean(of["velocity_mm_s"]),
-        accel_error_mm_s2=_mean(of["accel_mm_s2"]),
-        root_error_percent=_mean(of["root_percent"]),
-        sigma_coverage=_mean(inside),
+        mpjpe_mm=mean(error),
+        pa_mpjpe_mm=mean(of["aligned_mm"]),
+        n_mpjpe_mm=mean(of["scaled_mm"]),
+        pck150=mean(compared <= PCK_MM),
+        auc=mean([mean(compared <= step) for step in AUC_STEPS_MM]) if compared.size else None,
+        velocity_error_mm_s=mean(of["velocity_mm_s"]),
+        accel_error_mm_s2=mean(of["accel_mm_s2"]),
+        root_error_percent=mean(of["root_percent"]),
+        sigma_coverage=mean(inside),
         frames=int(of["valid"].sum()),
         skipped=int((~of["valid"]).sum()),
-        seen_mm=_mean(limbs[seen]),
-        hidden_mm=_mean(limbs[~seen]),
-        hidden_share=_mean(~seen[counted]),
-        sigma_coverage_seen=_mean(inside[seen]),
-        sigma_coverage_hidden=_mean(inside[~seen]),
-        per_joint_mm={name: _mean(error[:, i]) for i, name in enumerate(joints)},
-        mpjpe_absolute_mm=_mean(of["absolute_mm"]),
+        seen_mm=mean(limbs[seen]),
+        hidden_mm=mean(limbs[~seen]),
+        hidden_share=mean(~seen[counted]),
+        sigma_coverage_seen=mean(inside[seen]),
+        sigma_coverage_hidden=mean(inside[~seen]),
+        per_joint_mm={name: mean(error[:, i]) for i, name in enumerate(joints)},
+        mpjpe_absolute_mm=mean(of["absolute_mm"]),
     )
 
 
@@ -175,20 +175,20 @@ def _aligned(align: Callable, predicted: np.ndarray, truth: np.ndarray, least: i
     return error
 
 
-def _derivative(off: np.ndarray, sequence: Sequence, order: int) -> np.ndarray:
-    """`order`th time derivative (1 or 2) of (F, J, 3), in the last frame that it needs.
+def derivative(xyz: np.ndarray, order: int, rate_hz: float, stamps_ns: np.ndarray | None = None) -> np.ndarray:
+    """`order`th time derivative (1 or 2) of (F, J, 3), in the last frame that it needs; per second.
 
     NaN where one of the frames is missing: nothing is differentiated across clips or gaps.
     """
-    found = np.full_like(off, np.nan)
-    if len(off) <= order:
+    found = np.full_like(xyz, np.nan)
+    if len(xyz) <= order:
         return found
-    if sequence.stamps_ns is None:
-        step_s = np.full(len(off) - 1, 1 / sequence.rate_hz)
+    if stamps_ns is None:
+        step_s = np.full(len(xyz) - 1, 1 / rate_hz)
     else:
-        step_s = np.diff(sequence.stamps_ns) / 1e9
-        step_s = np.where((step_s > 0) & (step_s * sequence.rate_hz < GAP_STEPS), step_s, np.nan)
-    rate = np.diff(off, axis=0) / step_s[:, None, None]
+        step_s = np.diff(stamps_ns) / 1e9
+        step_s = np.where((step_s > 0) & (step_s * rate_hz < GAP_STEPS), step_s, np.nan)
+    rate = np.diff(xyz, axis=0) / step_s[:, None, None]
     if order == 2:
         rate = np.diff(rate, axis=0) / (0.5 * (step_s[1:] + step_s[:-1]))[:, None, None]
     found[order:] = rate
@@ -199,14 +199,15 @@ def _mm(metres: np.ndarray) -> np.ndarray:
     return 1e3 * np.linalg.norm(metres, axis=-1)
 
 
-def _mean(values: "np.ndarray | list") -> float | None:
+def mean(values: "np.ndarray | list") -> float | None:
     """Of what is finite; None of nothing."""
     values = np.asarray(values, np.float64)
     values = values[np.isfinite(values)]
     return float(np.mean(values)) if values.size else None
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """Floats, also those in a dict, to four digits."""
     if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     return round(value, 4) if isinstance(value, float) else value

@@ -42,13 +42,14 @@ def evaluate_motion(
         "motion": file.name,
         "clips": min(config.clips or len(motion), len(motion)),
         "config": asdict(config),
-        "weights": {name: _identity(source) for name, source in named.items()},
+        "weights": {name: identity(source) for name, source in named.items()},
         **machine(contestants[0].lifter.description),
     }
     return report
 
 
-def _identity(weights: str) -> dict[str, str]:
+def identity(weights: str) -> dict[str, str]:
+    """File and checksum of weights by name or path."""
     path = registry.find(weights)
     return {"file": path.name, "sha256": checkpoint.digest(path)}
 

@@ -30,14 +30,14 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of the format: no clock t
 class Frames:
     """Results of F frames, with N estimated people and M true people in all of them together; J joints.
 
-    Frames, in the order in which they were answered (by stamp, but for late frames):
+    Frames, by their stamps:
     - `stamp_ns` int64 (F,), `arrival_ns` int64 (F,): of the keypoints at the recorder; the estimate's where there are
       no keypoints.
     - `answered` bool (F,): an estimate was given, if only of nobody. False: the frame was lost (recorded runs), or
       taken away by a fault.
     - `image_stamp_ns` int64 (F,): stamp in the bag, before faults; ask `Bag.image` for this one.
     - `truth_stamp_ns` int64 (F,): of the paired frame of the truth, offset applied; -1 where there is none.
-    - `detected` int32 (F,): bodies with a keypoint in the input, after faults.
+    - `detected` int32 (F,): bodies with a keypoint in the bag's input, before faults.
 
     Estimated people, N rows in the order of frames:
     - `frame` int32 (N,), `track` int64 (N,), `id` str (N,), `track_state` uint8 (N,) (`TrackState`).
@@ -132,12 +132,13 @@ class RunResult:
     - "version"; "mode": "direct", "recorded" or "replay"; "skeleton": name.
     - "bag": {"name", "sha256", "duration_s", "frames", "skipped": {reason: count}}; "camera": {"K", "D",
       "distortion_model", "width", "height"} of the first frame, or None.
-    - "config": the options; "pipeline": all parameters by name; "weights": {"file", "sha256"} or None; "versions".
+    - "config": the options; "pipeline": all parameters by name; "weights": {"file", "sha256"} or None;
+      "device", "threads", "cpu", "versions".
     - "truth": None, or {"source", "joints": the names compared, "left_out": joints that only one side has, "root":
       names of the joints whose mean is the root, "offset_ms", "offset": None or how it was estimated, "tolerance_ms"}.
     - "people": names of the true people, in the order of their first frame; "faults": specifications as given.
     - "metrics": None without truth, else {"all": M, "people": {name: M}, "segments": [{"start_s", "end_s", **M}]},
-      where M holds the entries of `evaluation.metrics.Metrics` and of `evaluation.identity.Identities`.
+      where M holds the entries of `evaluation.metrics.Metrics` and of `evaluation.scoring.Detections`.
     - "quality": {"all": Q, "tracks": {number: Q}, "segments": [...]}: what needs no truth, where Q holds the entries of
       `evaluation.quality.Quality`.
     """

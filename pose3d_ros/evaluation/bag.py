@@ -1,0 +1,240 @@
+"""Evaluation of a bag: lift it anew or take what the robot published, compare with the truth, sum up."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy
+
+from pose3d_ros.bags.reader import Bag
+from pose3d_ros.bags.truth import load_truth
+from pose3d_ros.bags.types import Input, Timeline
+from pose3d_ros.core import formats
+from pose3d_ros.core.config import flatten
+from pose3d_ros.core.errors import InputError
+from pose3d_ros.core.skeleton import Skeleton
+from pose3d_ros.evaluation import faults, offset, scoring
+from pose3d_ros.evaluation.answers import Answer, lift, recorded
+from pose3d_ros.evaluation.bag_config import RECORDED, BagEvaluationConfig
+from pose3d_ros.evaluation.collect import collect, timings
+from pose3d_ros.evaluation.offset import Offset
+from pose3d_ros.evaluation.report import identity, machine
+from pose3d_ros.evaluation.run import RUN_VERSION, RunResult
+from pose3d_ros.evaluation.truth import Truth, prepare
+from pose3d_ros.geometry.camera import Camera
+from pose3d_ros.models import Lifter, registry
+from pose3d_ros.pipeline import Pipeline
+
+DIRECT = "direct"
+DIGEST_BYTES = 1 << 22
+OnProgress = Callable[[str, int, int], Any]
+
+
+class Material(NamedTuple):
+    """What was read of a bag: its inputs, and the truth where one is asked for."""
+
+    bag: Bag
+    inputs: list[Input]
+    truth: Timeline | None
+
+
+def evaluate_bag(config: BagEvaluationConfig, on_progress: OnProgress | None = None) -> RunResult:
+    """Read, lift (or take what was recorded), compare. Nothing is written: see `run.save_run`.
+
+    Bag, weights and options fix `info` and `frames`. `on_progress(what, done, total)`. Raises Pose3DError.
+    """
+    if config.estimates == RECORDED:
+        material = read(config, formats.get("h36m17"))
+        return evaluate_recorded(material, config)
+    lifter = load_lifter(config)
+    try:
+        return evaluate_direct(lifter, read(config, lifter.spec.joints), config, on_progress)
+    finally:
+        lifter.close()
+
+
+def load_lifter(config: BagEvaluationConfig) -> Lifter:
+    """The one that the options name. Raises CheckpointError, ConfigError, EngineError."""
+    body = config.pipeline.body
+    return registry.load(body.weights, body.device, body.precision)
+
+
+def read(config: BagEvaluationConfig, skeleton: Skeleton) -> Material:
+    """Inputs and truth. `skeleton`: whose joint names the truth should have where its source has none."""
+    bag = Bag(config.bag, config.topics)
+    inputs = list(bag.inputs())
+    truth = load_truth(config.truth, bag, config.joint_map, skeleton.name) if config.truth else None
+    return Material(bag, inputs, truth)
+
+
+def evaluate_direct(
+    lifter: Lifter, material: Material, config: BagEvaluationConfig, on_progress: OnProgress | None = None
+) -> RunResult:
+    """The bag's inputs, with the faults of `config`, through a pipeline of bodies with this lifter.
+
+    Raises InputError where there are none.
+    """
+    if not material.inputs:
+        raise InputError(f"bag {config.bag}: no keypoints to lift; to score what it holds: --estimates recorded")
+    given = faults.apply(config.faults, material.inputs, config.seed)
+    label = ", ".join(config.faults) or "lifting"
+    progress = (lambda done, total: on_progress(label, done, total)) if on_progress else None
+    bodies = replace(config.pipeline, hands=replace(config.pipeline.hands, weights=""))  # they are not scored
+    answers = lift(Pipeline(bodies, lifter), material.inputs, given, progress)
+    return assess(answers, material, replace(config, pipeline=bodies), DIRECT, lifter.spec.joints, lifter.description)
+
+
+def evaluate_recorded(material: Material, config: BagEvaluationConfig) -> RunResult:
+    """The skeletons that the bag holds. Raises InputError where there are none."""
+    estimates = material.bag.estimates()
+    names = [person.skeleton for frame in estimates.frames for person in frame.people] if estimates else []
+    if not names:
+        raise InputError(f"bag {config.bag}: no recorded skeletons of people; lift its keypoints: --estimates rerun")
+    skeleton = formats.get(max(sorted(set(names)), key=names.count))
+    return assess(recorded(material.inputs, estimates), material, config, RECORDED, skeleton)
+
+
+def assess(
+    answers: list[Answer],
+    material: Material,
+    config: BagEvaluationConfig,
+    mode: str,
+    skeleton: Skeleton,
+    description: str = "",
+) -> RunResult:
+    """All numbers of these answers, however they were got. `description` of the device, where lifting was done here."""
+    min_score = config.pipeline.tracking.min_score
+    truth, found = None, None
+    if material.truth is not None:
+        truth = prepare(material.truth, skeleton)
+        truth, found = _aligned(truth, answers, skeleton, config)
+    frames = collect(answers, skeleton, truth, config.scoring, min_score)
+    segment_s = config.scoring.segment_s
+    info = {
+        "version": RUN_VERSION,
+        "mode": mode,
+        "skeleton": skeleton.name,
+        "bag": _about(material),
+        "camera": _camera(material.inputs),
+        "config": _options(config),
+        "pipeline": {name: value for name, value, _ in flatten(config.pipeline)} if mode != RECORDED else None,
+        "weights": identity(config.pipeline.body.weights) if mode != RECORDED else None,
+        **_versions(description),
+        "truth": _about_truth(material, truth, found, config),
+        "people": list(truth.people) if truth else [],
+        "faults": list(config.faults),
+        "metrics": scoring.metrics(frames, truth, skeleton, segment_s) if truth else None,
+        "quality": scoring.quality(frames, skeleton, segment_s),
+    }
+    return RunResult(info, frames, timings(answers))
+
+
+def _aligned(
+    truth: Truth, answers: Iterable[Answer], skeleton: Skeleton, config: BagEvaluationConfig
+) -> tuple[Truth, Offset | None]:
+    """The truth with its offset, and how that was found where it was looked for."""
+    if config.offset_ms is not None:
+        return truth.shifted(round(config.offset_ms * 1e6)), None
+    people = [
+        (answer.stamp_ns, person)
+        for answer in answers
+        if answer.skeletons is not None
+        for person in answer.skeletons.people
+        if person.skeleton == skeleton.name
+    ]
+    if not people:
+        raise InputError("offset: there are no estimates to find it with; give --offset-ms")
+    found = offset.estimate(
+        np.array([stamp_ns for stamp_ns, _ in people], np.int64),
+        np.array([person.track for _, person in people]),
+        np.array([person.xyz_m for _, person in people]),
+        truth,
+        config.scoring.search_ms,
+    )
+    return truth.shifted(round(found.offset_ms * 1e6)), found
+
+
+def _about(material: Material) -> dict[str, Any]:
+    bag = material.bag
+    return {
+        "name": bag.path.name,
+        "sha256": digest(bag.path),
+        "duration_s": round(bag.duration_s, 6),
+        "frames": len(material.inputs),
+        "skipped": dict(sorted(bag.skipped.items())),
+    }
+
+
+def _versions(description: str) -> dict[str, Any]:
+    """What the numbers depend on besides bag, weights and options."""
+    try:
+        package = metadata.version("pose3d_ros")
+    except metadata.PackageNotFoundError:  # run from a source tree that was never installed
+        package = "unknown"
+    about = machine(description)
+    about["versions"] |= {"pose3d_ros": package, "scipy": scipy.__version__}
+    return about
+
+
+def digest(path: Path) -> str:
+    """SHA-256 over a bag's files, or a file, in the order of their names."""
+    total = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            total.update(file.name.encode())
+            with file.open("rb") as stream:
+                while block := stream.read(DIGEST_BYTES):
+                    total.update(block)
+    return total.hexdigest()
+
+
+def _camera(inputs: list[Input]) -> dict[str, Any] | None:
+    camera: Camera | None = next((entry.camera for entry in inputs if entry.camera is not None), None)
+    if camera is None:
+        return None
+    return {
+        "K": camera.K.tolist(),
+        "D": camera.D.tolist(),
+        "distortion_model": camera.distortion_model,
+        "width": camera.width,
+        "height": camera.height,
+    }
+
+
+def _options(config: BagEvaluationConfig) -> dict[str, Any]:
+    return {
+        "truth": config.truth,
+        "joint_map": config.joint_map.name if config.joint_map else None,
+        "offset_ms": config.offset_ms,
+        "estimates": config.estimates,
+        "faults": list(config.faults),
+        "seed": config.seed,
+        "topics": vars(config.topics),
+        **{name: value for name, value, _ in flatten(config.scoring)},
+    }
+
+
+def _about_truth(
+    material: Material, truth: Truth | None, found: Offset | None, config: BagEvaluationConfig
+) -> dict[str, Any] | None:
+    if truth is None:
+        return None
+    joints = truth.skeleton.joints
+    return {
+        "source": material.truth.source,
+        "joints": list(truth.joints),
+        "left_out": truth.left_out,
+        "root": [joints[i] for i in truth.root],
+        "offset_ms": found.offset_ms if found else config.offset_ms,
+        "offset": found.as_dict() if found else None,
+        "tolerance_ms": config.scoring.tolerance_ms,
+    }
+
+
+def with_faults(config: BagEvaluationConfig, specifications: Iterable[str]) -> BagEvaluationConfig:
+    """The same with other faults."""
+    return replace(config, faults=tuple(specifications))
