@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.geometry.arrays import cumulative_max, hide, namespace, pick_slots, slots_of
 
@@ -23,6 +25,9 @@ class GuidanceConfig:
 
 
 NONE = 1e4  # distance in slots of "never seen"; farther than any window is long
+# Joints over all slots that numpy works on at once: what is larger than the caches, and is handed back to the system
+# after each call, costs more than the arithmetic
+BLOCK = 8192
 
 
 def fill(xy: Any, score: Any, config: GuidanceConfig = GuidanceConfig()) -> tuple[Any, Any]:
@@ -33,6 +38,17 @@ def fill(xy: Any, score: Any, config: GuidanceConfig = GuidanceConfig()) -> tupl
     max(floor, score of the source * (1 - d / f)) where filled from d slots away, 0 where never seen.
     At equal distance past and future are averaged. At the newest slot only the past exists.
     """
+    people = max(1, BLOCK // max(1, score.shape[1] * score.shape[2]))
+    if len(xy) <= people or not isinstance(xy, np.ndarray):
+        return _fill(xy, score, config)
+    filled, confidence = np.empty_like(xy), np.empty_like(score)
+    for start in range(0, len(xy), people):
+        block = slice(start, start + people)
+        filled[block], confidence[block] = _fill(xy[block], score[block], config)
+    return filled, confidence
+
+
+def _fill(xy: Any, score: Any, config: GuidanceConfig) -> tuple[Any, Any]:
     xp = namespace(xy)
     seen = score > 0
     xy = hide(xy, seen)
