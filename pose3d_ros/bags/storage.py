@@ -68,9 +68,7 @@ class Storage:
         plain = {p.name for p in files}
         files = [p for p in files if p.suffix != ".zstd" or p.stem not in plain]
         if not files:
-            raise InputError(
-                f"bag {path}: expected a rosbag2 (its folder, or one .mcap or .db3 file), found none"
-            )
+            raise InputError(f"bag {path}: expected a rosbag2 (its folder, or one .mcap or .db3 file), found none")
         for name in _listed(path / "metadata.yaml"):
             if name not in plain and name.removesuffix(".zstd") not in plain:
                 self.missing[f"file {name} of metadata.yaml is missing"] += 1

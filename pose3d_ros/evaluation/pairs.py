@@ -10,7 +10,6 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from pose3d_ros.core import formats
-from pose3d_ros.core.errors import InputError
 from pose3d_ros.core.types import Keypoints2D, Person2D
 from pose3d_ros.evaluation.recordings import FIRST_STAMP_NS, seeded, standard_cameras
 from pose3d_ros.geometry.camera import Camera
@@ -18,10 +17,9 @@ from pose3d_ros.models import Lifter
 from pose3d_ros.pipeline import Pipeline
 from pose3d_ros.synthesis import detector
 from pose3d_ros.synthesis.cameras import Views
+from pose3d_ros.synthesis.pairs import behind, load_pairs
 
 SKELETON = formats.get("h36m17")
-TRUNK = SKELETON.indices(("left_hip", "right_hip", "left_shoulder", "right_shoulder"))
-KEYS = ("a_joints", "a_root", "b_joints", "b_root", "clip_offset", "clip_fps", "clip_name")
 RAYS_AS_PIXELS = Camera(np.eye(3))
 MATCH_M = 1.0  # an output farther from everybody is nobody's
 LASTING_S = 0.3
@@ -38,20 +36,10 @@ class Pair:
 
 def record_pairs(file: Path, rate_hz: float, cameras: int, seed: int) -> list[Pair]:
     """Every clip from standard cameras; the nearer one's trunk hides joints of the other. Raises InputError."""
-    if not file.is_file():
-        raise InputError(f"file of pairs {file}: expected a file, there is none")
-    with np.load(file) as data:
-        missing = [key for key in KEYS if key not in data.files]
-        if missing:
-            raise InputError(f"file of pairs {file}: expected the keys {KEYS}, it lacks {missing}")
-        arrays = {key: data[key] for key in KEYS}
     found = []
-    for clip, (start, end) in enumerate(zip(arrays["clip_offset"][:-1], arrays["clip_offset"][1:], strict=True)):
-        rows = slice(start, end, max(1, round(float(arrays["clip_fps"][clip]) / rate_hz)))
-        world = [arrays[f"{who}_joints"][rows] + arrays[f"{who}_root"][rows, None] for who in "ab"]
-        both = torch.from_numpy(np.concatenate(world, 1).astype(np.float32))
+    for name, fps, world_m in load_pairs(file):
+        both = torch.from_numpy(np.concatenate(world_m[:, :: max(1, round(fps / rate_hz))], 1))
         middle = both[:, [0, len(SKELETON)]].mean(1)
-        name = str(arrays["clip_name"][clip])
         views = standard_cameras(seeded(seed, name, "cameras"), both - middle[:, None], middle, cameras)
         found += _seen(views, name, rate_hz, seed)
     return found
@@ -71,18 +59,6 @@ def _seen(views: Views, name: str, rate_hz: float, seed: int) -> list[Pair]:
         hidden = behind(xyz)
         pairs.append(Pair(np.stack([r[camera] for r in rays]), np.where(hidden, 0, [s[camera] for s in score]), xyz))
     return pairs
-
-
-def behind(xyz_m: np.ndarray) -> np.ndarray:
-    """bool (2, F, J): joints of (2, F, J, 3) that lie behind the box around the other one's trunk."""
-    rays = xyz_m[..., :2] / xyz_m[..., 2:]
-    trunk = rays[:, :, TRUNK]
-    low, high = trunk.min(2), trunk.max(2)
-    hidden = np.zeros(xyz_m.shape[:3], bool)
-    for who, other in ((0, 1), (1, 0)):
-        inside = (rays[who] > low[other][:, None]) & (rays[who] < high[other][:, None])
-        hidden[who] = inside.all(-1) & (xyz_m[who, ..., 2] > xyz_m[other, :, :1, 2])
-    return hidden
 
 
 def evaluate_pairs(lifter: Lifter, pairs: list[Pair], rate_hz: float, seed: int = 1) -> dict[str, Any]:
