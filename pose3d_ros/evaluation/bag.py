@@ -26,8 +26,8 @@ from pose3d_ros.evaluation.report import identity, machine
 from pose3d_ros.evaluation.run import RUN_VERSION, RunResult
 from pose3d_ros.evaluation.truth import Truth, prepare
 from pose3d_ros.geometry.camera import Camera
-from pose3d_ros.models import Lifter, registry
-from pose3d_ros.pipeline import Pipeline
+from pose3d_ros.models import Lifter
+from pose3d_ros.pipeline import Pipeline, PipelineConfig
 
 DIRECT = "direct"
 DIGEST_BYTES = 1 << 22
@@ -59,8 +59,12 @@ def evaluate_bag(config: BagEvaluationConfig, on_progress: OnProgress | None = N
 
 def load_lifter(config: BagEvaluationConfig) -> Lifter:
     """The one that the options name. Raises CheckpointError, ConfigError, EngineError."""
-    body = config.pipeline.body
-    return registry.load(body.weights, body.device, body.precision)
+    return Pipeline(bodies(config.pipeline)).lifter
+
+
+def bodies(config: PipelineConfig) -> PipelineConfig:
+    """Without hands, which are not scored."""
+    return replace(config, hands=replace(config.hands, weights=""))
 
 
 def read(config: BagEvaluationConfig, skeleton: Skeleton) -> Material:
@@ -83,9 +87,9 @@ def evaluate_direct(
     given = faults.apply(config.faults, material.inputs, config.seed)
     label = ", ".join(config.faults) or "lifting"
     progress = (lambda done, total: on_progress(label, done, total)) if on_progress else None
-    bodies = replace(config.pipeline, hands=replace(config.pipeline.hands, weights=""))  # they are not scored
-    answers = lift(Pipeline(bodies, lifter), material.inputs, given, progress)
-    return assess(answers, material, replace(config, pipeline=bodies), DIRECT, lifter.spec.joints, lifter.description)
+    pipeline = bodies(config.pipeline)
+    answers = lift(Pipeline(pipeline, lifter), material.inputs, given, progress)
+    return assess(answers, material, replace(config, pipeline=pipeline), DIRECT, lifter.spec.joints, lifter.description)
 
 
 def evaluate_recorded(material: Material, config: BagEvaluationConfig) -> RunResult:
@@ -233,8 +237,3 @@ def _about_truth(
         "offset": found.as_dict() if found else None,
         "tolerance_ms": config.scoring.tolerance_ms,
     }
-
-
-def with_faults(config: BagEvaluationConfig, specifications: Iterable[str]) -> BagEvaluationConfig:
-    """The same with other faults."""
-    return replace(config, faults=tuple(specifications))
