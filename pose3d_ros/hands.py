@@ -16,7 +16,7 @@ from pose3d_ros.geometry.hand import describe, hand_length
 from pose3d_ros.geometry.hand_camera import look_at_hand, normalise_hand
 from pose3d_ros.geometry.hand_placement import place_hands
 from pose3d_ros.geometry.placement import pull_to_rays
-from pose3d_ros.guidance import fill
+from pose3d_ros.guidance import GuidanceConfig, fill
 from pose3d_ros.models import Lifter
 from pose3d_ros.tracking.hand_matching import SIDES, BodyWrists, HandReason, SeenHand
 from pose3d_ros.tracking.hand_tracks import HandTrack, HandTracks
@@ -28,7 +28,7 @@ SKELETON = "hand21"
 # Of the hand's extent in the picture. Measured on generated hands: 1 % exceed it, mostly seen end on; with their joints
 # shuffled 93 % do, and of random points 89 %
 MAX_MISFIT = 0.75
-KEYPOINT_SIGMA_M = 0.008
+KEYPOINT_SIGMA_M = 0.015
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,7 @@ class Hands:
 
     def store(self, frame: Keypoints2D, camera: Camera, bodies: list[BodyWrists]) -> list[str]:
         """Take one frame's hands: entries with a side, and the hands of whole-body formats. Returns what was odd."""
-        found, reasons = [], []
-        for person in frame.people:
-            try:
-                found += [self._seen(person, side, camera) for side in _sides(person)]
-            except FormatError as error:
-                reasons.append(str(error))
+        found, reasons = self._seen(frame, camera)
         # a whole body whose hand is not in the picture is no fault
         found = [hand for hand in found if len(hand.seen) or not hand.of_body]
         return reasons + self._tracks.push(frame.stamp_ns, found, bodies)
@@ -130,10 +125,23 @@ class Hands:
         self.reset()
         self.lifter.close()
 
-    def _seen(self, person: Person2D, side: str, camera: Camera) -> SeenHand:
-        xy_px, score = mapping(person.format, SKELETON, side)(person.xy_px, person.score)
-        rays, score = hide_weak(camera.rays(xy_px).astype(np.float32), score, self.config.min_score)
-        return SeenHand(rays, score.astype(np.float32), side, person.id, not person.side)
+    def _seen(self, frame: Keypoints2D, camera: Camera) -> tuple[list[SeenHand], list[str]]:
+        """All hands of a frame in rays, and why others are missing."""
+        points, scores, sources, reasons = [], [], [], []
+        for person in frame.people:
+            try:
+                for side in _sides(person):
+                    xy_px, score = mapping(person.format, SKELETON, side)(person.xy_px, person.score)
+                    points.append(xy_px)
+                    scores.append(score)
+                    sources.append((side, person.id, not person.side))
+            except FormatError as error:
+                reasons.append(str(error))
+        if not points:
+            return [], reasons
+        rays = camera.rays(np.stack(points)).astype(np.float32)
+        rays, score = hide_weak(rays, np.stack(scores).astype(np.float32), self.config.min_score)
+        return [SeenHand(*hand, *source) for *hand, source in zip(rays, score, sources, strict=True)], reasons
 
     def _smooth(self, track: HandTrack, stamp_ns: int, xyz_m: np.ndarray) -> np.ndarray:
         if not self.config.smoothing.min_cutoff_hz:
@@ -187,8 +195,10 @@ def wrists_of(tracks: list[Track], rays: np.ndarray, score: np.ndarray, skeleton
     if not tracks or not all(name in skeleton for name in names):
         return [BodyWrists(track.number, track.id, np.full((2, 2), np.nan)) for track in tracks]
     rows = skeleton.indices(names)
-    filled, confidence = fill(np.ascontiguousarray(rays[:, :, rows]), np.ascontiguousarray(score[:, :, rows]))
-    last = np.where(confidence[:, -1, :, None] > 0, filled[:, -1], np.nan)
+    age = (score[:, ::-1, rows] > 0).argmax(1)  # in slots, of the last sight; 0 also where there is none
+    slot = rays.shape[1] - 1 - age[..., None]
+    last = np.take_along_axis(rays[:, :, rows], slot[:, None], 1)[:, 0]
+    last = np.where(age[..., None] <= GuidanceConfig().f_past, last, np.nan)
     return [BodyWrists(track.number, track.id, wrists) for track, wrists in zip(tracks, last, strict=True)]
 
 

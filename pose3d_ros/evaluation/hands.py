@@ -14,6 +14,7 @@ from pose3d_ros.evaluation.recordings import FIRST_STAMP_NS, seeded
 from pose3d_ros.evaluation.report import BASELINE, LIFTER, machine
 from pose3d_ros.geometry import hand
 from pose3d_ros.geometry.align import procrustes
+from pose3d_ros.geometry.hand import J
 from pose3d_ros.hands import lift_hands
 from pose3d_ros.models import Lifter, registry
 from pose3d_ros.synthesis import hand_detector, hand_occlusion
@@ -62,7 +63,7 @@ def measure(sequences: list[HandSequence]) -> dict[str, Any]:
 
     `mpjpe_mm`: joints relative to the wrist; `known_size_mm`: the same after scaling to the true length of the hand;
     `palm_deg`: median angle between the palm frames; `pinch`: share of frames in which an aperture below 3 cm is told
-    from a wider one, `pinch_balanced`: mean of that share over both kinds; `skipped`: frames without a hand;
+    from a wider one, `pinch_seen`: the same where both tips are seen, `pinch_balanced`: mean over both kinds; `skipped`: frames without a hand;
     `accel_error_m_s2`: of the wrist-relative joints; `wrist_accel_error_m_s2`: of the wrist in the picture, in metres at
     its true depth, `input_wrist_accel_error_m_s2`: the same of the keypoint that was given.
     """
@@ -88,6 +89,7 @@ def measure(sequences: list[HandSequence]) -> dict[str, Any]:
         "hidden_mm": _mean(off[:, 1:][~seen[:, 1:]]),
         "palm_deg": round(float(np.median(_palm_errors(predicted, truth, left))), 2),
         "pinch": _mean(said == closed, 4),
+        "pinch_seen": _mean((said == closed)[seen[:, [J["thumb_tip"], J["index_tip"]]].all(1)], 4),
         "pinch_balanced": _mean(np.array(right), 4),
         "pinch_share": _mean(closed, 4),
         "accel_error_m_s2": _acceleration(sequences),
