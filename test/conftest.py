@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,7 +16,8 @@ collect_ignore = [] if HAS_TORCH else [*NEED_TORCH, *(f"test_{name}.py" for name
 
 def pytest_configure() -> None:
     """One thread: networks this small gain nothing from more, and threads that wait for each other on a busy machine
-    make a test ten times as slow."""
+    make a test ten times as slow. No engine cache: no test builds engines beside what it tests, or sees the user's."""
+    os.environ["POSE3D_ROS_ENGINES"] = ""
     if HAS_TORCH:
         import torch
 

@@ -1,8 +1,8 @@
 """`Lifter`: a network with its spec, arrays in and arrays out. It owns the device, the precision and the engine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -64,6 +64,16 @@ DEFAULT_SIGMA_M = 0.1  # of networks without the uncertainty head
 LOG_SIGMA_RANGE = float(np.log(1e-4)), float(np.log(10.0))  # no human joint is known better, or worse, in metres
 
 
+class Runner(Protocol):
+    """What a lifter needs of an engine: rows of named arrays in and out."""
+
+    description: str
+
+    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
+
+    def close(self) -> None: ...
+
+
 class Lifter:
     """Runs one lifting network."""
 
@@ -71,17 +81,19 @@ class Lifter:
         if precision not in ("fp32", "fp16"):
             raise ConfigError(f"precision: expected fp32 or fp16, got {precision!r}")
         self.spec = spec
-        self.device = _device(device)
+        self.device = torch_device(device)
         self.dtype = torch.float16 if precision == "fp16" else torch.float32
         self.network: nn.Module | None = network.eval().to(self.device, self.dtype).requires_grad_(False)
         self.run: Callable[[torch.Tensor, int], dict[str, torch.Tensor]] = self.network
+        self.engine: Runner | None = None  # runs the newest frame in the network's place, where there is one
 
     @property
     def description(self) -> str:
         """One line for diagnostics."""
+        if self.engine:
+            return f"{self.spec.name}, {self.engine.description}"
         return f"{self.spec.name}, eager torch {torch.__version__}, {self.device}, {str(self.dtype)[6:]}"
 
-    @torch.inference_mode()
     def __call__(self, inputs: np.ndarray, frame: int = -1) -> Lifted:
         """Lift one slot (default: the newest) of float32 (people, frames, joints, 3). Raises InputError on shapes."""
         expected = self.spec.input_shape(len(inputs))
@@ -89,13 +101,14 @@ class Lifter:
             raise InputError(f"{self.spec.name}: expected inputs {expected}, got {inputs.shape}")
         if self.network is None:
             raise EngineError(f"{self.spec.name}: this lifter was closed; load it again")
-        tensor = torch.from_numpy(np.ascontiguousarray(inputs, np.float32)).to(self.device, self.dtype)
-        out = self.run(tensor, frame)
-        xyz = out["xyz"][:, 0].float().cpu().numpy()
-        xyz = xyz - xyz[:, :1]
-        if "log_sigma" in out:
-            return Lifted(xyz, out["log_sigma"][:, 0].float().clamp(*LOG_SIGMA_RANGE).exp().cpu().numpy())
-        return Lifted(xyz, np.full(xyz.shape[:2], DEFAULT_SIGMA_M, np.float32))
+        inputs = np.ascontiguousarray(inputs, np.float32)
+        newest = frame in (-1, self.spec.frames - 1)
+        return as_lifted(self.engine({"inputs": inputs}) if self.engine and newest else self._eager(inputs, frame))
+
+    @torch.inference_mode()
+    def _eager(self, inputs: np.ndarray, frame: int) -> dict[str, np.ndarray]:
+        out = self.run(torch.from_numpy(inputs).to(self.device, self.dtype), frame)
+        return {name: tensor.float().cpu().numpy() for name, tensor in out.items()}
 
     def warm_up(self, people: int = 1) -> None:
         """Run once on the example input, so that the first real frame is not the slow one."""
@@ -103,13 +116,26 @@ class Lifter:
 
     def close(self) -> None:
         """Free the device."""
+        if self.engine:
+            self.engine.close()
         self.network = None
         self.run = None
+        self.engine = None
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
 
-def _device(name: str) -> torch.device:
+def as_lifted(out: Mapping[str, np.ndarray]) -> Lifted:
+    """The first slot of what a network gave, on its root."""
+    xyz = out["xyz"][:, 0]
+    xyz = xyz - xyz[:, :1]
+    if "log_sigma" in out:
+        return Lifted(xyz, np.exp(out["log_sigma"][:, 0].clip(*LOG_SIGMA_RANGE)))
+    return Lifted(xyz, np.full(xyz.shape[:2], DEFAULT_SIGMA_M, np.float32))
+
+
+def torch_device(name: str) -> torch.device:
+    """Of a device's name; auto = a GPU where there is one. Raises ConfigError, EngineError (no such GPU)."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
