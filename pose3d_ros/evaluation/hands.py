@@ -63,9 +63,9 @@ def measure(sequences: list[HandSequence]) -> dict[str, Any]:
 
     `mpjpe_mm`: joints relative to the wrist; `known_size_mm`: the same after scaling to the true length of the hand;
     `palm_deg`: median angle between the palm frames; `pinch`: share of frames in which an aperture below 3 cm is told
-    from a wider one, `pinch_seen`: the same where both tips are seen, `pinch_balanced`: mean over both kinds; `skipped`: frames without a hand;
-    `accel_error_m_s2`: of the wrist-relative joints; `wrist_accel_error_m_s2`: of the wrist in the picture, in metres at
-    its true depth, `input_wrist_accel_error_m_s2`: the same of the keypoint that was given.
+    from a wider one, `pinch_seen`: where both tips are seen, `pinch_balanced`: mean over both kinds; `skipped`: frames
+    without a hand; `accel_error_m_s2`: of the wrist-relative joints; `wrist_accel_error_m_s2`: of the wrist in the
+    picture, in metres at its true depth, `input_wrist_accel_error_m_s2`: the same of the keypoint that was given.
     """
     rows = [s.valid for s in sequences]
     if not any(row.any() for row in rows):
