@@ -53,7 +53,7 @@ class McapFile:
         self._inside: dict[int, set[int]] = {}  # chunk -> channels, where the file says
         self._loaded: tuple[int, bytes | memoryview] = (-1, b"")
         if self._bytes(0, len(MAGIC)) != MAGIC:
-            raise InputError(f"bag {path}: expected a rosbag2 in mcap, the file does not start like one")
+            raise InputError(f"bag {path}: expected a rosbag2 in mcap, cannot read it: it does not start like one")
         self._walk()
         self._learn()
         self.topics = {topic.name: topic for topic in map(self._topic, self._channels) if topic}

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from pose3d_ros.core.errors import InputError, Pose3DError
-from pose3d_ros.core.types import Hand3D, Keypoints2D, Person2D, Person3D, Skeletons3D
+from pose3d_ros.core.types import Hand3D, Keypoints2D, Method, Person2D, Person3D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
 
 NS_PER_S = 1_000_000_000
@@ -86,6 +86,7 @@ def skeletons_from_msg(msg: Message, hands: Message | None = None) -> Skeletons3
             np.array(p.sigma_m, np.float32),
             np.array(p.state, np.uint8),
             p.track_state,
+            _method(p.method),
         )
         for p in msg.people
     )
@@ -108,4 +109,10 @@ def hand_from_msg(msg: Message) -> Hand3D:
         joint_angles_rad=np.array(msg.joint_angles_rad, np.float32),
         aperture_m=msg.aperture_m,
         curl=np.array(msg.curl, np.float32),
+        method=_method(msg.method),
     )
+
+
+def _method(name: str) -> Method:
+    """A name that is unknown here (of a later version, of another source of skeletons) counts as the usual one."""
+    return Method(name) if name in set(Method) else Method.DTF

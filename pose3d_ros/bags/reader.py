@@ -154,6 +154,16 @@ class Bag:
         return choice.pick_camera(self, self.keypoint_topics)
 
     @cached_property
+    def camera(self) -> Camera | None:
+        """The first calibration, None where there is no usable one. `inputs` knows later ones too."""
+        for received in self.messages([self.camera_topic] if self.camera_topic else ()):
+            try:
+                return camera_from_msg(received.message)
+            except CameraError:
+                continue
+        return None
+
+    @cached_property
     def image_topic(self) -> str:
         """The likeliest topic of the colour image, "" where there is none."""
         return choice.pick_image(self)

@@ -82,8 +82,8 @@ class BagWriter:
         message = self.make(msgtype, header=header, width=frame.width, height=frame.height, people=people)
         self.write(topic, msgtype, at_ns, message)
 
-    def skeletons(self, topic: str, at_ns: int, frame: Skeletons3D, method: str = "dtf") -> None:
-        """Skeleton3DArray (no hands)."""
+    def skeletons(self, topic: str, at_ns: int, frame: Skeletons3D, method: str | None = None) -> None:
+        """Skeleton3DArray (no hands); `method` in place of that of the people."""
         people = [self._skeleton(person, method) for person in frame.people]
         msgtype = "pose3d_ros/msg/Skeleton3DArray"
         message = self.make(msgtype, header=self.header(frame.stamp_ns, frame.frame_id), people=people)
@@ -137,7 +137,7 @@ class BagWriter:
             )
         self.write(topic, "tf2_msgs/msg/TFMessage", at_ns, self.make("tf2_msgs/msg/TFMessage", transforms=parts))
 
-    def _skeleton(self, person: Person3D, method: str) -> Any:
+    def _skeleton(self, person: Person3D, method: str | None) -> Any:
         return self.make(
             "pose3d_ros/msg/Skeleton3D",
             id=person.id,
@@ -147,7 +147,7 @@ class BagWriter:
             sigma_m=person.sigma_m,
             state=person.state,
             track_state=int(person.track_state),
-            method=method,
+            method=str(person.method) if method is None else method,
         )
 
 

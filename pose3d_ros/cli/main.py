@@ -11,6 +11,7 @@ from pose3d_ros.core.errors import Pose3DError
 COMMANDS = {
     "evaluate": "Errors of weights on recorded motion under occlusion.",
     "compare": "Two evaluations side by side.",
+    "synthesize": "A bag of virtual people with exact truth, from motion capture.",
     "train": "Train weights as a YAML file says.",
     "export": "Weights and model card of a training run.",
     "benchmark": "Latency and throughput on this machine.",

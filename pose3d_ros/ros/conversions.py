@@ -10,18 +10,21 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from pose3d_ros import msg as messages
-from pose3d_ros.core.errors import InputError, Pose3DError
+
+# the way in is shared with recordings, which are read without ROS
+from pose3d_ros.bags.messages import (  # noqa: F401
+    NS_PER_S,
+    camera_from_msg,
+    hand_from_msg,
+    keypoints_from_msg,
+    skeletons_from_msg,
+    stamp_to_ns,
+)
 from pose3d_ros.core.skeleton import Skeleton
-from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Method, Person2D, Person3D, Skeletons3D
+from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Person3D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
 
-NS_PER_S = 1_000_000_000
 HAND = "hand21"
-
-
-def stamp_to_ns(stamp: Time) -> int:
-    """Integer nanoseconds."""
-    return stamp.sec * NS_PER_S + stamp.nanosec
 
 
 def stamp_from_ns(stamp_ns: int) -> Time:
@@ -51,30 +54,6 @@ def pose(xyz_m: np.ndarray, quat_xyzw: np.ndarray) -> Pose:
     return Pose(position=point(xyz_m), orientation=quaternion(quat_xyzw))
 
 
-def keypoints_from_msg(msg: messages.Skeleton2DArray) -> tuple[Keypoints2D, list[str]]:
-    """The people that could be read, and one reason for each that could not: a bad person never costs the others.
-
-    Raises InputError where the frame itself is unusable (stamp before 1970).
-    """
-    people, reasons = [], []
-    for number, person in enumerate(msg.people):
-        try:
-            people.append(person_from_msg(person))
-        except Pose3DError as error:
-            reasons.append(f"person {number} (id {person.id!r}): {error}")
-    stamp_ns = stamp_to_ns(msg.header.stamp)
-    frame = Keypoints2D(stamp_ns, tuple(people), msg.header.frame_id, msg.width, msg.height)
-    return frame, reasons
-
-
-def person_from_msg(person: messages.Skeleton2D) -> Person2D:
-    """Raises FormatError (unknown format) or InputError (lengths)."""
-    xy_px = np.asarray(person.xy_px, np.float32)
-    if xy_px.size % 2:
-        raise InputError(f"{person.format} xy_px: expected x, y pairs, got {xy_px.size} numbers")
-    return Person2D(person.format, xy_px.reshape(-1, 2), np.asarray(person.score, np.float32), person.id, person.side)
-
-
 def keypoints_to_msg(frame: Keypoints2D) -> messages.Skeleton2DArray:
     """Inverse of `keypoints_from_msg`."""
     return messages.Skeleton2DArray(
@@ -86,27 +65,6 @@ def keypoints_to_msg(frame: Keypoints2D) -> messages.Skeleton2DArray:
             for p in frame.people
         ],
     )
-
-
-def camera_from_msg(info: CameraInfo, rectified: bool = False) -> Camera:
-    """The camera of the image stream: K and distortion, or P where the image is `rectified`.
-
-    Binning and region of interest are applied, since keypoints are in pixels of the image as sent. Raises CameraError
-    where the camera is not calibrated or its distortion model is unknown.
-    """
-    if rectified:
-        matrix, distortion, model = np.array(info.p, np.float64).reshape(3, 4)[:, :3], [], ""
-    else:
-        matrix, distortion, model = np.array(info.k, np.float64).reshape(3, 3), list(info.d), info.distortion_model
-    bin_x, bin_y = max(info.binning_x, 1), max(info.binning_y, 1)
-    width, height = info.roi.width or info.width, info.roi.height or info.height
-    matrix[0, 2] -= info.roi.x_offset
-    matrix[1, 2] -= info.roi.y_offset
-    matrix[0] /= bin_x
-    matrix[1] /= bin_y
-    if not any(distortion) and model != "equidistant":  # a fisheye bends rays even with coefficients 0
-        distortion, model = [], ""  # drivers name any model when there is no distortion
-    return Camera(matrix, np.array(distortion, np.float64), model, width // bin_x, height // bin_y)
 
 
 def camera_to_msg(camera: Camera, stamp_ns: int = 0, frame_id: str = "") -> CameraInfo:
@@ -146,25 +104,6 @@ def skeleton_to_msg(person: Person3D) -> messages.Skeleton3D:
     )
 
 
-def skeletons_from_msg(msg: messages.Skeleton3DArray, hands: messages.Hand3DArray | None = None) -> Skeletons3D:
-    """Inverse of `skeletons_to_msg` and `hands_to_msg` (timings are not part of those messages)."""
-    people = tuple(
-        Person3D(
-            p.id,
-            p.track,
-            p.skeleton,
-            _rows(p.xyz_m, 3),
-            np.array(p.sigma_m, np.float32),
-            np.array(p.state, np.uint8),
-            p.track_state,
-            Method(p.method or Method.DTF),
-        )
-        for p in msg.people
-    )
-    found = tuple(hand_from_msg(hand) for hand in hands.hands) if hands else ()
-    return Skeletons3D(stamp_to_ns(msg.header.stamp), msg.header.frame_id, people, found)
-
-
 def hands_to_msg(result: Skeletons3D) -> messages.Hand3DArray:
     """All hands of one push; a lost hand is absent."""
     return messages.Hand3DArray(
@@ -188,25 +127,6 @@ def hand_to_msg(hand: Hand3D) -> messages.Hand3D:
         aperture_m=float(hand.aperture_m),
         curl=np.asarray(hand.curl, np.float32),
         method=str(hand.method),
-    )
-
-
-def hand_from_msg(msg: messages.Hand3D) -> Hand3D:
-    """Inverse of `hand_to_msg`."""
-    at, turn = msg.wrist.position, msg.wrist.orientation
-    return Hand3D(
-        person_id=msg.person_id,
-        track=msg.track,
-        side=msg.side,
-        wrist_m=np.array([at.x, at.y, at.z], np.float32),
-        quat_xyzw=np.array([turn.x, turn.y, turn.z, turn.w], np.float32),
-        xyz_m=_rows(msg.xyz_m, 3),
-        sigma_m=np.array(msg.sigma_m, np.float32),
-        state=np.array(msg.state, np.uint8),
-        joint_angles_rad=np.array(msg.joint_angles_rad, np.float32),
-        aperture_m=msg.aperture_m,
-        curl=np.array(msg.curl, np.float32),
-        method=Method(msg.method or Method.DTF),
     )
 
 
@@ -269,7 +189,3 @@ def body_frame(person: Person3D) -> str:
 def _flat(values: np.ndarray, code: str = "f") -> array:
     """As the flat array that messages hold; anything else would be copied number by number."""
     return array(code, np.ascontiguousarray(values, np.dtype(code)).tobytes())
-
-
-def _rows(values, columns: int) -> np.ndarray:
-    return np.array(values, np.float32).reshape(-1, columns)

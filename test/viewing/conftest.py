@@ -23,7 +23,7 @@ class Scribe:
     """One method a message type; arrival times are given in ns after the start."""
 
     def __init__(self, writer) -> None:
-        from pose3d_ros.viewing.bag import typestore
+        from pose3d_ros.bags.definitions import typestore
 
         self.store, self.writer, self.connections = typestore(), writer, {}
 
@@ -37,6 +37,7 @@ class Scribe:
         return self.store.types[kind](**fields)
 
     def header(self, stamp_ns: int):
+        stamp_ns += START_NS
         time = self.make("builtin_interfaces/msg/Time", sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9)
         return self.make("std_msgs/msg/Header", stamp=time, frame_id="camera")
 

@@ -18,10 +18,10 @@ from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import StoragePlugin, Writer
 
+from pose3d_ros.bags.definitions import typestore
 from pose3d_ros.msg import Skeleton3DArray
 from pose3d_ros.ros.conversions import stamp_to_ns
 from pose3d_ros.ros.demo import topics
-from pose3d_ros.viewing.bag import typestore
 
 METADATA_VERSION = 8  # read by Humble to Lyrical
 POLL_S = 0.05  # of what discovery has found: that has no event
