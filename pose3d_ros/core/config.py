@@ -4,7 +4,7 @@ The ROS nodes declare them as parameters, the command line reads them, the READM
 """
 
 from collections.abc import Iterator
-from dataclasses import Field, dataclass, field, fields, is_dataclass
+from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
 from pose3d_ros.core.errors import ConfigError
@@ -43,6 +43,21 @@ def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any, Meta]]:
             yield from flatten(value, f"{prefix}{entry.name}.")
         else:
             yield f"{prefix}{entry.name}", value, meta(entry)
+
+
+def build(default: Any, values: dict[str, Any], prefix: str = "") -> Any:
+    """`default` with these parameter values. Raises ConfigError with the full name of the parameter."""
+    changes = {}
+    for entry in fields(default):
+        value, name = getattr(default, entry.name), f"{prefix}{entry.name}"
+        if is_dataclass(value):
+            changes[entry.name] = build(value, values, f"{name}.")
+        elif name in values:
+            changes[entry.name] = tuple(values[name] or ()) if isinstance(value, tuple) else values[name]
+    try:
+        return replace(default, **changes)
+    except ConfigError as error:
+        raise ConfigError(f"{prefix}{error}") from None
 
 
 def frozen_changes(old: Any, new: Any) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ A nested dataclass field `tracking` with a field `max_distance` becomes the para
 
 import difflib
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
@@ -13,26 +12,11 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from pose3d_ros.core.config import Meta, flatten, frozen_changes
+from pose3d_ros.core.config import Meta, build, flatten, frozen_changes
 from pose3d_ros.core.errors import ConfigError
 
 UNCONFIGURED = "unconfigured"
 POLL_S = 0.2  # how soon a change takes effect where rclpy has no post-set hook (Humble)
-
-
-def build(default: Any, values: dict[str, Any], prefix: str = "") -> Any:
-    """`default` with these parameter values. Raises ConfigError with the full name of the parameter."""
-    changes = {}
-    for entry in fields(default):
-        value, name = getattr(default, entry.name), f"{prefix}{entry.name}"
-        if is_dataclass(value):
-            changes[entry.name] = build(value, values, f"{name}.")
-        elif name in values:
-            changes[entry.name] = tuple(values[name] or ()) if isinstance(value, tuple) else values[name]
-    try:
-        return replace(default, **changes)
-    except ConfigError as error:
-        raise ConfigError(f"{prefix}{error}") from None
 
 
 def descriptor(value: Any, rule: Meta) -> ParameterDescriptor:

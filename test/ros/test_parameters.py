@@ -14,9 +14,9 @@ from rclpy.exceptions import InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from pose3d_ros.core.config import param, validate
+from pose3d_ros.core.config import build, param, validate
 from pose3d_ros.core.errors import ConfigError
-from pose3d_ros.ros.parameters import Parameters, build, flatten, markdown_table
+from pose3d_ros.ros.parameters import Parameters, flatten, markdown_table
 
 
 @dataclass(frozen=True)
