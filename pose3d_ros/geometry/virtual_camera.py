@@ -57,6 +57,11 @@ def look_at(rays: Any, confidence: Any) -> VirtualCamera:
     return VirtualCamera(R, xp.clip(xp.sqrt(spread), MIN_SCALE, None))
 
 
+def look_along(ray: Any, scale: Any) -> VirtualCamera:
+    """The virtual camera that looks along `ray` (N, 2), scaled by `scale` (N,)."""
+    return VirtualCamera(_turn_to(namespace(ray), ray), namespace(ray).clip(scale, MIN_SCALE, None))
+
+
 def _turn_to(xp: Any, ray: Any) -> Any:
     """Rotations (N, 3, 3) whose rows are the axes of a camera that looks along `ray` (N, 2), pan then tilt."""
     one = xp.ones_like(ray[:, 0])

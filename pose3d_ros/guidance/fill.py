@@ -62,8 +62,8 @@ def _fill(xy: Any, score: Any, config: GuidanceConfig) -> tuple[Any, Any]:
     xy_past, score_past = pick_slots(xy, score, past)
     xy_future, score_future = pick_slots(xy, score, future)
     filled = xy_future + share[..., None] * (xy_past - xy_future)
-    trust_past = _trust(xp, score_past, from_past, config.f_past, config.floor)
-    trust_future = _trust(xp, score_future, from_future, config.f_future, config.floor)
+    trust_past = trust(xp, score_past, from_past, config.f_past, config.floor)
+    trust_future = trust(xp, score_future, from_future, config.f_future, config.floor)
     confidence = trust_future + share * (trust_past - trust_future)
     if not config.confidence:
         confidence = (confidence > 0) * xp.ones_like(score)
@@ -82,7 +82,7 @@ def _share_of_past(xp: Any, variant: str, past: Any, future: Any) -> Any:
     return xp.where(future == NONE, 1.0 * (past < NONE), xp.where(past == NONE, 0.0, between))
 
 
-def _trust(xp: Any, source: Any, distance: Any, reach: int, floor: float) -> Any:
+def trust(xp: Any, source: Any, distance: Any, reach: int, floor: float) -> Any:
     """Confidence of a value whose source had this score; a seen joint keeps its score even below the floor."""
     faded = xp.clip(source * (1.0 - distance / reach), floor, None)
     return xp.where(distance == 0, source, xp.where(distance == NONE, 0.0, faded))

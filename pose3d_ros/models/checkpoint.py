@@ -13,13 +13,16 @@ from pose3d_ros.core.errors import CheckpointError, ConfigError, FormatError
 from pose3d_ros.guidance import GuidanceConfig
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.models.lifter import ModelSpec
+from pose3d_ros.models.streaming import StreamingConfig, StreamingDTF
 
 FORMAT_VERSION = 1
+KINDS = {"dtf": (DTF, DTFConfig), "streaming_dtf": (StreamingDTF, StreamingConfig)}
 
 
-def save(path: Path, network: DTF, spec: ModelSpec) -> None:
+def save(path: Path, network: DTF | StreamingDTF, spec: ModelSpec) -> None:
     """Write network, config and spec to one file."""
-    header = {"format_version": FORMAT_VERSION, "kind": "dtf", "config": asdict(network.config), "spec": asdict(spec)}
+    kind = next(name for name, (made, _) in KINDS.items() if isinstance(network, made))
+    header = {"format_version": FORMAT_VERSION, "kind": kind, "config": asdict(network.config), "spec": asdict(spec)}
     tensors = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, metadata={"pose3d_ros": json.dumps(header)})
@@ -28,8 +31,9 @@ def save(path: Path, network: DTF, spec: ModelSpec) -> None:
 def load(path: Path) -> tuple[nn.Module, ModelSpec]:
     """Network and spec of a file. Raises CheckpointError: missing, not safetensors, newer, or not fitting."""
     header = read_header(path)
+    make, config_type = KINDS[header["kind"]]
     try:
-        config = DTFConfig(**header["config"])
+        config = config_type(**header["config"])
         spec = header["spec"]
         spec = ModelSpec(**{**spec, "guidance": GuidanceConfig(**spec["guidance"])})
     except (KeyError, TypeError, ConfigError, FormatError) as error:
@@ -39,7 +43,7 @@ def load(path: Path) -> tuple[nn.Module, ModelSpec]:
             f"{path}: the network takes {config.frames} frames of {config.joints} joints, but its spec promises "
             f"{spec.frames} of {len(spec.joints)}"
         )
-    network = DTF(config)
+    network = make(config)
     tensors = load_file(path)
     wanted, given = set(network.state_dict()), set(tensors)
     if wanted != given:
@@ -73,10 +77,11 @@ def read_header(path: Path) -> dict:
         raise CheckpointError(f"weights {path}: damaged header ({error})") from None
     if not isinstance(header, dict):
         raise CheckpointError(f"weights {path}: damaged header (expected an object, got {header!r:.40})")
-    if header.get("format_version") != FORMAT_VERSION or header.get("kind") != "dtf":
+    if header.get("format_version") != FORMAT_VERSION or header.get("kind") not in KINDS:
         raise CheckpointError(
-            f"weights {path}: expected format {FORMAT_VERSION} of kind dtf, got {header.get('format_version')} of "
-            f"{header.get('kind')!r}; update the package or take the weights that belong to it"
+            f"weights {path}: expected format {FORMAT_VERSION} of kind {' or '.join(KINDS)}, got "
+            f"{header.get('format_version')} of {header.get('kind')!r}; "
+            "update the package or take the weights that belong to it"
         )
     return header
 

@@ -6,6 +6,8 @@ from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.core.paths import share_dir
 from pose3d_ros.models import checkpoint
 from pose3d_ros.models.lifter import Lifter
+from pose3d_ros.models.streaming import StreamingDTF
+from pose3d_ros.models.streaming_lifter import StreamingLifter
 
 SUFFIX = ".safetensors"
 CHECKSUMS = "SHA256SUMS"
@@ -31,7 +33,8 @@ def find(name_or_path: str | Path) -> Path:
 def load(name_or_path: str | Path, device: str = "cpu", precision: str = "fp32") -> Lifter:
     """A ready lifter. Raises CheckpointError (missing, damaged, foreign), ConfigError, EngineError (no such GPU)."""
     network, spec = checkpoint.load(find(name_or_path))
-    return Lifter(network, spec, device, precision)
+    kind = StreamingLifter if isinstance(network, StreamingDTF) else Lifter
+    return kind(network, spec, device, precision)
 
 
 def _verify(path: Path) -> None:

@@ -1,5 +1,6 @@
 """Training windows: motion -> other bodies -> camera -> detector -> occlusion -> guidance -> virtual camera."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor
 
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.geometry.virtual_camera import VirtualCamera, look_at
-from pose3d_ros.guidance import GuidanceConfig, fill
+from pose3d_ros.guidance import GuidanceConfig, fill, frames
 from pose3d_ros.synthesis import occlusion
 from pose3d_ros.synthesis.cameras import CameraConfig, view
 from pose3d_ros.synthesis.detector import DetectorConfig, derive_trunk, detect
@@ -53,16 +54,20 @@ class WindowConfig:
 @dataclass
 class Windows:
     """A batch: `inputs` (N, T, J, 3) x, y, confidence; `targets` (N, T, J, 3) root-relative metres in the axes of the
-    virtual camera; `seen` (N, T, J); `camera` the way back."""
+    virtual camera; `seen` (N, T, J); `camera` the way back. For a streaming lifter `inputs` are its features (N, T, F),
+    and every frame has its own virtual camera, which is not kept."""
 
     inputs: Tensor
     targets: Tensor
     seen: Tensor
-    camera: VirtualCamera
+    camera: VirtualCamera | None = None
 
 
-def draw(rng: Rng, motion: MotionSet, count: int, config: WindowConfig) -> Windows:
-    """`count` windows on the device of `motion`."""
+Assemble = Callable[[Tensor, Tensor, Tensor, GuidanceConfig], Windows]
+
+
+def draw(rng: Rng, motion: MotionSet, count: int, config: WindowConfig, assemble: Assemble | None = None) -> Windows:
+    """`count` windows on the device of `motion`, put together by `assemble` (default: for a windowed lifter)."""
     speed = rng.log_uniform(count, low=0.75, high=1.35)
     joints, root = motion.sample(rng, count, config.frames, config.rate_hz, speed)
     joints, root = widen(rng, joints, root, config.widen)
@@ -70,10 +75,10 @@ def draw(rng: Rng, motion: MotionSet, count: int, config: WindowConfig) -> Windo
     rays, score = detect(rng, views, config.detector)
     score = torch.where(_hidden(rng, rays, config), 0.0, score)
     rays, score = derive_trunk(rng, rays, score, config.detector)
-    return assemble(rays, score, views.xyz, config.guidance)
+    return (assemble or assemble_windows)(rays, score, views.xyz, config.guidance)
 
 
-def assemble(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig) -> Windows:
+def assemble_windows(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig) -> Windows:
     """Guidance and normalisation of windows: rays (N, T, J, 2), score (N, T, J), truth (N, T, J, 3) in the camera."""
     filled, confidence = fill(rays, score, guidance)
     camera = look_at(filled[:, -1], confidence[:, -1])
@@ -81,6 +86,17 @@ def assemble(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig)
     inputs = torch.cat((coordinates, confidence[..., None]), -1)
     targets = camera.from_camera(xyz - xyz[:, :, :1])
     return Windows(inputs, targets, score > 0, camera)
+
+
+def assemble_sequences(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig) -> Windows:
+    """The same for a streaming lifter: every frame as it would be on arrival."""
+    state = frames.start(score[:, 0])
+    features, targets = [], []
+    for t in range(score.shape[1]):
+        state, frame = frames.advance(state, rays[:, t], score[:, t], guidance)
+        features.append(frame.features)
+        targets.append(frame.camera.from_camera(xyz[:, t] - xyz[:, t, :1]))
+    return Windows(torch.stack(features, 1), torch.stack(targets, 1), score > 0)
 
 
 def _hidden(rng: Rng, rays: Tensor, config: WindowConfig) -> Tensor:

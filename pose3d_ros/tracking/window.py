@@ -1,5 +1,6 @@
 """The temporal window of one person: observations at any times in, a regular grid of frames out."""
 
+import itertools
 import math
 
 import numpy as np
@@ -12,13 +13,15 @@ from pose3d_ros.tracking.keypoints import hide_weak
 # The buffer resolves a quarter of a slot: all frames of a stream up to four times the model's rate are kept apart.
 CELLS_PER_SLOT = 4
 EMPTY = np.iinfo(np.int64).min
+_REVISIONS = itertools.count(1)  # no two windows share one
 
 
 class Window:
     """The last `frames` slots of one person's keypoints, `rate_hz` slots per second.
 
     Observations lie in a preallocated ring that their stamp addresses, so late ones fall into their place. What they
-    are in (undistorted rays x/z, y/z in the pipeline) makes no difference here. Raises ConfigError.
+    are in (undistorted rays x/z, y/z in the pipeline) makes no difference here. `revision` is another number once
+    something in the past was changed, not only added to. Raises ConfigError.
     """
 
     def __init__(self, frames: int, joints: int, rate_hz: float) -> None:
@@ -36,6 +39,7 @@ class Window:
         # One row more than cells: what a slot without an observation reads.
         self._xy = np.full((self._cells + 1, joints, 2), np.nan, np.float32)
         self._score = np.zeros((self._cells + 1, joints), np.float32)
+        self.revision = next(_REVISIONS)
 
     @property
     def newest_ns(self) -> int | None:
@@ -46,6 +50,7 @@ class Window:
         """Forget everything."""
         self._clock.reset()
         self._stamp_ns[:] = EMPTY
+        self.revision = next(_REVISIONS)
 
     def push(self, stamp_ns: int, xy: np.ndarray, score: np.ndarray) -> StreamEvent | None:
         """Add the keypoints of one frame: `xy` (J, 2), `score` (J,); NaN or score 0 = missing.
@@ -60,6 +65,8 @@ class Window:
         event = self._clock.judge(stamp_ns)
         if event is StreamEvent.TOO_OLD:
             return event
+        if event is not None and event is not StreamEvent.DUPLICATE:
+            self.revision = next(_REVISIONS)
         if event in (StreamEvent.GAP, StreamEvent.BACKWARD):
             self._stamp_ns[:] = EMPTY
         cell = stamp_ns // self._cell_ns

@@ -6,6 +6,7 @@ from torch import nn
 from pose3d_ros.guidance import GuidanceConfig
 from pose3d_ros.synthesis.motion import MotionSet
 from pose3d_ros.synthesis.occlusion import PROTOCOLS
+from pose3d_ros.synthesis.windows import Assemble, assemble_windows
 from pose3d_ros.training.losses import SIGMA_QUANTILE
 from pose3d_ros.training.validation import newest_errors, protocol_windows
 
@@ -16,14 +17,20 @@ def sigma_factor(error_m: np.ndarray, sigma_m: np.ndarray) -> float:
 
 
 def sigma_factors(
-    network: nn.Module, motion: MotionSet, frames: int, rate_hz: float, guidance: GuidanceConfig, count: int = 1024
+    network: nn.Module,
+    motion: MotionSet,
+    frames: int,
+    rate_hz: float,
+    guidance: GuidanceConfig,
+    count: int = 1024,
+    assemble: Assemble = assemble_windows,
 ) -> tuple[float, float]:
     """Factors for seen and for hidden joints, over all evaluation protocols with `count` windows each.
 
     The pelvis is left out: its error is zero by definition.
     """
     measured = [
-        newest_errors(network, protocol_windows(motion, protocol, count, frames, rate_hz, guidance, seed=11))
+        newest_errors(network, protocol_windows(motion, protocol, count, frames, rate_hz, guidance, 11, assemble))
         for protocol in PROTOCOLS
     ]
     error, sigma, seen = (

@@ -9,6 +9,7 @@ import yaml
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.models.dtf import DTFConfig
+from pose3d_ros.models.streaming import StreamingConfig
 from pose3d_ros.synthesis.hand_windows import HandWindowConfig
 from pose3d_ros.synthesis.windows import WindowConfig
 
@@ -45,8 +46,8 @@ class TrainConfig:
 
     name: str = param("body_dtf27", "name of the weights")
     recipe: str = param(
-        "views", "views made of motion, generated hands, or the paper's training",
-        choices=("views", "hands", "published"),
+        "views", "views made of motion, the same for a streaming lifter, generated hands, or the paper's training",
+        choices=("views", "stream", "hands", "published"),
     )  # fmt: skip
     motion: tuple[str, ...] = param((), "motion files (npz) or folders of BVH files, in the data folder")
     validation: tuple[str, ...] = param((), "motion files of other people, to report on while training")
@@ -64,18 +65,23 @@ class TrainConfig:
     newest_weight: float = param(0.5, "share of the newest frame in the pose loss", low=0, high=1)
     velocity_weight: float = param(1.0, "of the velocity error against the position error", low=0)
     aperture_weight: float = param(0.5, "of the error of the apertures of hands against the position error", low=0)
+    short: int = param(
+        0, "frames of a streaming run's sequences until the rate falls; from there on, or with 0, they have data.frames",
+        low=0,
+    )  # fmt: skip
     seed: int = param(1, "fixes initial weights and every draw", low=0)
     device: str = param("cpu", "cpu or cuda")
     precision: str = param("bf16", "of the matrix products", choices=("fp32", "bf16", "fp16"))
     compile: bool = param(False, "compile the network: 1.6 times as fast on a CPU, needs a C++ compiler")
     model: DTFConfig = field(default_factory=lambda: COMPACT)
+    stream: StreamingConfig = field(default_factory=StreamingConfig)
     data: WindowConfig = field(default_factory=WindowConfig)
     hands: HandWindowConfig = field(default_factory=HandWindowConfig)
     published: PublishedConfig = field(default_factory=PublishedConfig)
 
     def __post_init__(self) -> None:
         validate(self)
-        if self.model.frames != self.data.frames:
+        if self.recipe != "stream" and self.model.frames != self.data.frames:
             raise ConfigError(f"model.frames {self.model.frames} and data.frames {self.data.frames}: expected the same")
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.models import ModelSpec, checkpoint
-from pose3d_ros.models.dtf import DTF
 from pose3d_ros.models.registry import CHECKSUMS, SUFFIX
 from pose3d_ros.synthesis.occlusion import PROTOCOLS
 from pose3d_ros.training.calibration import sigma_factors
@@ -16,7 +16,7 @@ from pose3d_ros.training.card import Facts, model_card
 from pose3d_ros.training.config import TrainConfig, build
 from pose3d_ros.training.hands import HandTrainer, export_hands
 from pose3d_ros.training.norms import refresh
-from pose3d_ros.training.run import RECORD, machine, people
+from pose3d_ros.training.run import RECORD, machine, people, trainer_of
 from pose3d_ros.training.trainer import LOG_FILE, STATE, Trainer
 from pose3d_ros.training.validation import Validator
 
@@ -51,15 +51,17 @@ def export(
     if config.recipe == "hands":
         return _export_hands(network, config, folder, data, facts, weights_dir)
     frames, rate_hz, guidance = config.data.frames, config.data.rate_hz, config.data.guidance
-    known = people(config, data)
-    refresh(network, Trainer(config, known.training, folder).norm_batches())
+    known, trainer = people(config, data), trainer_of(config)
+    if config.recipe == "views":
+        refresh(network, Trainer(config, known.training, folder).norm_batches())
     seen = hidden = 1.0
-    if known.held_out is not None and config.model.uncertainty:
-        seen, hidden = sigma_factors(network, known.held_out, frames, rate_hz, guidance, windows)
+    if known.held_out is not None and network.config.uncertainty:
+        seen, hidden = sigma_factors(network, known.held_out, frames, rate_hz, guidance, windows, trainer.assemble)
     metrics = {}
     if known.validation is not None:
-        metrics = Validator(known.validation, frames, rate_hz, guidance, PROTOCOLS, windows)(network)
-    spec = ModelSpec(config.name, SKELETON, frames, rate_hz, guidance, seen, hidden)
+        measure = Validator(known.validation, frames, rate_hz, guidance, PROTOCOLS, windows, trainer.assemble)
+        metrics = measure(network)
+    spec = ModelSpec(config.name, SKELETON, network.config.frames, rate_hz, guidance, seen, hidden)
     path = weights_dir / f"{config.name}{SUFFIX}"
     checkpoint.save(path, network, spec)
     path.chmod(0o644)  # whoever installs it must be able to read it
@@ -70,7 +72,7 @@ def export(
 
 
 def _export_hands(
-    network: DTF, config: TrainConfig, folder: Path, data: Path, facts: Facts, weights_dir: Path
+    network: nn.Module, config: TrainConfig, folder: Path, data: Path, facts: Facts, weights_dir: Path
 ) -> Exported:
     refresh(network, HandTrainer(config, folder).norm_batches())
     path, spec, metrics = export_hands(network, config, data, facts, weights_dir)
@@ -78,7 +80,7 @@ def _export_hands(
     return Exported(path, path.with_suffix(".md"), spec, metrics)
 
 
-def load_network(folder: Path, config: TrainConfig) -> tuple[DTF, dict]:
+def load_network(folder: Path, config: TrainConfig) -> tuple[nn.Module, dict]:
     """The averaged weights of a run, and its state; the batch norm statistics are still those of the newest weights.
     Raises CheckpointError."""
     path = folder / STATE
@@ -86,7 +88,7 @@ def load_network(folder: Path, config: TrainConfig) -> tuple[DTF, dict]:
         raise CheckpointError(f"{folder}: expected {STATE} of a training run, there is none")
     state = torch.load(path, map_location="cpu", weights_only=True)
     tensors = {name.removeprefix("module."): value for name, value in state["average"].items() if name != "n_averaged"}
-    network = DTF(config.model)
+    network = trainer_of(config).new_network(config)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:

@@ -12,6 +12,7 @@ from pose3d_ros.synthesis import motion
 from pose3d_ros.training.config import TrainConfig, as_dict
 from pose3d_ros.training.hands import prepare_hands
 from pose3d_ros.training.published import prepare_published
+from pose3d_ros.training.stream import StreamTrainer
 from pose3d_ros.training.trainer import STATE, Trainer
 from pose3d_ros.training.validation import People, Validator
 
@@ -61,13 +62,20 @@ def prepare(config: TrainConfig, data: Path, folder: Path) -> tuple[Trainer, Cal
     if config.recipe == "hands":
         return prepare_hands(config, data, folder)
     known = people(config, data)
+    trainer = trainer_of(config)
     validate = None
     if known.validation is not None:
         moved = known.validation.to(config.device)
         validate = Validator(
-            moved, config.data.frames, config.data.rate_hz, config.data.guidance, count=config.validation_windows
-        )
-    return Trainer(config, known.training, folder), validate
+            moved, config.data.frames, config.data.rate_hz, config.data.guidance,
+            count=config.validation_windows, assemble=trainer.assemble,
+        )  # fmt: skip
+    return trainer(config, known.training, folder), validate
+
+
+def trainer_of(config: TrainConfig) -> type[Trainer]:
+    """The loop for windows or sequences made of motion."""
+    return StreamTrainer if config.recipe == "stream" else Trainer
 
 
 def write_record(config: TrainConfig, folder: Path) -> None:

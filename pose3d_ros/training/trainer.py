@@ -13,6 +13,7 @@ from pose3d_ros.models.dtf import DTF
 from pose3d_ros.synthesis import windows
 from pose3d_ros.synthesis.motion import MotionSet
 from pose3d_ros.synthesis.rng import Rng
+from pose3d_ros.synthesis.windows import WindowConfig
 from pose3d_ros.training.config import TrainConfig
 from pose3d_ros.training.losses import pose_loss, sigma_loss
 from pose3d_ros.training.norms import refresh
@@ -38,11 +39,13 @@ def _moving_average(memory: float) -> Callable:
 class Trainer:
     """One run in one folder: `state.pt` to resume from, `log.jsonl` with a line per report."""
 
+    assemble = staticmethod(windows.assemble_windows)
+
     def __init__(self, config: TrainConfig, motion: MotionSet, folder: Path):
         self.config, self.folder = config, folder
         self.device = torch.device(config.device)
         torch.manual_seed(config.seed)
-        self.model = DTF(config.model).to(self.device)
+        self.model = self.new_network(config).to(self.device)
         self.forward = torch.compile(self.model) if config.compile else self.model
         self.average = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=_moving_average(config.ema))
         self.optimizer = self._optimizer()
@@ -53,6 +56,15 @@ class Trainer:
         self.seconds = 0.0
         self._batches = self.batches()
         self._drawn_from, self._taken = self.rng.generator.get_state(), 0
+
+    @property
+    def window(self) -> WindowConfig:
+        """What is drawn now."""
+        return self.config.data
+
+    @staticmethod
+    def new_network(config: TrainConfig) -> nn.Module:
+        return DTF(config.model)
 
     @property
     def network(self) -> nn.Module:
@@ -75,7 +87,7 @@ class Trainer:
 
     def draw(self, count: int) -> tuple[Tensor, Tensor]:
         """`count` windows: inputs (N, T, J, 3) and targets (N, T, J, 3) in metres."""
-        drawn = windows.draw(self.rng, self.motion, count, self.config.data)
+        drawn = windows.draw(self.rng, self.motion, count, self.window, self.assemble)
         return drawn.inputs, drawn.targets
 
     def pose_loss(self, xyz: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -193,8 +205,10 @@ class Trainer:
         torch.set_rng_state(state["torch_rng"].cpu())
         if "cuda_rng" in state and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda_rng"].cpu(), self.device)
+        taken = state.get("taken", 0)
+        self.windows_seen = state["windows_seen"] - taken * self.config.batch
         self._batches = self.batches()
-        for _ in range(state.get("taken", 0)):
+        for _ in range(taken):
             next(self._batches)
         self.windows_seen, self.seconds = state["windows_seen"], state.get("seconds", 0.0)
         LOG.info("resumed at %d windows", self.windows_seen)

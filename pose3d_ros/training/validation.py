@@ -14,7 +14,7 @@ from pose3d_ros.synthesis.cameras import CameraConfig, view
 from pose3d_ros.synthesis.detector import STANDARD, detect
 from pose3d_ros.synthesis.motion import MotionSet
 from pose3d_ros.synthesis.rng import Rng
-from pose3d_ros.synthesis.windows import Windows, assemble
+from pose3d_ros.synthesis.windows import Assemble, Windows, assemble_windows
 
 CAMERA = CameraConfig(distance_low_m=1.5, distance_high_m=8.0, rolled=0.0, moving=0.0)
 BATCH = 256
@@ -40,7 +40,14 @@ class Newest:
 
 
 def protocol_windows(
-    motion: MotionSet, protocol: str, count: int, frames: int, rate_hz: float, guidance: GuidanceConfig, seed: int = 7
+    motion: MotionSet,
+    protocol: str,
+    count: int,
+    frames: int,
+    rate_hz: float,
+    guidance: GuidanceConfig,
+    seed: int = 7,
+    assemble: Assemble = assemble_windows,
 ) -> Windows:
     """Windows of recorded, not widened motion under one occlusion protocol; the same people for every protocol."""
     rng = Rng(seed, motion.root.device)
@@ -88,8 +95,12 @@ class Validator:
         guidance: GuidanceConfig,
         protocols: tuple[str, ...] = ("clean", "random:12"),
         count: int = 1024,
+        assemble: Assemble = assemble_windows,
     ):
-        self.windows = {name: protocol_windows(motion, name, count, frames, rate_hz, guidance) for name in protocols}
+        self.windows = {
+            name: protocol_windows(motion, name, count, frames, rate_hz, guidance, assemble=assemble)
+            for name in protocols
+        }
 
     def __call__(self, network: nn.Module) -> dict[str, float]:
         report = {}

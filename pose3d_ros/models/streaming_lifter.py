@@ -1,0 +1,189 @@
+"""`StreamingLifter`: keeps a state for every person and gives the network only the slots that are new."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from pose3d_ros.core.errors import EngineError, InputError
+from pose3d_ros.geometry.virtual_camera import VirtualCamera
+from pose3d_ros.guidance import frames
+from pose3d_ros.guidance.frames import FrameState
+from pose3d_ros.models.lifter import Lifted, Lifter, as_lifted
+from pose3d_ros.models.streaming import State
+
+# Slots follow the frames' stamps by this share of what they are off: a camera whose rate is near the model's gives a
+# frame for each slot, and jitter neither doubles nor drops one.
+PHASE_GAIN = 0.1
+
+
+class Streams(NamedTuple):
+    """Whose windows are given: `keys` of N people, their windows' `revisions`, and the stamp of the newest slot."""
+
+    keys: Sequence[int]
+    revisions: Sequence[int]
+    stamp_ns: int
+
+
+class Newest(NamedTuple):
+    """What is known of the newest slot of N people: the network's output in the axes of `camera`, and the rays
+    (N, J, 2) and confidence (N, J) that it was made from."""
+
+    lifted: Lifted
+    camera: VirtualCamera
+    filled: np.ndarray
+    confidence: np.ndarray
+
+
+@dataclass
+class Bank:
+    """The streams of N people side by side. `before`: the frame state without the newest slot."""
+
+    keys: list[int]
+    revisions: np.ndarray
+    slot_ns: np.ndarray  # where the newest slot lies
+    given_ns: np.ndarray  # the stamp that came with it
+    frame: FrameState
+    before: FrameState
+    state: State
+
+    def take(self, rows: np.ndarray) -> "Bank":
+        """The streams of these rows, copied."""
+        return Bank([self.keys[row] for row in rows], *_each(lambda a: a[rows], self))
+
+    def put(self, rows: np.ndarray, other: "Bank") -> None:
+        """The streams of `other` in the place of these rows."""
+        self.revisions, self.slot_ns, self.given_ns, self.frame, self.before, self.state = _each(
+            lambda mine, theirs: _replaced(mine, rows, theirs), self, other
+        )
+
+
+def _each(function: Callable, *banks: Bank) -> list:
+    """`function` of every array and tensor of the banks, rows first, in the order of `Bank`'s fields."""
+    parts = [function(*(getattr(bank, name) for bank in banks)) for name in ("revisions", "slot_ns", "given_ns")]
+    for name, kind in (("frame", FrameState), ("before", FrameState), ("state", State)):
+        parts.append(kind(*(function(*arrays) for arrays in zip(*(getattr(b, name) for b in banks), strict=True))))
+    return parts
+
+
+def _replaced(mine: Any, rows: np.ndarray, theirs: Any) -> Any:
+    changed = mine.copy() if isinstance(mine, np.ndarray) else mine.clone()
+    changed[rows] = theirs
+    return changed
+
+
+class StreamingLifter(Lifter):
+    """Runs a streaming network. Windows come as to any lifter; of a person whose stream it knows only the slots since
+    the last call are computed. `recomputed` counts streams that started again because their past changed."""
+
+    recomputed = 0
+    _bank: Bank | None = None
+
+    def __call__(self, inputs: np.ndarray, frame: int = -1) -> Lifted:
+        raise InputError(f"{self.spec.name}: a streaming lifter keeps its own windows: lift with `newest`")
+
+    @torch.inference_mode()
+    def newest(self, rays: np.ndarray, score: np.ndarray, streams: Streams | None = None) -> Newest:
+        """Lift the newest slot of windows: rays float32 (N, T, J, 2) and score (N, T, J), 0 where missing.
+
+        Without `streams` every window is a stream of its own, from its first sighting on. A stream that was not given
+        in the last call, or whose window has another revision, starts again from its window. Raises InputError.
+        """
+        expected = self.spec.input_shape(len(score))[:3]
+        if score.shape != expected or rays.shape != (*expected, 2):
+            raise InputError(f"{self.spec.name}: expected rays {(*expected, 2)}, got {rays.shape} and {score.shape}")
+        if self.network is None:
+            raise EngineError(f"{self.spec.name}: this lifter was closed; load it again")
+        if streams is None:
+            alone = self._fresh(Streams(range(len(score)), (0,) * len(score), 0), score)
+            return self._run(alone, rays, score, _length(score))
+        bank, stale = self._arranged(streams, score)
+        pending, shown = self._plan(bank, stale, streams.stamp_ns, score)
+        self._bank = None  # should this fail, everybody starts again
+        found = self._run(bank, rays, np.where(shown[..., None], score, 0), pending)
+        self._bank = bank
+        return found
+
+    def warm_up(self, people: int = 1) -> None:
+        """Run once on the example input, so that the first real frame is not the slow one."""
+        example = self.spec.example(people)
+        self.newest(example[..., :2], example[..., 2])
+
+    def close(self) -> None:
+        self._bank = None
+        super().close()
+
+    def _fresh(self, streams: Streams, score: np.ndarray) -> Bank:
+        stamps, nothing = np.full(len(score), streams.stamp_ns, np.int64), frames.start(score[:, 0])
+        revisions = np.array(streams.revisions, np.int64)
+        return Bank(list(streams.keys), revisions, stamps, stamps, nothing, nothing, self.network.start(len(score)))
+
+    def _arranged(self, streams: Streams, score: np.ndarray) -> tuple[Bank, np.ndarray]:
+        """A row for every key, in their order, and which of them have to start again, bool (N,)."""
+        old, keys = self._bank, list(streams.keys)
+        if old is not None and old.keys == keys:
+            bank, known = old, np.ones(len(keys), bool)
+        else:
+            bank = self._fresh(streams, score)
+            place = {key: row for row, key in enumerate(old.keys)} if old else {}
+            known = np.array([key in place for key in keys], bool)
+            if known.any():
+                bank.put(np.flatnonzero(known), old.take(np.array([place[key] for key in keys if key in place])))
+        changed = bank.revisions != np.array(streams.revisions)
+        ahead = _slots(streams.stamp_ns - bank.slot_ns, self.spec.rate_hz)
+        stale = ~known | changed | (ahead < 0) | (ahead >= self.spec.frames)
+        self.recomputed += int((known & changed).sum())
+        if (known & stale).any():
+            rows = np.flatnonzero(stale)
+            bank.put(rows, self._fresh(streams, score).take(rows))
+        return bank, stale
+
+    def _plan(self, bank: Bank, stale: np.ndarray, stamp_ns: int, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How many slots of each window are to be computed (N,), and which of their frames are new, bool (N, T).
+
+        A frame within the slot that was computed last takes that one's place. Moves the bank on to `stamp_ns`.
+        """
+        rate = self.spec.rate_hz
+        ahead = _slots(stamp_ns - bank.slot_ns, rate)
+        unseen = np.maximum(_slots(stamp_ns - bank.given_ns, rate), 1)  # rows of the window after the last frame given
+        again = np.flatnonzero(~stale & (ahead == 0))
+        if len(again):
+            part = bank.take(again)
+            part.frame, part.state = part.before, part.state.without_newest()
+            bank.put(again, part)
+        pending = np.where(stale, _length(score), np.maximum(ahead, 1))
+        back = np.arange(score.shape[1], 0, -1)
+        shown = stale[:, None] | (back <= unseen[:, None])
+        there_ns = bank.slot_ns + np.rint(ahead * (1e9 / rate)).astype(np.int64)
+        bank.slot_ns = np.where(
+            stale, stamp_ns, there_ns + np.rint(PHASE_GAIN * (stamp_ns - there_ns)).astype(np.int64)
+        )
+        bank.given_ns = np.full(len(stale), stamp_ns, np.int64)
+        return pending, shown
+
+    def _run(self, bank: Bank, rays: np.ndarray, score: np.ndarray, pending: np.ndarray) -> Newest:
+        """Compute the last `pending` (N,) slots of the windows; all streams end at the newest."""
+        for back in range(int(pending.max()), 0, -1):
+            rows = np.flatnonzero(pending >= back)
+            part = bank if len(rows) == len(pending) else bank.take(rows)
+            part.before = part.frame
+            part.frame, frame = frames.advance(part.frame, rays[rows, -back], score[rows, -back], self.spec.guidance)
+            features = torch.from_numpy(frame.features).to(self.device, self.dtype)
+            out, part.state = self.network.step(features, part.state)
+            if part is not bank:
+                bank.put(rows, part)
+        lifted = as_lifted({name: value.float().cpu().numpy() for name, value in out.items()})
+        return Newest(lifted, frame.camera, frame.filled, frame.confidence)
+
+
+def _slots(ns: np.ndarray, rate_hz: float) -> np.ndarray:
+    """Whole slots in a time, as `Window` rounds."""
+    return np.floor(ns * (rate_hz * 1e-9) + 0.5).astype(np.int64)
+
+
+def _length(score: np.ndarray) -> np.ndarray:
+    """Slots (N,) of the windows from the first sighting on, at least 1."""
+    seen = (score > 0).any(2)
+    return np.where(seen.any(1), seen.shape[1] - seen.argmax(1), 1)
