@@ -1,9 +1,9 @@
 """How a model runs: one interface, one file a backend, and the ladder that takes the best that works here."""
 
-from pose3d_ros.engines.backends import CHOICES
+from pose3d_ros.engines.backends import CHOICES, EngineOptions
 from pose3d_ros.engines.base import Engine, EngineInfo, Program, Target
 from pose3d_ros.engines.cache import Cache
 from pose3d_ros.engines.ladder import Ladder
 from pose3d_ros.engines.lifters import open_lifter
 
-__all__ = ["CHOICES", "Cache", "Engine", "EngineInfo", "Ladder", "Program", "Target", "open_lifter"]
+__all__ = ["CHOICES", "Cache", "Engine", "EngineInfo", "EngineOptions", "Ladder", "Program", "Target", "open_lifter"]

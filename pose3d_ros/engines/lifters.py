@@ -5,11 +5,11 @@ from dataclasses import asdict, is_dataclass
 import torch
 from torch import Tensor, nn
 
-from pose3d_ros.engines.backends import rungs
+from pose3d_ros.engines.backends import EngineOptions, rungs
 from pose3d_ros.engines.base import Program
 from pose3d_ros.engines.cache import Cache
 from pose3d_ros.engines.ladder import Ladder
-from pose3d_ros.models import Lifter, registry, torch_device
+from pose3d_ros.models import Lifter, registry
 from pose3d_ros.models.streaming_lifter import StreamingLifter
 
 # Of single joints: 2 mm is far below every lifter's error; 5 % of a sigma changes nobody's decision
@@ -52,24 +52,17 @@ def from_file(weights: str) -> Program:
 
 
 def open_lifter(
-    weights: str,
-    device: str = "auto",
-    precision: str = "fp32",
-    threads: int = 1,
-    backend: str = "auto",
-    wait: bool = False,
-    cache: Cache | None = None,
+    weights: str, options: EngineOptions = EngineOptions(), wait: bool = False, cache: Cache | None = None
 ) -> Lifter:
     """A lifter on the best engine (`Lifter.engine` is its `Ladder`), which falls to the next one when that fails.
 
     `cache`: of built engines, by default the user's. Raises CheckpointError, ConfigError, and EngineError where the
     named GPU or backend cannot run here. A streaming lifter, whose state stays in torch, comes without an engine.
     """
-    place = torch_device(device)
-    steps = rungs(backend, place, precision, threads, gpu_named=device.startswith("cuda"))
+    steps = rungs(options)
     lifter = registry.load(weights)
     if isinstance(lifter, StreamingLifter):
-        return registry.load(weights, device, precision)
+        return registry.load(weights, options.device, options.precision)
     origin = str(registry.find(weights).resolve())
-    lifter.engine = Ladder(program(lifter, origin), steps, cache or Cache.default(), wait, named=backend != "auto")
+    lifter.engine = Ladder(program(lifter, origin), steps, cache or Cache.default(), wait, options.named)
     return lifter
