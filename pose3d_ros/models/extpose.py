@@ -15,7 +15,7 @@ from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError, InputError
 from pose3d_ros.models.frame_attention import Cache, FrameAttention, Sight
 from pose3d_ros.models.kinematic import Kinematics, rotation_6d
-from pose3d_ros.models.parametric import ParametricHead
+from pose3d_ros.models.parametric import BodyModel, ParametricHead
 from pose3d_ros.models.pose_decoder import TINY, DecoderConfig, PoseDecoder
 from pose3d_ros.models.vit import PatchEmbedding, ViT, ViTConfig
 
@@ -75,7 +75,7 @@ class ExtPose(nn.Module):
     `rotations` (B, T, R, 3, 3). SMPL and MANO networks give `xyz` only with a body model.
     """
 
-    def __init__(self, config: ExtPoseConfig, body_model: nn.Module | None = None):
+    def __init__(self, config: ExtPoseConfig, body_model: BodyModel | None = None):
         super().__init__()
         self.config = config
         self.joined = config.fusion == "channel_concat"
@@ -219,7 +219,10 @@ class ExtPose(nn.Module):
         out["rotations"] = rotations
         xyz = self.body(rotations, out["shape"])
         if xyz is not None:
-            out["xyz"] = xyz
+            root = xyz[..., :1, :]
+            out["xyz"] = xyz - root
+            # the camera then shows the root; how much deeper it lies than the model's origin (3 cm) is let go
+            out["camera"] = torch.cat((out["camera"][..., :1], out["camera"][..., 1:] + root[..., 0, :2]), -1)
         return out
 
 

@@ -1,6 +1,7 @@
 """Attention over modalities and frames, for all frames at once and for one frame after the cached ones."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +21,7 @@ class Sight:
 
     def __init__(self, frames: int, sizes: list[int], present: Tensor | None, reach: int, causal: bool):
         self.frames, self.sizes, self.present = frames, sizes, present
-        ends = torch.tensor(sizes).cumsum(0).tolist()
-        self.slices = [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+        self.slices = [slice(end - size, end) for size, end in zip(sizes, accumulate(sizes), strict=True)]
         self.reach, self.causal = reach, causal
         # a frame with neither modality is still worked out, from what is there
         self.readable = None if present is None else present | ~present.any(-1, keepdim=True)

@@ -144,7 +144,7 @@ class ViT(nn.Module):
         self.patch_embed = PatchEmbedding(config, channels)
         # its first row belonged to a class token; it is added to every other row, as in the public code
         self.pos_embed = nn.Parameter(torch.zeros(1, config.tokens + 1, config.width))
-        rates = torch.linspace(0, config.drop_path, config.depth).tolist()
+        rates = torch.linspace(0, config.drop_path, config.depth, device="cpu").tolist()
         self.blocks = nn.ModuleList(Block(config, rate) for rate in rates)
         self.last_norm = nn.LayerNorm(config.width, eps=1e-6)
         self.apply(_initialise)
