@@ -1,11 +1,11 @@
-"""`pose3d evaluate`: errors of weights on recorded motion, as a table and as JSON."""
+"""`pose3d evaluate`: errors of weights on recorded motion, or on a bag, as tables, as JSON and as a stored run."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from pose3d_ros.cli.tables import print_table, write_json
 from pose3d_ros.core.errors import ConfigError
 
 # key of a result, heading, factor, digits
@@ -38,98 +38,144 @@ HAND_COLUMNS = (
     ("frames", "frames", 1, 0),
     ("skipped", "skipped", 1, 0),
 )
+OF_MOTION, OF_BAG = "with --motion", "with --bag"
 
 
 def command(
     motion: Annotated[Path | None, typer.Option(help="motion file (npz)")] = None,
+    bag: Annotated[Path | None, typer.Option(help="a rosbag2: its folder, or one .mcap or .db3 file")] = None,
     weights: Annotated[
         str, typer.Option(help="name of shipped weights, or a .safetensors file; default body_dtf27, or hand_dtf27")
     ] = "",
-    hands: Annotated[bool, typer.Option("--hands", help="the file holds hands, and so do the weights")] = False,
-    protocol: Annotated[
-        str, typer.Option(help="all, or names with commas: clean, random:M, burst, limb, truncated, lostframes, passer")
-    ] = "all",
     json_path: Annotated[Path | None, typer.Option("--json", help="write the results to this file")] = None,
-    rate: Annotated[float, typer.Option(help="frame rate of the camera, 10 to 60 Hz")] = 30.0,
-    lookahead: Annotated[int, typer.Option(help="slots of the model's rate by which the output is late")] = 0,
-    baseline: Annotated[
-        str, typer.Option(help="weights to compare with; auto: those trained clean beside WEIGHTS; none")
-    ] = "auto",
-    cameras: Annotated[int, typer.Option(help="cameras for each clip")] = 2,
-    clips: Annotated[int, typer.Option(help="only so many clips, for a quick look; 0 = all")] = 0,
-    seed: Annotated[int, typer.Option(help="fixes cameras, detector noise and occlusion")] = 1,
-    min_score: Annotated[float, typer.Option(help="keypoints with a lower score count as missing")] = 0.3,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N")] = "auto",
+    seed: Annotated[int, typer.Option(help="fixes cameras, detector noise, occlusion and faults")] = 1,
+    hands: Annotated[
+        bool, typer.Option("--hands", help="the file holds hands, and so do the weights", rich_help_panel=OF_MOTION)
+    ] = False,
+    protocol: Annotated[
+        str,
+        typer.Option(
+            help="all, or names with commas: clean, random:M, burst, limb, truncated, lostframes, passer",
+            rich_help_panel=OF_MOTION,
+        ),
+    ] = "all",
+    rate: Annotated[
+        float, typer.Option(help="frame rate of the camera, 10 to 60 Hz", rich_help_panel=OF_MOTION)
+    ] = 30.0,
+    lookahead: Annotated[
+        int, typer.Option(help="slots of the model's rate by which the output is late", rich_help_panel=OF_MOTION)
+    ] = 0,
+    baseline: Annotated[
+        str,
+        typer.Option(
+            help="weights to compare with; auto: those trained clean beside WEIGHTS; none", rich_help_panel=OF_MOTION
+        ),
+    ] = "auto",
+    cameras: Annotated[int, typer.Option(help="cameras for each clip", rich_help_panel=OF_MOTION)] = 2,
+    clips: Annotated[
+        int, typer.Option(help="only so many clips, for a quick look; 0 = all", rich_help_panel=OF_MOTION)
+    ] = 0,
+    min_score: Annotated[
+        float, typer.Option(help="keypoints with a lower score count as missing", rich_help_panel=OF_MOTION)
+    ] = 0.3,
+    truth: Annotated[
+        str, typer.Option(help="topic:/NAME, tf:PREFIX or file:PATH (npz, csv, c3d)", rich_help_panel=OF_BAG)
+    ] = "",
+    joint_map: Annotated[
+        Path | None, typer.Option(help="YAML: names of the truth's joints in ours", rich_help_panel=OF_BAG)
+    ] = None,
+    offset_ms: Annotated[
+        str, typer.Option(help="added to the stamps of the truth; auto = estimated", rich_help_panel=OF_BAG)
+    ] = "0",
+    estimates: Annotated[
+        str,
+        typer.Option(help="rerun: lift the keypoints anew; recorded: what the robot published", rich_help_panel=OF_BAG),
+    ] = "rerun",
+    params: Annotated[
+        Path | None, typer.Option(help="parameters of the lifter, as a ROS parameter file", rich_help_panel=OF_BAG)
+    ] = None,
+    topic: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="ROLE=/NAME where a bag has several: keypoints, camera_info, image, skeletons, namespace",
+            rich_help_panel=OF_BAG,
+        ),
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="inject NAME:SEVERITY; with --severities NAME alone", rich_help_panel=OF_BAG),
+    ] = None,
+    severities: Annotated[
+        str, typer.Option(help="with commas: a curve of error against the severity of --fault", rich_help_panel=OF_BAG)
+    ] = "",
+    curve: Annotated[
+        list[str] | None,
+        typer.Option(help="a curve over the usual severities of this fault; all = every fault", rich_help_panel=OF_BAG),
+    ] = None,
+    tolerance_ms: Annotated[
+        float, typer.Option(help="stamps of estimate and truth may differ by that much", rich_help_panel=OF_BAG)
+    ] = 20.0,
+    segment_s: Annotated[
+        float, typer.Option(help="length of the time slices in the tables", rich_help_panel=OF_BAG)
+    ] = 10.0,
+    out: Annotated[
+        Path | None, typer.Option(help="folder of the stored run; default out/evaluate/BAG", rich_help_panel=OF_BAG)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="replace the run that is there", rich_help_panel=OF_BAG)] = (
+        False
+    ),
 ) -> None:
-    """Errors of weights on recorded motion under occlusion, lifted online.
+    """Errors of weights on recorded motion under occlusion, lifted online; or on a bag.
 
-    Beside them stands the same network trained clean and fed by linear interpolation.
+    On motion, beside them stands the same network trained clean and fed by linear interpolation.
     """
-    if motion is None:
-        raise ConfigError("evaluate: expected --motion FILE (a motion file, npz)")
-    options = {"lookahead": lookahead, "cameras": cameras, "clips": clips, "seed": seed, "min_score": min_score}
+    if (motion is None) == (bag is None):
+        raise ConfigError("evaluate: expected --motion FILE (a motion file, npz), or --bag BAG (a rosbag2)")
+    if bag is not None:
+        from pose3d_ros.cli.evaluate_bag import BagOptions, evaluate
+
+        options = BagOptions(
+            bag, weights, params, device, seed, truth, joint_map, offset_ms, estimates, tuple(topic or ()),
+            tuple(fault or ()), severities, tuple(curve or ()), tolerance_ms, segment_s, out, force, json_path,
+        )  # fmt: skip
+        evaluate(options)
+        return
     sources = (weights or ("hand_dtf27" if hands else "body_dtf27"), baseline, device)
+    common = {"seed": seed, "min_score": min_score}
     if hands:
-        report = _on_hands(motion, sources, protocol, {"seed": seed, "min_score": min_score, "cameras": 2 * cameras})
+        report = _on_hands(motion, sources, protocol, {**common, "cameras": 2 * cameras})
     else:
-        report = _on_motion(motion, sources, protocol, {"rate_hz": rate, **options})
+        options = {**common, "cameras": cameras, "rate_hz": rate, "lookahead": lookahead, "clips": clips}
+        report = _on_motion(motion, sources, protocol, options)
     if json_path is not None:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(report, indent=1) + "\n")
+        write_json(json_path, report)
     show(report, HAND_COLUMNS if hands else COLUMNS)
 
 
 def _on_motion(file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any]) -> dict[str, Any]:
-    """The report of one motion file, with a progress bar on stderr."""
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from pose3d_ros.cli.progress import progress
     from pose3d_ros.evaluation.motion import EvaluationConfig
     from pose3d_ros.evaluation.report import evaluate_motion
     from pose3d_ros.synthesis.occlusion import PROTOCOLS
 
     config = EvaluationConfig(protocols=PROTOCOLS if protocol == "all" else tuple(protocol.split(",")), **options)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("evaluating", total=None)
-        return evaluate_motion(
-            file, *sources[:2], config, sources[2],
-            on_progress=lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
-        )  # fmt: skip
+    with progress("evaluating") as on_progress:
+        return evaluate_motion(file, *sources[:2], config, sources[2], on_progress)
 
 
 def _on_hands(file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any]) -> dict[str, Any]:
-    """The report of one file of hands, with a progress bar on stderr."""
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from pose3d_ros.cli.progress import progress
     from pose3d_ros.evaluation.hands import HandEvaluationConfig, evaluate_hands
     from pose3d_ros.synthesis.hand_occlusion import PROTOCOLS
 
     config = HandEvaluationConfig(protocols=PROTOCOLS if protocol == "all" else tuple(protocol.split(",")), **options)
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("evaluating", total=None)
-        return evaluate_hands(
-            file, *sources[:2], config, sources[2],
-            on_progress=lambda name, done, total: bar.update(task, description=name, completed=done, total=total),
-        )  # fmt: skip
+    with progress("evaluating") as on_progress:
+        return evaluate_hands(file, *sources[:2], config, sources[2], on_progress)
 
 
 def show(report: dict[str, Any], columns: tuple = COLUMNS) -> None:
     """The report's results as tables on stdout, errors in mm."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(width=None if Console().is_terminal else 160)
     for name, per_protocol in report.items():
-        if name == "meta" or per_protocol is None:
-            continue
-        table = Table("protocol", title=name, title_justify="left")
-        for _, heading, _, _ in columns:
-            table.add_column(heading, justify="right")
-        for protocol, found in per_protocol.items():
-            table.add_row(protocol, *(_cell(found.get(key), factor, digits) for key, _, factor, digits in columns))
-        console.print(table)
-
-
-def _cell(value: float | None, factor: float, digits: int) -> str:
-    return "–" if value is None else f"{factor * value:.{digits}f}"
+        if name != "meta" and per_protocol is not None:
+            print_table(name, "protocol", columns, per_protocol)

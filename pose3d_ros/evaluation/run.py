@@ -164,15 +164,20 @@ class RunResult:
 
 
 def save_run(run: RunResult, folder: Path, force: bool = False) -> RunResult:
-    """Write the three files. Raises InputError where the folder holds anything, unless `force`."""
-    taken = [name for name in (JSON, FRAMES, TIMINGS) if (folder / name).exists()]
-    if taken and not force:
-        raise InputError(f"{folder}: already holds a run ({', '.join(taken)}); give --force to replace it")
+    """Write the three files. Raises InputError where the folder holds a run already, unless `force`."""
+    refuse_replacing(folder, force)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / JSON).write_text(json.dumps(run.info, indent=1) + "\n")
     _write_npz(folder / FRAMES, run.frames)
     _write_npz(folder / TIMINGS, run.timings)
     return RunResult(run.info, run.frames, run.timings, folder)
+
+
+def refuse_replacing(folder: Path, force: bool) -> None:
+    """Raises InputError where the folder holds a run already, unless `force`."""
+    taken = [name for name in (JSON, FRAMES, TIMINGS) if (folder / name).exists()]
+    if taken and not force:
+        raise InputError(f"{folder}: already holds a run ({', '.join(taken)}); give --force to replace it")
 
 
 def load_run(folder: Path) -> RunResult:
