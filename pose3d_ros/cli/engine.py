@@ -1,0 +1,170 @@
+"""`pose3d engine`: build, list, check and clear the engines that nodes load at their start."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pose3d_ros.core.errors import ConfigError, Pose3DError
+
+if TYPE_CHECKING:
+    from pose3d_ros.engines import Cache, EngineOptions, Program
+    from pose3d_ros.engines.backends import Rung
+
+app = typer.Typer(no_args_is_help=True)
+
+Models = Annotated[list[str] | None, typer.Argument(help="weights by name or path; default: those of the parameters")]
+Params = Annotated[Path | None, typer.Option(help="YAML file of the lifter node's parameters; default: the defaults")]
+Backend = Annotated[str, typer.Option(help="instead of body.backend")]
+Device = Annotated[str, typer.Option(help="instead of body.device")]
+Precision = Annotated[str, typer.Option(help="instead of body.precision")]
+Folder = Annotated[Path | None, typer.Option("--cache", help="another cache than the user's")]
+
+
+@app.command()
+def build(
+    models: Models = None,
+    params: Params = None,
+    backend: Backend = "",
+    device: Device = "",
+    precision: Precision = "",
+    cache: Folder = None,
+) -> None:
+    """Build all engines that a node with these parameters can use here. Exit code 1 where one could not be built."""
+    from rich.console import Console
+
+    from pose3d_ros.engines.base import UnavailableError, explain
+    from pose3d_ros.engines.builder import build as build_engine
+
+    console, failed, built = Console(stderr=True), 0, 0
+    names, options, store = _wanted(models, params, backend, device, precision, cache)
+    for program, rung in _programs(names, options):
+        title = f"{program.name}, {rung.kind.name} {rung.target.precision}"
+        with console.status(title) as status:
+            try:
+                rung.kind.versions(rung.target)
+                folder = build_engine(program, rung, store, lambda doing, t=title, s=status: s.update(f"{t}: {doing}"))
+            except UnavailableError as error:
+                failed += options.named
+                print(f"{title}: left out, {error}")
+            except Exception as error:
+                failed += 1
+                print(f"{title}: FAILED, {explain(error)}")
+            else:
+                built += 1
+                print(f"{title}: {folder}")
+    if not built and not failed:
+        print("nothing to build here: only torch runs, which needs no files")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command("list")
+def list_engines(cache: Folder = None) -> None:
+    """What is in the cache: model, backend, precision, rows, versions, size, and what is damaged."""
+    from rich.console import Console
+    from rich.table import Table
+
+    store = _cache(cache)
+    table = Table("model", "backend", "rows", "versions", "MB", "difference", title=str(store.folder))
+    for entry in store.entries():
+        name, size = entry.folder.name, f"{entry.bytes / 1e6:.1f}"
+        if entry.fault:
+            table.add_row(name, "", "", "DAMAGED or foreign", size, "")
+            continue
+        made = entry.meta["identity"]
+        versions = ", ".join(f"{key} {value}" for key, value in made["versions"].items() if key != "platform")
+        rows = ", ".join(str(rows) for rows in made["buckets"])
+        gap = ", ".join(f"{key} {value:.1g}" for key, value in entry.meta.get("parity", {}).items())
+        table.add_row(made["model"], f"{made['backend']} {made['precision']}", rows, versions, size, gap)
+    Console(width=None if Console().is_terminal else 160).print(table)
+
+
+@app.command()
+def check(
+    models: Models = None,
+    params: Params = None,
+    backend: Backend = "",
+    device: Device = "",
+    precision: Precision = "",
+    cache: Folder = None,
+) -> None:
+    """Load every engine that these parameters can use, and compare it with eager fp32. Exit code 1 where one fails."""
+    from pose3d_ros.engines.base import NotBuiltError, UnavailableError, explain
+    from pose3d_ros.engines.cache import identity
+    from pose3d_ros.engines.parity import differences
+
+    failed = 0
+    names, options, store = _wanted(models, params, backend, device, precision, cache)
+    for program, rung in _programs(names, options, all_rungs=True):
+        title = f"{program.name}, {rung.kind.name} {rung.target.precision}"
+        try:
+            rung.kind.versions(rung.target)
+            folder = store.find(identity(program, rung.kind, rung.target)) if rung.kind.built else None
+            engine = rung.load(program, folder)
+            gap = ", ".join(f"{key} {value:.1g}" for key, value in differences(engine, program).items())
+            engine.close()
+            print(f"{title}: ready, differs from eager fp32 by {gap}")
+        except NotBuiltError as error:
+            print(f"{title}: {error} (`pose3d engine build`)")
+        except UnavailableError as error:
+            print(f"{title}: not here, {error}")
+        except Exception as error:
+            failed += 1
+            print(f"{title}: REFUSED, {explain(error)}")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def clear(
+    model: Annotated[str, typer.Option(help="only the engines of this model")] = "",
+    damaged: Annotated[bool, typer.Option("--damaged", help="only what cannot be loaded")] = False,
+    cache: Folder = None,
+) -> None:
+    """Delete engines from the cache: all of them, unless an option says which."""
+    store = _cache(cache)
+    for entry in list(store.entries()):
+        of = entry.meta.get("identity", {}).get("model")
+        if (damaged and not entry.fault) or (model and model not in (of, entry.folder.name)):
+            continue
+        store.remove(entry)
+        print(f"removed {entry.folder}")
+
+
+def _wanted(
+    models: list[str] | None, params: Path | None, backend: str, device: str, precision: str, cache: Path | None
+) -> "tuple[list[str], EngineOptions, Cache]":
+    """Names of weights, how to run them, and the cache."""
+    from pose3d_ros.cli.parameters import pipeline_config
+
+    config = pipeline_config(params)
+    given = {"backend": backend, "device": device, "precision": precision}
+    options = replace(config.body.engines(), **{name: value for name, value in given.items() if value})
+    names = models or [name for name in (config.body.weights, config.hands.weights) if name]
+    return names, options, _cache(cache)
+
+
+def _cache(folder: Path | None) -> "Cache":
+    from pose3d_ros.engines import Cache
+    from pose3d_ros.engines.cache import VARIABLE
+
+    found = Cache(folder) if folder else Cache.default()
+    if found is None:
+        raise ConfigError(f"{VARIABLE} is empty, which says that there is no engine cache: name a folder with --cache")
+    return found
+
+
+def _programs(names: list[str], options: "EngineOptions", all_rungs: bool = False) -> "Iterator[tuple[Program, Rung]]":
+    """Each model with each rung of its ladder; only those that are built, unless `all_rungs`."""
+    from pose3d_ros.engines.backends import rungs
+    from pose3d_ros.engines.lifters import from_file
+
+    for name in names:
+        try:
+            program = from_file(name)
+        except Pose3DError as error:
+            raise ConfigError(f"{name}: {error}") from error
+        for rung in rungs(options):
+            if all_rungs or rung.kind.built:
+                yield program, rung
