@@ -38,8 +38,8 @@ class Outcome:
 def find_bags(given: Sequence[Path]) -> list[Path]:
     """Bags, folders of bags (at any depth) and lists (.txt: a path in each line, relative to the list; # for comments).
 
-    Absolute paths, each once. A folder is one bag where it holds metadata.yaml, or bag files that differ in their
-    numbers only. Raises InputError for what is absent, and where nothing is found.
+    Absolute paths, each once. A folder is one bag where it holds metadata.yaml, or nothing but bag files that differ in
+    their numbers only. Raises InputError for what is absent, and where nothing is found.
     """
     found: dict[Path, None] = {}
     for path in given:
@@ -212,9 +212,10 @@ def _inside(path: Path) -> list[Path]:
         return [path]
     entries = sorted(path.iterdir())
     files = [entry for entry in entries if entry.is_file() and BAG_FILE.search(entry.name)]
-    if files and len({BAG_FILE.sub("", file.name) for file in files}) == 1:
+    below = [bag for entry in entries if entry.is_dir() for bag in _inside(entry)]
+    if not below and len({BAG_FILE.sub("", file.name) for file in files}) == 1:
         return [path]  # the parts of one recording
-    return files + [bag for entry in entries if entry.is_dir() for bag in _inside(entry)]
+    return files + below
 
 
 def _name(bag: Path, depth: int) -> str:

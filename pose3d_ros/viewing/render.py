@@ -58,7 +58,7 @@ def view(
 
 def frames(recording: Recording, title: str) -> Iterator[np.ndarray]:
     """Each moment as a picture: overlay on the left, two 3D views on the right."""
-    scene = Scene(recording)
+    scene = Scene(recording.camera, recording.skeletons.values())
     left = _left_size(recording.size)
     (first_at, first_size), (second_at, second_size) = _panels(left[0] + 2 * GAP, scene.box)
     side_target, side_m = fit(scene.box, SIDE_DEG[:1], SIDE_DEG[1], second_size)

@@ -1,15 +1,17 @@
 """`Scene`: skeletons in 3D on a metric floor, with the camera that saw them."""
 
 from collections import deque
+from collections.abc import Iterable
 from itertools import pairwise
 
 import cv2
 import numpy as np
 
 from pose3d_ros.core import formats
-from pose3d_ros.core.types import JointState, Person3D
+from pose3d_ros.core.types import JointState, Person3D, Skeletons3D
+from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.viewing import strokes
-from pose3d_ros.viewing.bag import HandView, Moment, Recording
+from pose3d_ros.viewing.bag import HandView, Moment
 from pose3d_ros.viewing.viewer import Viewer
 
 FLOOR, GRID, SHADOW, FRUSTUM = (58, 50, 44), (112, 100, 90), (24, 20, 17), (200, 190, 120)
@@ -24,12 +26,13 @@ TRAIL = 24  # moments for which wrists leave a trail
 class Scene:
     """What stays the same during a recording: floor, extents, camera."""
 
-    def __init__(self, recording: Recording) -> None:
-        self.camera = recording.camera
-        joints = [p.xyz_m[p.state > 0] for frame in recording.skeletons.values() for p in frame.people]
+    def __init__(self, camera: Camera | None, frames: Iterable[Skeletons3D]) -> None:
+        self.camera = camera
+        everybody = [person for frame in frames for person in frame.people]
+        joints = [person.xyz_m[person.state > 0] for person in everybody]
         joints = np.concatenate(joints) if joints else np.array([[0.0, 0.0, 2.0]])
         low, high = np.percentile(joints, [1, 99], axis=0)
-        self.floor_m = float(_floor(recording, high[1]))
+        self.floor_m = float(_floor(everybody, high[1]))
         low, high = np.minimum(low, -0.15) - 0.1, np.maximum(high, 0.15) + 0.1
         low[2] = -0.05
         self.box = np.array([[low[0], low[1], low[2]], [high[0], self.floor_m, high[2]]])
@@ -49,8 +52,8 @@ class Scene:
                     self._trails.setdefault(key, deque(maxlen=TRAIL)).append(at.astype(np.float64))
         self._trails = {key: trail for key, trail in self._trails.items() if key in alive}
 
-    def draw(self, moment: Moment, viewer: Viewer) -> np.ndarray:
-        """uint8 (height, width, 3) from one side."""
+    def draw(self, moment: Moment, viewer: Viewer, truth: Iterable[Person3D] = ()) -> np.ndarray:
+        """uint8 (height, width, 3) from one side; `truth` as thin skeletons of one colour."""
         canvas = np.full((viewer.size[1], viewer.size[0], 3), strokes.PANEL, np.uint8)
         self._ground(canvas, viewer)
         people = moment.skeletons.people if moment.skeletons else ()
@@ -60,6 +63,8 @@ class Scene:
         self._draw_trails(canvas, viewer)
         for person in sorted(people, key=lambda p: -np.nanmean(viewer.project(p.xyz_m)[1])):
             _person(canvas, viewer, person)
+        for person in truth:
+            strokes.truth(canvas, viewer.project(person.xyz_m)[0], person)
         for hand in moment.hands:
             _hand(canvas, viewer, hand)
         return canvas
@@ -173,12 +178,11 @@ def _paste(canvas: np.ndarray, image: np.ndarray, corners: np.ndarray) -> None:
     canvas[:] = canvas * (1 - alpha) + cv2.warpPerspective(small, onto, size) * alpha
 
 
-def _floor(recording: Recording, lowest_m: float) -> float:
+def _floor(everybody: list[Person3D], lowest_m: float) -> float:
     """Height (y, down) under the feet: the median over time of everybody's lowest ankle."""
     ankles = []
-    for frame in recording.skeletons.values():
-        for person in frame.people:
-            definition = formats.get(person.skeleton)
-            rows = [definition.index(j) for j in ("left_ankle", "right_ankle") if j in definition]
-            ankles += [person.xyz_m[rows, 1].max()] if rows and person.state[rows].all() else []
+    for person in everybody:
+        definition = formats.get(person.skeleton)
+        rows = [definition.index(j) for j in ("left_ankle", "right_ankle") if j in definition]
+        ankles += [person.xyz_m[rows, 1].max()] if rows and person.state[rows].all() else []
     return np.median(ankles) + FOOT_M if ankles else lowest_m + FOOT_M

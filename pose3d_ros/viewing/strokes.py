@@ -8,10 +8,13 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from pose3d_ros.core import formats
+from pose3d_ros.core.types import Person3D
+
 Colour = tuple[int, int, int]  # blue, green, red
 
 LEFT, RIGHT, MIDDLE = (60, 150, 255), (255, 190, 70), (240, 240, 240)
-KEYPOINT = (150, 245, 190)
+KEYPOINT, TRUTH = (150, 245, 190), (255, 90, 225)
 TEXT, MUTED, ACCENT = (238, 238, 238), (165, 160, 152), (150, 245, 190)
 PANEL, BACKGROUND = (38, 32, 28), (28, 23, 20)
 SHIFT = 4  # fractional bits of OpenCV's coordinates: motion of less than a pixel is smooth
@@ -62,6 +65,15 @@ def joint(image: np.ndarray, at: np.ndarray, colour: Colour, radius: float, holl
     _disc(image, at, radius, colour)
     if hollow:
         _disc(image, at, radius - 2.0, BACKGROUND)
+
+
+def truth(image: np.ndarray, xy: np.ndarray, person: Person3D) -> None:
+    """The true skeleton at (J, 2) pixels, over whatever was estimated."""
+    for parent, child in formats.get(person.skeleton).bones:
+        if person.state[parent] and person.state[child]:
+            line(image, xy[parent], xy[child], TRUTH, 2)
+    for row in np.flatnonzero(person.state):
+        joint(image, xy[row], TRUTH, 2.2)
 
 
 def _disc(image: np.ndarray, at: np.ndarray, radius: float, colour: Colour) -> None:

@@ -123,6 +123,7 @@ def test_viewer_from_the_side_has_up_at_the_top_and_near_things_at_the_left():
 
 
 def test_scene_stands_on_the_floor_under_the_ankles(make_bag):
-    scene = Scene(Recording(make_bag(frames=3)))
+    recording = Recording(make_bag(frames=3))
+    scene = Scene(recording.camera, recording.skeletons.values())
     assert scene.floor_m == pytest.approx(0.98, abs=0.01)
     assert scene.box[0, 2] < 0 < 2.5 < scene.box[1, 2]  # the camera and the person
