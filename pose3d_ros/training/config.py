@@ -66,7 +66,7 @@ class TrainConfig:
     velocity_weight: float = param(1.0, "of the velocity error against the position error", low=0)
     aperture_weight: float = param(0.5, "of the error of the apertures of hands against the position error", low=0)
     short: int = param(
-        0, "frames of a streaming run's sequences until the rate falls; from there on, or with 0, they have data.frames",
+        0, "frames of a streaming run's sequences until the rate falls; then, or with 0, they have data.frames",
         low=0,
     )  # fmt: skip
     seed: int = param(1, "fixes initial weights and every draw", low=0)
