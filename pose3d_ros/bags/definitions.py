@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,50 +48,62 @@ class Decoder:
     """
 
     def __init__(self, topics: Sequence[Topic], handed: Sequence[Path] = ()) -> None:
-        self.skipped: Counter[str] = Counter()
-        self._topics, self._handed = topics, handed
-        self._store: Typestore | None = None
+        self._definitions = tuple(sorted({topic[1:] for topic in topics if topic.definition}))
+        self._handed = from_files(handed)
+
+    @cached_property
+    def _known(self) -> tuple[Typestore, Counter[str]]:
+        make = _combined if self._handed else _of_bags
+        return make(self._definitions, *([self._handed] if self._handed else []))
+
+    @property
+    def skipped(self) -> Counter[str]:
+        return self._known[1]
 
     def __call__(self, data: bytes | memoryview, msgtype: str) -> Any:
-        """The message. Raises ValueError where the bytes are none."""
-        self._check(msgtype)
+        """The message. Raises ValueError where the bytes are none, InputError where the type is not defined."""
+        store = self._known[0]
+        if msgtype not in store.fielddefs:
+            package = msgtype.split("/")[0]
+            raise InputError(
+                f"{msgtype}: the bag holds no definition of this type; hand over the .msg files of package {package} "
+                f"(--msgs FOLDER/{package}), or record with mcap (ros2 bag record -s mcap), which stores definitions"
+            )
         try:
-            return self._types().deserialize_cdr(unpack_message(data), msgtype)
+            return store.deserialize_cdr(unpack_message(data), msgtype)
         except Exception as error:  # damaged bytes fail anywhere in the generated code
             raise ValueError(f"{msgtype}: {error}") from None
 
-    def knows(self, msgtype: str) -> bool:
-        return msgtype in self._types().fielddefs
 
-    def _check(self, msgtype: str) -> None:
-        if self.knows(msgtype):
-            return
-        package = msgtype.split("/")[0]
-        raise InputError(
-            f"{msgtype}: the bag holds no definition of this type; hand over the .msg files of package {package} "
-            f"(--msgs FOLDER/{package}), or record with mcap (ros2 bag record -s mcap), which stores definitions"
-        )
+Definitions = tuple[tuple[str, str, str], ...]  # type, its definition, encoding
 
-    def _types(self) -> Typestore:
-        """Made when first needed; the bag's own definitions win, since they are what was serialised."""
-        if self._store is None:
-            types = {**typestore().fielddefs, **from_files(self._handed)}
-            for topic in self._topics:
-                if topic.definition:
-                    types.update(self._parsed(topic))
-            self._store = get_typestore(Stores.EMPTY)
-            self._store.register(types)
-        return self._store
 
-    def _parsed(self, topic: Topic) -> dict[str, Any]:
+@lru_cache(maxsize=16)
+def _of_bags(definitions: Definitions) -> tuple[Typestore, Counter[str]]:
+    """Kept, since making it takes longer than reading a small bag, and the bags of a robot have the same types."""
+    return _combined(definitions, {})
+
+
+def _combined(definitions: Definitions, handed: dict[str, Any]) -> tuple[Typestore, Counter[str]]:
+    """Types by name: the bag's own win, since they are what was serialised; then those handed over, then those known
+    here. And how many of the bag's could not be read."""
+    skipped: Counter[str] = Counter()
+    types = {**typestore().fielddefs, **handed}
+    for msgtype, text, encoding in definitions:
         try:
-            if topic.encoding == "ros2msg":
-                return get_types_from_msg(topic.definition, topic.msgtype)
-            parts = topic.definition.split(RULE)[1:] if topic.definition.startswith(RULE) else [topic.definition]
-            types: dict[str, Any] = {}
-            for part in parts:
-                types.update(get_types_from_idl(part.split("\n", 1)[1] if part.startswith("IDL: ") else part))
-            return types
+            types.update(_parsed(msgtype, text, encoding))
         except (TypesysError, IndexError, ValueError):
-            self.skipped[f"definition of {topic.msgtype} in the bag cannot be read"] += 1
-            return {}
+            skipped[f"definition of {msgtype} in the bag cannot be read"] += 1
+    store = get_typestore(Stores.EMPTY)
+    store.register(types)
+    return store, skipped
+
+
+def _parsed(msgtype: str, text: str, encoding: str) -> dict[str, Any]:
+    """A type and those that it is made of."""
+    if encoding == "ros2msg":
+        return get_types_from_msg(text, msgtype)
+    types: dict[str, Any] = {}
+    for part in text.split(RULE)[1:] if text.startswith(RULE) else [text]:
+        types.update(get_types_from_idl(part.split("\n", 1)[1] if part.startswith("IDL: ") else part))
+    return types

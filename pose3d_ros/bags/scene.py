@@ -85,7 +85,7 @@ def write(
             if scene.base:
                 bag.transforms(TOPICS["tf"], stamp_ns, stamp_ns, _frames(scene, frame, joint_frames))
             bag.camera(TOPICS["info"], stamp_ns, scene.camera, stamp_ns, CAMERA)
-            bag.skeletons(TOPICS["truth"], stamp_ns, scene.truth(frame), method="synthetic")
+            bag.skeletons(TOPICS["truth"], stamp_ns, scene.truth(frame), method="")
             if images:
                 bag.image(TOPICS["image"], stamp_ns + IMAGE_NS, picture(scene, frame), stamp_ns, CAMERA)
             if not scene.lost[frame]:

@@ -1,5 +1,6 @@
 """One .db3 file, also a damaged one: messages are looked up one by one, so that a lost page costs its messages only."""
 
+import os
 import shutil
 import sqlite3
 from collections import Counter
@@ -11,6 +12,7 @@ from pose3d_ros.bags.raw import Raw, Topic
 from pose3d_ros.core.errors import InputError
 
 FARTHEST_JUMP = 1 << 20  # messages; a gap larger than this is the end
+MAGIC = b"SQLite format 3\0"
 DAMAGED = "sqlite3: damaged or missing pages"
 
 
@@ -20,13 +22,7 @@ class SqliteFile:
     def __init__(self, path: Path, folder: Callable[[], Path]) -> None:
         self.damage: Counter[str] = Counter()
         self._lost: set[int] = set()
-        log = path.with_name(path.name + "-wal")
-        if log.is_file() and log.stat().st_size:  # the recorder was interrupted; sqlite would write to apply it
-            path = Path(shutil.copy(path, folder()))
-            shutil.copy(log, folder())
-            mode = "rw"
-        else:
-            mode = "ro&immutable=1"
+        path, mode = _readable(path, folder)
         try:
             self._db = sqlite3.connect(f"file:{quote(str(path))}?mode={mode}", uri=True)
             self._db.execute("PRAGMA writable_schema = ON")  # opens also a file that is shorter than it says
@@ -79,9 +75,30 @@ class SqliteFile:
             try:
                 query = "SELECT id, topic_id, timestamp FROM messages WHERE id > ? ORDER BY id"
                 for row in self._db.execute(query, (last,)):
-                    yield row
                     last, jump = row[0], 1
+                    if all(isinstance(value, int) for value in row):
+                        yield row
+                    else:
+                        self.damage[DAMAGED] += 1
                 return
             except sqlite3.DatabaseError:
                 self.damage[DAMAGED] += jump == 1
                 last, jump = last + jump, jump * 2
+
+
+def _readable(path: Path, folder: Callable[[], Path]) -> tuple[Path, str]:
+    """A file that sqlite reads without writing beside it, and the mode; a copy where the recorder was interrupted."""
+    log = path.with_name(path.name + "-wal")
+    if log.is_file() and log.stat().st_size:
+        copy = Path(shutil.copy(path, folder()))
+        shutil.copy(log, folder())
+        return copy, "rw"
+    with path.open("rb") as file:
+        head = file.read(18)
+    page = int.from_bytes(head[16:18], "big") or 1
+    page = 65536 if page == 1 else page  # the file format's way to write it
+    rest = path.stat().st_size % page
+    if head.startswith(MAGIC) and rest:  # cut inside of a page: sqlite would take the missing part for zeros
+        path = Path(shutil.copy(path, folder()))
+        os.truncate(path, path.stat().st_size - rest)
+    return path, "ro&immutable=1"

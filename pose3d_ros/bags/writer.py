@@ -19,23 +19,30 @@ from pose3d_ros.geometry.camera import Camera
 
 METADATA_VERSION = 8  # read by Humble to Lyrical
 STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
-COMPRESSIONS = {"": None, "message": CompressionMode.MESSAGE, "file": CompressionMode.FILE}
+COMPRESSIONS = {
+    "": None,
+    "message": CompressionMode.MESSAGE,
+    "file": CompressionMode.FILE,
+    "storage": CompressionMode.STORAGE,  # the chunks of mcap
+}
 NS_PER_S = 1_000_000_000
 
 
 class BagWriter:
     """A context manager that writes the folder `path`. `at_ns` is always the time of arrival at the recorder.
 
-    `compression`: "", "message" or "file" (zstd). `force` replaces a bag that is there; anything else that is there
-    is refused. Raises InputError.
+    `compression` (zstd): "", "message", "file", or "storage" for the chunks of mcap. `force` replaces a bag that is
+    there; anything else that is there is refused. Raises InputError.
     """
 
     def __init__(self, path: Path, storage: str = "mcap", compression: str = "", force: bool = False) -> None:
         if storage not in STORAGES or compression not in COMPRESSIONS:
             raise InputError(
-                f"bag {path}: expected storage {' or '.join(STORAGES)} and compression message, file or none, "
+                f"bag {path}: expected storage {' or '.join(STORAGES)} and compression message, file, storage or none, "
                 f"got {storage!r} and {compression!r}"
             )
+        if (storage, compression) == ("sqlite3", "storage"):
+            raise InputError(f"bag {path}: sqlite3 has no compression of its own; say message or file")
         make_room(path, force)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._store = typestore()

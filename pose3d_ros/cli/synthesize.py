@@ -29,7 +29,7 @@ def command(
     images: Annotated[bool, typer.Option("--images", help="also pictures of stick figures")] = False,
     joint_frames: Annotated[bool, typer.Option("--joint-frames", help="also the true joints as TF frames")] = False,
     storage: Annotated[str, typer.Option(help="mcap or sqlite3")] = "mcap",
-    compression: Annotated[str, typer.Option(help="message or file (zstd); default: none")] = "",
+    compression: Annotated[str, typer.Option(help="message, file, or storage (mcap only); default: none")] = "",
     seed: Annotated[int, typer.Option(help="fixes all that is drawn: the same seed, the same bytes")] = 1,
     force: Annotated[bool, typer.Option("--force", help="replace the bag that is there")] = False,
 ) -> None:
