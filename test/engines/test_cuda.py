@@ -91,8 +91,6 @@ def test_it_replays_and_does_not_compute_anew(program, card_less, monkeypatch):
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_on_a_gpu(program, precision):
     engine = backend("cuda").load(program, Target("cuda:0", precision, gpu_buckets=(1, 4)))
-    batch = example(9)
-    np.testing.assert_allclose(
-        engine(batch)["xyz"], program.reference(batch)["xyz"], atol=1e-5 if precision == "fp32" else 0.02
-    )
+    batch, near = example(9), 1e-5 if precision == "fp32" else 0.02
+    np.testing.assert_allclose(engine(batch)["xyz"], program.reference(batch)["xyz"], atol=near)
     engine.close()
