@@ -1,5 +1,7 @@
 """The window against a slow, obvious reference, over streams as networks and cameras deliver them."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -230,3 +232,16 @@ def test_wrong_use_is_named():
     with pytest.raises(InputError, match=r"expected shape \(3, 2\), got \(4, 2\)"):
         window.push(START_NS, np.zeros((4, 2)), np.zeros(3))
     assert window.newest_ns is None
+
+
+def test_the_revision_tells_when_the_past_changed():
+    window = Window(T, J, RATE)
+    revisions = [window.revision]
+    for slot in (0, 1, 2, 4, 4, 5, 3, 6):  # 4 twice, 3 late
+        fill(window, [START_NS + round(slot * 1e9 / RATE)])
+        revisions.append(window.revision)
+    changed = [later != earlier for earlier, later in pairwise(revisions)]
+    assert changed == [False] * 6 + [True, False]
+    window.clear()
+    assert window.revision not in revisions
+    assert Window(T, J, RATE).revision != Window(T, J, RATE).revision
