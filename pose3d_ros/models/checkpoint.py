@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import safetensors
 from safetensors.torch import load_file, save_file
@@ -11,31 +13,50 @@ from torch import nn
 
 from pose3d_ros.core.errors import CheckpointError, ConfigError, FormatError
 from pose3d_ros.guidance import GuidanceConfig
+from pose3d_ros.models import extpose, picture
 from pose3d_ros.models.dtf import DTF, DTFConfig
+from pose3d_ros.models.extpose import ExtPose
 from pose3d_ros.models.lifter import ModelSpec
+from pose3d_ros.models.picture import PictureSpec
 from pose3d_ros.models.streaming import StreamingConfig, StreamingDTF
 
 FORMAT_VERSION = 1
-KINDS = {"dtf": (DTF, DTFConfig), "streaming_dtf": (StreamingDTF, StreamingConfig)}
 
 
-def save(path: Path, network: DTF | StreamingDTF, spec: ModelSpec) -> None:
+def _lifter_spec(fields: dict) -> ModelSpec:
+    return ModelSpec(**{**fields, "guidance": GuidanceConfig(**fields["guidance"])})
+
+
+class Kind(NamedTuple):
+    """A family of networks: its class, and how its config and spec are made of what the header holds."""
+
+    network: type[nn.Module]
+    config: Callable[[dict], Any]
+    spec: Callable[[dict], Any]
+
+
+KINDS = {
+    "dtf": Kind(DTF, lambda fields: DTFConfig(**fields), _lifter_spec),
+    "streaming_dtf": Kind(StreamingDTF, lambda fields: StreamingConfig(**fields), _lifter_spec),
+    "extpose": Kind(ExtPose, extpose.config_of, picture.spec_of),
+}
+
+
+def save(path: Path, network: DTF | StreamingDTF | ExtPose, spec: ModelSpec | PictureSpec) -> None:
     """Write network, config and spec to one file."""
-    kind = next(name for name, (made, _) in KINDS.items() if isinstance(network, made))
+    kind = next(name for name, kind in KINDS.items() if isinstance(network, kind.network))
     header = {"format_version": FORMAT_VERSION, "kind": kind, "config": asdict(network.config), "spec": asdict(spec)}
     tensors = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, metadata={"pose3d_ros": json.dumps(header)})
 
 
-def load(path: Path) -> tuple[nn.Module, ModelSpec]:
+def load(path: Path) -> tuple[nn.Module, ModelSpec | PictureSpec]:
     """Network and spec of a file. Raises CheckpointError: missing, not safetensors, newer, or not fitting."""
     header = read_header(path)
-    make, config_type = KINDS[header["kind"]]
+    kind = KINDS[header["kind"]]
     try:
-        config = config_type(**header["config"])
-        spec = header["spec"]
-        spec = ModelSpec(**{**spec, "guidance": GuidanceConfig(**spec["guidance"])})
+        config, spec = kind.config(header["config"]), kind.spec(header["spec"])
     except (KeyError, TypeError, ConfigError, FormatError) as error:
         raise CheckpointError(f"{path}: its header does not fit this version of the package ({error})") from None
     if (config.frames, config.joints) != (spec.frames, len(spec.joints)):
@@ -43,7 +64,7 @@ def load(path: Path) -> tuple[nn.Module, ModelSpec]:
             f"{path}: the network takes {config.frames} frames of {config.joints} joints, but its spec promises "
             f"{spec.frames} of {len(spec.joints)}"
         )
-    network = make(config)
+    network = kind.network(config)
     tensors = load_file(path)
     wanted, given = set(network.state_dict()), set(tensors)
     if wanted != given:

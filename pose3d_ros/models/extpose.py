@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError, InputError
 from pose3d_ros.models.frame_attention import Cache, FrameAttention, Sight
-from pose3d_ros.models.kinematic import Kinematics, rotation_6d
-from pose3d_ros.models.parametric import BodyModel, ParametricHead
+from pose3d_ros.models.kinematic import REST_MM, Kinematics, rotation_6d
+from pose3d_ros.models.parametric import SKELETONS, BodyModel, ParametricHead
 from pose3d_ros.models.pose_decoder import TINY, DecoderConfig, PoseDecoder
 from pose3d_ros.models.vit import PatchEmbedding, ViT, ViTConfig
 
@@ -51,23 +51,37 @@ class ExtPoseConfig:
         ):
             if value not in known:
                 raise ConfigError(f"{name}: expected one of {', '.join(known)}, got {value!r}")
+        skeletons = tuple(REST_MM) if self.head == "kinematic" else (SKELETONS[self.head],)
+        if self.skeleton not in skeletons:
+            raise ConfigError(f"skeleton: head {self.head} gives {' or '.join(skeletons)}, got {self.skeleton!r}")
         if self.frames < 1:
             raise ConfigError(f"frames: expected at least 1, got {self.frames}")
         if self.fusion == "channel_concat" and self.pose_input == "coordinates":
             raise ConfigError("channel_concat needs a pose input that is a picture, got coordinates")
 
     @property
+    def joints(self) -> int:
+        """Joints of the output."""
+        return len(formats.get(self.skeleton))
+
+    @property
     def pose_channels(self) -> int:
-        return len(formats.get(self.skeleton)) if self.pose_input == "heatmaps" else 3
+        return self.joints if self.pose_input == "heatmaps" else 3
+
+
+def config_of(fields: dict) -> ExtPoseConfig:
+    """The config that `dataclasses.asdict` made the dict of. Raises TypeError or KeyError where it does not fit."""
+    parts = {"vit": ViTConfig(**fields["vit"]), "decoder": DecoderConfig(**fields["decoder"])}
+    return ExtPoseConfig(**{**fields, **parts})
 
 
 class ExtPose(nn.Module):
     """The network.
 
     `forward` takes all frames at once, `step` one frame and what is kept of those before; causal, both give the same
-    numbers. Inputs: `image` (B, T, 3, H, W) as the backbone wants it, `pose` as the config's `pose_input` says; either
-    may be left out. `image_present`, `pose_present` bool (B, T): frames in which the modality is there (default: all);
-    what is absent is not looked at. Pictures of 0 serve where there is none.
+    numbers. Inputs: `image` (B, T, 3, H, W), RGB, normalised by `geometry.crop.imagenet`; `pose` as the config's
+    `pose_input` says, pictures in 0..1; either may be left out. `image_present`, `pose_present` bool (B, T): frames in
+    which the modality is there (default: all); what is absent is not looked at, and may hold anything finite.
 
     Output: dict of `xyz` (B, T, J, 3), metres from the root in the axes of the crop's virtual camera; `log_sigma`
     (B, T, J) where the config has it; `camera` (B, T, 3), weak-perspective: scale and shift with
@@ -87,8 +101,8 @@ class ExtPose(nn.Module):
         if config.head == "kinematic":
             self.body = Kinematics(config.skeleton)
         else:
-            self.body = ParametricHead(config.head, config.skeleton, body_model)
-        sigmas = len(formats.get(config.skeleton)) if config.uncertainty else 0
+            self.body = ParametricHead(config.head, body_model)
+        sigmas = config.joints if config.uncertainty else 0
         self.head = PoseDecoder(config.decoder, config.vit.width, self.body.mean(), sigmas)
 
     def forward(
@@ -176,7 +190,7 @@ class ExtPose(nn.Module):
 
     def _pose_tokens(self) -> int:
         config = self.config
-        return len(formats.get(config.skeleton)) if config.pose_input == "coordinates" else config.vit.tokens
+        return config.joints if config.pose_input == "coordinates" else config.vit.tokens
 
     def _embed(self, image: Tensor | None, pose: Tensor | None, present: Tensor | None) -> tuple[Tensor, list[int]]:
         """Tokens (B, T, N, width) of both modalities side by side, and how many each has."""
@@ -242,7 +256,7 @@ class CoordinateEmbedding(nn.Module):
 
     def __init__(self, config: ExtPoseConfig):
         super().__init__()
-        joints, width = len(formats.get(config.skeleton)), config.vit.width
+        joints, width = config.joints, config.vit.width
         self.linear = nn.Linear(3, width)
         self.joint = nn.Parameter(0.02 * torch.randn(1, joints, width))
 

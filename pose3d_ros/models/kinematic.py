@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from pose3d_ros.core import formats
-from pose3d_ros.core.errors import ConfigError
 
 # mm from the root. Hand: between the measured and the recorded proportions of `synthesis.hand_shape`, a right hand.
 # Body: mean lengths of Human3.6M's subjects, arms lowered by 60 degrees.
@@ -52,8 +51,6 @@ class Kinematics(nn.Module):
 
     def __init__(self, skeleton: str):
         super().__init__()
-        if skeleton not in REST_MM:
-            raise ConfigError(f"skeleton: the kinematic head knows {', '.join(REST_MM)}, got {skeleton!r}")
         tree = formats.get(skeleton)
         self.skeleton = skeleton
         self.parents = tree.parent_index.tolist()
@@ -148,17 +145,16 @@ def _fit(rest: Tensor, seen: Tensor) -> Tensor:
 
 
 def _swing(a: Tensor, b: Tensor) -> Tensor:
-    """Rotations (..., 3, 3) that turn unit vectors a (..., 3) the shortest way onto b."""
-    axis, cos = _cross(a, b), (a * b).sum(-1)[..., None, None]
-    x, y, z = (axis[..., i] for i in range(3))
-    zero = torch.zeros_like(x)
-    skew = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), -1).unflatten(-1, (3, 3))
-    turn = torch.eye(3).to(a) + skew + skew @ skew / (1 + cos).clamp(min=1e-6)
-    # opposite: half a turn about any axis square to a
+    """Rotations (..., 3, 3) that turn unit vectors a (..., 3) the shortest way onto b: half a turn about a, then half a
+    turn about the middle of both. Opposite vectors turn about any axis square to a."""
+    middle = a + b
     other = torch.eye(3).to(a)[a.abs().argmin(-1)]
-    across = _unit(_cross(a, other))
-    half = 2 * across[..., :, None] * across[..., None, :] - torch.eye(3).to(a)
-    return torch.where(cos < -1 + 1e-4, half, turn)
+    middle = torch.where(middle.norm(dim=-1, keepdim=True) < 1e-4, _cross(a, other), middle)
+    return _half_turn(_unit(middle)) @ _half_turn(_unit(a))
+
+
+def _half_turn(axis: Tensor) -> Tensor:
+    return 2 * axis[..., :, None] * axis[..., None, :] - torch.eye(3).to(axis)
 
 
 def _unit(vector: Tensor) -> Tensor:

@@ -55,10 +55,8 @@ class ParametricHead(nn.Module):
     """The head of a network that speaks SMPL or MANO. `forward`: rotations (..., R, 3, 3) and shape (..., 10) to joints
     (..., J, 3), or None without a body model."""
 
-    def __init__(self, kind: str, skeleton: str, body_model: BodyModel | None = None):
+    def __init__(self, kind: str, body_model: BodyModel | None = None):
         super().__init__()
-        if skeleton != SKELETONS[kind]:
-            raise ConfigError(f"head {kind}: expected skeleton {SKELETONS[kind]}, got {skeleton!r}")
         if body_model is not None and body_model.kind != kind:
             raise ConfigError(f"head {kind}: expected a body model of its kind, got {body_model.kind}")
         self.kind = kind

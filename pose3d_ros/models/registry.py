@@ -5,7 +5,9 @@ from pathlib import Path
 from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.core.paths import share_dir
 from pose3d_ros.models import checkpoint
+from pose3d_ros.models.extpose import ExtPose
 from pose3d_ros.models.lifter import Lifter
+from pose3d_ros.models.picture import PictureLifter
 from pose3d_ros.models.streaming import StreamingDTF
 from pose3d_ros.models.streaming_lifter import StreamingLifter
 
@@ -30,9 +32,14 @@ def find(name_or_path: str | Path) -> Path:
     return shipped
 
 
-def load(name_or_path: str | Path, device: str = "cpu", precision: str = "fp32") -> Lifter:
-    """A ready lifter. Raises CheckpointError (missing, damaged, foreign), ConfigError, EngineError (no such GPU)."""
+def load(name_or_path: str | Path, device: str = "cpu", precision: str = "fp32") -> Lifter | PictureLifter:
+    """A ready lifter; of ExtPose weights one that takes pictures.
+
+    Raises CheckpointError (missing, damaged, foreign), ConfigError, EngineError (no such GPU).
+    """
     network, spec = checkpoint.load(find(name_or_path))
+    if isinstance(network, ExtPose):
+        return PictureLifter(network, spec, device, precision)
     kind = StreamingLifter if isinstance(network, StreamingDTF) else Lifter
     return kind(network, spec, device, precision)
 

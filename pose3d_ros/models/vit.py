@@ -15,9 +15,6 @@ from torch.nn import functional
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.models.dtf import DropPath
 
-IMAGE_MEAN = (0.485, 0.456, 0.406)  # of ImageNet, which the public weights expect; RGB in 0..1
-IMAGE_STD = (0.229, 0.224, 0.225)
-
 # Query, keys and values (..., N, heads, width of a head) to the attended values in the query's shape
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -135,7 +132,7 @@ class PatchEmbedding(nn.Module):
 
 
 class ViT(nn.Module):
-    """The backbone. `forward`: pictures (B, channels, height, width), normalised by `IMAGE_MEAN` and `IMAGE_STD`, to
+    """The backbone. `forward`: pictures (B, channels, height, width), RGB, normalised by `geometry.crop.imagenet`, to
     tokens (B, tokens, width)."""
 
     def __init__(self, config: ViTConfig, channels: int = 3):

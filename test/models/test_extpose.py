@@ -234,10 +234,9 @@ def test_every_parameter_learns():
         assert parameter.grad is None or torch.isfinite(parameter.grad).all(), name
 
 
-@pytest.mark.parametrize("frames", [1, 3])
-def test_exported_forward_and_step_give_the_same(frames):
-    made, image, pose = network(), pictures(frames), poses(frames)
-    there = torch.ones(2, frames, dtype=torch.bool)
+def test_exported_forward_gives_the_same():
+    made, image, pose = network(), pictures(3), poses(3)
+    there = torch.ones(2, 3, dtype=torch.bool)
     there[0, -1] = False
     inputs = (image, pose, there, ~there)
     program = torch.export.export(made, inputs)
@@ -285,8 +284,8 @@ def test_inputs_that_do_not_fit(inputs, words):
         ({"pose_input": "text"}, "pose_input: expected one of"),
         ({"head": "bones"}, "head: expected one of kinematic, smpl, mano"),
         ({"frames": 0}, "frames: expected at least 1"),
-        ({"skeleton": "coco17"}, "the kinematic head knows hand21, h36m17, got 'coco17'"),
-        ({"head": "smpl"}, "head smpl: expected skeleton h36m17, got 'hand21'"),
+        ({"skeleton": "coco17"}, "head kinematic gives hand21 or h36m17, got 'coco17'"),
+        ({"head": "smpl"}, "head smpl gives h36m17, got 'hand21'"),
     ],
 )
 def test_settings_that_do_not_fit(changes, words):

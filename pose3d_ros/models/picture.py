@@ -1,0 +1,148 @@
+"""`PictureLifter`: an ExtPose network with its spec. Crops and drawn skeletons in, root-relative joints out, online."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from pose3d_ros.core import formats
+from pose3d_ros.core.errors import ConfigError, EngineError, InputError
+from pose3d_ros.core.skeleton import Skeleton
+from pose3d_ros.geometry.crop import CropConfig, as_input
+from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig
+from pose3d_ros.models.extpose import ExtPose
+from pose3d_ros.models.frame_attention import Cache
+from pose3d_ros.models.lifter import as_lifted, torch_device
+
+
+@dataclass(frozen=True)
+class PictureSpec:
+    """What belongs to the weights of a picture model and is stored with them, never in a settings file.
+
+    `frames` at `rate_hz` is how far back it looks. `crop` and `drawing`: how crops are cut and skeletons are drawn.
+    `sigma_seen`, `sigma_hidden`: factors on the network's sigma, measured on people outside of training. Left hands
+    are shown mirrored. Raises FormatError or ConfigError.
+    """
+
+    name: str
+    skeleton: str
+    frames: int
+    rate_hz: float
+    crop: CropConfig = field(default_factory=CropConfig)
+    drawing: SkeletonImageConfig = field(default_factory=SkeletonImageConfig)
+    sigma_seen: float = 1.0
+    sigma_hidden: float = 1.0
+
+    def __post_init__(self) -> None:
+        formats.get(self.skeleton)
+        if self.frames < 1 or not 0 < self.rate_hz < 1000 or not (self.sigma_seen > 0 and self.sigma_hidden > 0):
+            raise ConfigError(f"spec of {self.name}: expected positive frames, rate and sigma factors, got {self}")
+
+    @property
+    def joints(self) -> Skeleton:
+        return formats.get(self.skeleton)
+
+
+def spec_of(fields: dict) -> PictureSpec:
+    """The spec that `dataclasses.asdict` made the dict of."""
+    parts = {"crop": CropConfig(**fields["crop"]), "drawing": SkeletonImageConfig(**fields["drawing"])}
+    return PictureSpec(**{**fields, **parts})
+
+
+class Seen(NamedTuple):
+    """Of N people or hands, in the axes of their crops' virtual cameras: `xyz_m` float32 (N, J, 3) from the root,
+    `sigma_m` (N, J), not yet calibrated, `weak` (N, 3): weak-perspective camera for `geometry.crop_camera`."""
+
+    xyz_m: np.ndarray
+    sigma_m: np.ndarray
+    weak: np.ndarray
+
+
+class PictureLifter:
+    """Runs one ExtPose network, frame by frame."""
+
+    def __init__(self, network: ExtPose, spec: PictureSpec, device: str = "cpu", precision: str = "fp32"):
+        if precision not in ("fp32", "fp16"):
+            raise ConfigError(f"precision: expected fp32 or fp16, got {precision!r}")
+        if (network.config.frames, network.config.skeleton) != (spec.frames, spec.skeleton):
+            raise ConfigError(f"{spec.name}: the network has {network.config}, its spec promises {spec}")
+        self.spec = spec
+        self.device = torch_device(device)
+        self.dtype = torch.float16 if precision == "fp16" else torch.float32
+        self.network: ExtPose | None = network.eval().to(self.device, self.dtype).requires_grad_(False)
+
+    @property
+    def description(self) -> str:
+        """One line for diagnostics."""
+        return f"{self.spec.name}, eager torch {torch.__version__}, {self.device}, {str(self.dtype)[6:]}"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the crops in pixels, as `geometry.crop.boxes` takes them."""
+        height, width = self._open().config.vit.image_size
+        return width, height
+
+    @torch.inference_mode()
+    def start(self, streams: int) -> Cache:
+        """What is kept of the frames of so many people or hands: nothing yet."""
+        return self._open().start(streams)
+
+    @torch.inference_mode()
+    def __call__(
+        self,
+        crops_rgb: np.ndarray,
+        skeletons: np.ndarray,
+        cache: Cache | None = None,
+        slot: np.ndarray | None = None,
+        image_present: np.ndarray | None = None,
+        pose_present: np.ndarray | None = None,
+    ) -> Seen:
+        """Look at one frame of N people: uint8 crops (N, H, W, 3) and drawn skeletons float32 (N, 3, H, W) in 0..1.
+
+        `cache` holds their past frames and is updated; without one the frame stands alone. `slot` int64 (N,): the
+        frame's place on the grid of the model's rate. `image_present`, `pose_present` bool (N,): where there is one.
+        Raises InputError on shapes.
+        """
+        network = self._open()
+        if network.config.pose_input != "image":
+            raise EngineError(
+                f"{self.spec.name}: a study's network that takes {network.config.pose_input}, no pictures"
+            )
+        width, height = self.size
+        for name, shape, expected in (
+            ("crops", crops_rgb.shape, (len(skeletons), height, width, 3)),
+            ("skeletons", skeletons.shape, (len(crops_rgb), 3, height, width)),
+        ):
+            if shape != expected:
+                raise InputError(f"{self.spec.name}: expected {name} of shape {expected}, got {shape}")
+        if not len(crops_rgb):
+            none = np.zeros((0, len(self.spec.joints), 3), np.float32)
+            return Seen(none, none[..., 0], none[:, 0])
+        inputs = (self._tensor(as_input(crops_rgb)), self._tensor(skeletons))
+        given = (image_present, pose_present, slot)
+        given = [None if each is None else torch.as_tensor(each, device=self.device) for each in given]
+        out = network.step(*inputs, network.start(len(crops_rgb)) if cache is None else cache, *given)
+        if "xyz" not in out:
+            raise EngineError(f"{self.spec.name}: SMPL and MANO networks need a body model to give joints")
+        arrays = {name: out[name].float().cpu().numpy() for name in ("xyz", "log_sigma", "camera") if name in out}
+        return Seen(*as_lifted(arrays), arrays["camera"][:, 0])
+
+    def warm_up(self, streams: int = 1) -> None:
+        """Run once, so that the first real frame is not the slow one."""
+        width, height = self.size
+        self(np.zeros((streams, height, width, 3), np.uint8), np.zeros((streams, 3, height, width), np.float32))
+
+    def close(self) -> None:
+        """Free the device."""
+        self.network = None
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _open(self) -> ExtPose:
+        if self.network is None:
+            raise EngineError(f"{self.spec.name}: this lifter was closed; load it again")
+        return self.network
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device, self.dtype)
