@@ -20,7 +20,7 @@ from pose3d_ros.geometry.virtual_camera import look_at
 from pose3d_ros.guidance import fill
 from pose3d_ros.hands import HandConfig, Hands, wrists_of
 from pose3d_ros.models import Lifter, registry, use_threads
-from pose3d_ros.tracking.people import People
+from pose3d_ros.tracking.people import People, Windows
 from pose3d_ros.tracking.smoothing import SmoothingConfig
 from pose3d_ros.tracking.tracker import Track, TrackingConfig
 
@@ -106,9 +106,8 @@ class Pipeline:
         Raises CameraError where the camera is calibrated for an image of another size, EngineError after `close`.
         """
         timer = Timer()
-        reasons = self._store(frame, camera, timer)
+        reasons, (tracks, rays, score) = self._store(frame, camera, timer)
         with timer("guidance"):
-            tracks, rays, score = self.people.windows(frame.stamp_ns)
             enough = (score > 0).any(1).sum(1) >= self.config.body.min_joints
             reasons += [Reason.FEW_JOINTS] * int((~enough).sum())
             tracks = [track for track, ok in zip(tracks, enough, strict=True) if ok]
@@ -155,8 +154,8 @@ class Pipeline:
         if self.hands:
             self.hands.reset()
 
-    def _store(self, frame: Keypoints2D, camera: Camera, timer: "Timer") -> list[str]:
-        """Frame -> the lifter's joints -> rays -> identities -> windows. Returns what was odd."""
+    def _store(self, frame: Keypoints2D, camera: Camera, timer: "Timer") -> tuple[list[str], Windows]:
+        """Frame -> the lifter's joints -> rays -> identities -> windows. Returns what was odd, and the windows."""
         if self._closed:
             raise EngineError("this pipeline was closed: make a new one")
         camera.check_image(frame.width, frame.height)
@@ -165,7 +164,7 @@ class Pipeline:
             self._forget()  # rays of two calibrations do not mix
             reasons.append(Reason.CAMERA_CHANGED)
         self._camera = camera
-        found = []
+        ids, points, scores = [], [], []
         with timer("mapping"):
             for person in frame.people:
                 if person.side:  # a hand
@@ -175,14 +174,17 @@ class Pipeline:
                 except FormatError as error:
                     reasons.append(str(error))
                     continue
-                found.append((person.id, camera.rays(xy_px), score))
+                ids.append(person.id)
+                points.append(xy_px)
+                scores.append(score)
+            rays = camera.rays(np.stack(points)) if points else ()  # of all at once
         with timer("tracking"):
-            reasons += self.people.push(frame.stamp_ns, found)
+            reasons += self.people.push(frame.stamp_ns, list(zip(ids, rays, scores, strict=True)))
+            windows = self.people.windows(frame.stamp_ns)
         if self.hands:
             with timer("hands"):
-                wrists = wrists_of(*self.people.windows(frame.stamp_ns), self.body_skeleton)
-                reasons += self.hands.store(frame, camera, wrists)
-        return reasons
+                reasons += self.hands.store(frame, camera, wrists_of(*windows, self.body_skeleton))
+        return reasons, windows
 
     def _lift(self, tracks: list[Track], rays: np.ndarray, score: np.ndarray, stamp_ns: int, timer: "Timer"):
         """Windows (N, T, J) of people to (their skeletons in the camera frame, why some have none)."""

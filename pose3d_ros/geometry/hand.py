@@ -89,10 +89,8 @@ def joint_angles(xyz: Any, left: Any, axes: Any) -> Any:
     # worked out for a right hand; a left one is its mirror image in y
     y = xp.where(left[..., None], -palm[..., 1], palm[..., 1])
     palm = xp.stack((palm[..., 0], y, palm[..., 2]), -1)
-    values = _thumb_angles(xp, palm)
-    for chain, away in zip(CHAINS[1:], AWAY, strict=True):
-        values += _finger_angles(xp, palm, chain, away)
-    return xp.stack(values, -1)
+    fingers = _finger_angles(xp, palm)
+    return xp.concatenate((xp.stack(_thumb_angles(xp, palm), -1), fingers.reshape(*fingers.shape[:-2], 16)), -1)
 
 
 def joints_of(angles: Any, palm: Any, lengths: Any, thumb_plane: Any = THUMB_PLANE_RAD) -> Any:
@@ -108,7 +106,7 @@ def joints_of(angles: Any, palm: Any, lengths: Any, thumb_plane: Any = THUMB_PLA
         if finger == 0:
             along, bend = _thumb_directions(xp, first, second, thumb_plane)
         else:
-            along, bend = _finger_directions(xp, first, second, AWAY[finger - 1])
+            along, bend = _finger_directions(xp, AWAY[finger - 1] * xp.sin(first), xp.cos(first), second)
         at = palm[..., finger, :] + 0 * along
         joints += [at] if joints else [0 * along, at]
         for bone, turn in enumerate((None, outer, angles[..., 4 * finger + 3])):
@@ -146,12 +144,15 @@ def _thumb_angles(xp: Any, palm: Any) -> list[Any]:
     return [lift, swing, *_bends(xp, along, bend, two, three)]
 
 
-def _finger_angles(xp: Any, palm: Any, chain: list[int], away: float) -> list[Any]:
-    one, two, three = (_unit(bone) for bone in _bones(palm, chain))
-    abduction = xp.arcsin(xp.clip(away * one[..., 1], -1, 1))
+def _finger_angles(xp: Any, palm: Any) -> Any:
+    """(..., 4 fingers, 4) of joints (..., 21, 3) in the palm frame."""
+    one, two, three = (_unit(bone) for bone in _bones(palm, list(zip(*CHAINS[1:], strict=True))))
+    sideways = xp.clip(one[..., 1], -1, 1)
+    right = xp.arcsin(sideways)
+    abduction = xp.stack([away * right[..., i] for i, away in enumerate(AWAY)], -1)
     flexion = xp.arctan2(one[..., 2], one[..., 0])
-    along, bend = _finger_directions(xp, abduction, flexion, away)
-    return [abduction, flexion, *_bends(xp, along, bend, two, three)]
+    along, bend = _finger_directions(xp, sideways, xp.cos(right), flexion)
+    return xp.stack((abduction, flexion, *_bends(xp, along, bend, two, three)), -1)
 
 
 def _bends(xp: Any, along: Any, bend: Any, two: Any, three: Any) -> list[Any]:
@@ -162,10 +163,11 @@ def _bends(xp: Any, along: Any, bend: Any, two: Any, three: Any) -> list[Any]:
     return [first, xp.arctan2((three * bend).sum(-1), (three * along).sum(-1))]
 
 
-def _finger_directions(xp: Any, abduction: Any, flexion: Any, away: float) -> tuple[Any, Any]:
-    """Direction of a finger's first bone and the direction, square to it, in which the finger bends."""
-    cos_a, sin_a, cos_f, sin_f = xp.cos(abduction), xp.sin(abduction), xp.cos(flexion), xp.sin(flexion)
-    along = xp.stack((cos_f * cos_a, away * sin_a, sin_f * cos_a), -1)
+def _finger_directions(xp: Any, sideways: Any, ahead: Any, flexion: Any) -> tuple[Any, Any]:
+    """Direction of a finger's first bone and the direction, square to it, in which the finger bends. `sideways`: y of
+    the bone of length 1, `ahead`: what is left of it in the plane of x and z."""
+    cos_f, sin_f = xp.cos(flexion), xp.sin(flexion)
+    along = xp.stack((cos_f * ahead, sideways, sin_f * ahead), -1)
     return along, xp.stack((-sin_f, 0 * sin_f, cos_f), -1)
 
 
@@ -180,7 +182,8 @@ def _thumb_directions(xp: Any, lift: Any, swing: Any, plane: Any) -> tuple[Any, 
     return along, xp.cos(plane)[..., None] * across + xp.sin(plane)[..., None] * up
 
 
-def _bones(palm: Any, chain: list[int]) -> list[Any]:
+def _bones(palm: Any, chain: list) -> list[Any]:
+    """Of a chain of joints (..., 3), or of chains side by side: a tuple of joints at each place."""
     return [palm[..., b, :] - palm[..., a, :] for a, b in pairwise(chain)]
 
 

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
+
+from pose3d_ros.tracking.motion import masked_mean
 
 LABEL_COST = 0.5  # a wrong side weighs as much as half a palm of distance: it decides only where wrists are close
 MAX_DISTANCE = 3.0  # palms from a wrist; farther, it is another person's hand or none
@@ -42,22 +45,22 @@ class SeenHand:
     id: str = ""
     of_body: bool = False
 
-    @property
+    @cached_property
     def seen(self) -> np.ndarray:
         return self.rays[self.score > 0]
 
-    @property
+    @cached_property
     def palm(self) -> float:
         """About the length of the palm, in rays: half of the extent of a whole hand, all of a finger's."""
         share = 0.5 if self.score[0] > 0 else 1.0
         return share * float(np.ptp(self.seen, axis=0).max()) if len(self.seen) else 0.0
 
-    @property
+    @cached_property
     def wrist(self) -> np.ndarray:
         """The wrist, or what is nearest to know: the middle of the seen joints."""
         return self.rays[0] if self.score[0] > 0 else self.middle
 
-    @property
+    @cached_property
     def middle(self) -> np.ndarray:
         return self.seen.mean(axis=0)
 
@@ -74,34 +77,33 @@ class BodyWrists:
 def usable(hands: list[SeenHand]) -> tuple[list[SeenHand], list[HandReason]]:
     """The hands that show something, surest first, without those that lie on a surer one; and why others are gone."""
     reasons, kept = [], []
-    for hand in sorted(hands, key=lambda h: -float(h.score.sum())):
+    hands = sorted(hands, key=lambda h: -float(h.score.sum()))
+    same = _gaps(hands) < DUPLICATE_DISTANCE
+    for row, hand in enumerate(hands):
         if not len(hand.seen):
             reasons.append(HandReason.NOTHING_VISIBLE)
         elif hand.palm < MIN_PALM:
             reasons.append(HandReason.ONE_POINT)
-        elif any(_gap(hand, other) < DUPLICATE_DISTANCE for other in kept):
+        elif same[row, kept].any():
             reasons.append(HandReason.DUPLICATE)
         else:
-            kept.append(hand)
-    return kept, reasons
+            kept.append(row)
+    return [hands[row] for row in kept], reasons
 
 
 def to_wrists(hands: list[SeenHand], bodies: list[BodyWrists]) -> dict[int, tuple[int, str]]:
     """Row of a hand -> (track, side of the body's). A hand with a person's id goes to this person; the others to the
     nearest wrist, a wrong label counting a little. What is too far from every wrist is left out."""
-    cost = np.full((len(hands), 2 * len(bodies)), np.inf)
-    for row, hand in enumerate(hands):
-        named = [body.id == hand.id != "" for body in bodies]
-        for number, body in enumerate(bodies):
-            if any(named) and not named[number]:
-                continue
-            for column, side in enumerate(SIDES):
-                apart = float(np.linalg.norm(hand.wrist - body.rays[column])) / hand.palm
-                wrong = hand.side != side
-                if apart <= MAX_DISTANCE:
-                    cost[row, 2 * number + column] = apart + LABEL_COST * wrong
-                elif not np.isfinite(apart) and not wrong and (named[number] or len(bodies) == 1):
-                    cost[row, 2 * number + column] = UNKNOWN_COST
+    if not (hands and bodies):
+        return {}
+    at, palm = np.stack([hand.wrist for hand in hands]), np.array([hand.palm for hand in hands])
+    wrists = np.stack([body.rays for body in bodies])
+    apart = np.linalg.norm(at[:, None, None] - wrists, axis=-1) / palm[:, None, None]  # (hands, bodies, sides)
+    named = np.array([[body.id == hand.id != "" for body in bodies] for hand in hands])[..., None]
+    wrong = np.array([[hand.side != side for side in SIDES] for hand in hands])[:, None]
+    unknown = np.isnan(apart) & ~wrong & (named | (len(bodies) == 1))
+    cost = np.where(apart <= MAX_DISTANCE, apart + LABEL_COST * wrong, np.where(unknown, UNKNOWN_COST, np.inf))
+    cost = np.where(named | ~named.any(axis=1, keepdims=True), cost, np.inf).reshape(len(hands), -1)
     return {row: (bodies[column // 2].track, SIDES[column % 2]) for row, column in solve(cost)}
 
 
@@ -114,9 +116,12 @@ def solve(cost: np.ndarray) -> list[tuple[int, int]]:
     return [(int(r), int(c)) for r, c in zip(rows, columns, strict=True) if finite[r, c]]
 
 
-def _gap(hand: SeenHand, other: SeenHand) -> float:
-    """Mean distance of the joints that both show, in palms; inf where there is none."""
-    both = (hand.score > 0) & (other.score > 0)
-    if not both.any():
-        return np.inf
-    return float(np.linalg.norm(hand.rays[both] - other.rays[both], axis=1).mean()) / max(hand.palm, other.palm)
+def _gaps(hands: list[SeenHand]) -> np.ndarray:
+    """Mean distance (H, H) of the joints that two hands both show, in palms; inf where there is none."""
+    if not hands:
+        return np.zeros((0, 0))
+    rays, seen = np.stack([hand.rays for hand in hands]), np.stack([hand.score for hand in hands]) > 0
+    palm = np.array([max(hand.palm, MIN_PALM) for hand in hands])
+    both = seen[:, None] & seen
+    apart = masked_mean(np.linalg.norm(rays[:, None] - rays, axis=-1), both) / np.maximum(palm[:, None], palm)
+    return np.where(both.any(axis=-1), apart, np.inf)

@@ -17,9 +17,8 @@ JUMP_SIZES, JUMP_SIZES_PER_S = 2.0, 3.0  # no body moves further than this betwe
 
 def extent(xy: np.ndarray) -> np.ndarray:
     """Longer side of the box around the keypoints `xy` (N, J, 2), NaN ignored, 0 without any. (N,)."""
-    low = np.where(np.isnan(xy), np.inf, xy).min(axis=1)
-    high = np.where(np.isnan(xy), -np.inf, xy).max(axis=1)
-    return np.where(np.isfinite(low), high - low, 0).max(axis=1) if len(xy) else np.zeros(0)
+    sides = np.fmax.reduce(xy, axis=1) - np.fmin.reduce(xy, axis=1)
+    return np.fmax.reduce(sides, axis=1, initial=0)
 
 
 def masked_mean(value: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -113,6 +112,8 @@ class Motion:
 
     def _reference_size(self, off: np.ndarray) -> np.ndarray:
         """(N,) sizes > 0. Who only ever showed one joint has no size: the median of the others stands in."""
+        if self.size.all():
+            return self.size
         known = self.size[self.size > 0]
         if len(known):
             stand_in = np.median(known)

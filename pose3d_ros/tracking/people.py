@@ -1,5 +1,7 @@
 """Everybody in one camera's view: identities, and the temporal window and output filter of each."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from pose3d_ros.tracking.clock import StreamEvent
@@ -9,6 +11,14 @@ from pose3d_ros.tracking.tracker import Track, Tracker, TrackingConfig
 from pose3d_ros.tracking.window import Window
 
 RESTARTS = (StreamEvent.GAP, StreamEvent.BACKWARD)
+
+
+class Windows(NamedTuple):
+    """Everybody known: tracks, rays (N, T, J, 2) with NaN where missing, scores (N, T, J); slot T - 1 is now."""
+
+    tracks: list[Track]
+    rays: np.ndarray
+    score: np.ndarray
 
 
 class People:
@@ -43,8 +53,8 @@ class People:
             window.push(stamp_ns, *hide_weak(rays, score, self._tracker.config.min_score))
         return [str(note.reason) for note in update.notes] + ([str(update.event)] if update.event else [])
 
-    def windows(self, stamp_ns: int) -> tuple[list[Track], np.ndarray, np.ndarray]:
-        """Everybody known: tracks, rays (N, T, J, 2) with NaN where missing, scores (N, T, J); slot T - 1 is now."""
+    def windows(self, stamp_ns: int) -> Windows:
+        """The windows as they are at a stamp; new arrays."""
         tracks = [track for track in self._tracker.tracks if track.number in self._windows]
         frames, joints, _ = self._shape
         rays = np.empty((len(tracks), frames, joints, 2), np.float32)
