@@ -106,6 +106,7 @@ def keypoints_of(joints: Mapping[str, tuple[float, float, float]], format: str, 
     """x, y in pixels and score by joint name as a `format`; what it lacks is absent."""
     names = formats.get(format).joints
     rows = np.array([joints.get(joint, (np.nan, np.nan, 0.0)) for joint in names], np.float32)
+    rows[~(rows[:, 2] > 0), :2] = np.nan
     return Person2D(format, rows[:, :2], rows[:, 2], id)
 
 

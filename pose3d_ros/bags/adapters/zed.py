@@ -28,6 +28,7 @@ PAIRS_38 = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "big_toe", "sm
 BODY_38 = (
     "pelvis", NOT_OURS, NOT_OURS, NOT_OURS, "neck", "nose", "left_eye", "right_eye", "left_ear", "right_ear", NOT_OURS,
     NOT_OURS, *(f"{side}_{part}" for part in PAIRS_38 for side in ("left", "right")),
+    *[NOT_OURS] * 8,  # fingers
 )
 # fmt: on
 BODIES = {0: BODY_18, 1: BODY_34, 2: BODY_38}  # Object.body_format
