@@ -50,9 +50,9 @@ class HandWindowConfig:
 
 def draw(rng: Rng, count: int, config: HandWindowConfig) -> Windows:
     """`count` windows of right hands."""
-    xyz = _before_camera(rng, hand_motion.draw(rng, count, config.frames, config.rate_hz), config)
+    xyz = before_camera(rng, hand_motion.draw(rng, count, config.frames, config.rate_hz), config)
     rays, score = detect(rng, xyz, config.detector, config.rate_hz)
-    score = torch.where(_hidden(rng, rays, config), 0.0, score)
+    score = torch.where(hidden_joints(rng, rays, config), 0.0, score)
     return assemble(rays, score, xyz, config.guidance, torch.zeros(count, dtype=torch.bool, device=rng.device))
 
 
@@ -65,7 +65,7 @@ def assemble(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig,
     return Windows(torch.cat((coordinates, confidence[..., None]), -1), targets, score > 0, camera)
 
 
-def _before_camera(rng: Rng, hands: Tensor, config: HandWindowConfig) -> Tensor:
+def before_camera(rng: Rng, hands: Tensor, config: HandWindowConfig) -> Tensor:
     """Hands (N, T, 21, 3) put anywhere into the picture, never nearer than 15 cm. They are turned any way already."""
     count = hands.shape[0]
     distance = rng.log_uniform(count, 1, low=config.distance_low_m, high=config.distance_high_m)
@@ -77,7 +77,8 @@ def _before_camera(rng: Rng, hands: Tensor, config: HandWindowConfig) -> Tensor:
     return xyz + (0.15 - nearest)[:, None, None, None] * xyz.new_tensor((0.0, 0.0, 1.0))
 
 
-def _hidden(rng: Rng, rays: Tensor, config: HandWindowConfig) -> Tensor:
+def hidden_joints(rng: Rng, rays: Tensor, config: HandWindowConfig) -> Tensor:
+    """bool (N, T, 21): hidden by the kinds of occlusion that `config.occlusion` has chances for."""
     chances = config.occlusion
     hidden = _one_kind(rng, rays, config)
     if chances.twice:

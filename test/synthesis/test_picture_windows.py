@@ -1,0 +1,130 @@
+"""Rendered hands: what covers what, sides, seeds; and windows of them: crops, keypoints and truth agree."""
+
+import pytest
+import torch
+
+from pose3d_ros.geometry.crop import imagenet
+from pose3d_ros.geometry.hand import palm_axes
+from pose3d_ros.geometry.skeleton_image import DEFAULT
+from pose3d_ros.synthesis import hand_motion, picture_windows
+from pose3d_ros.synthesis.capsules import View
+from pose3d_ros.synthesis.hand_detector import PERFECT
+from pose3d_ros.synthesis.hand_render import RenderConfig, render
+from pose3d_ros.synthesis.hand_solid import backs, solid
+from pose3d_ros.synthesis.hand_windows import NO_OCCLUSION
+from pose3d_ros.synthesis.picture_windows import PictureWindowConfig, pose_input, to_pixels
+from pose3d_ros.synthesis.rng import Rng
+
+SMALL = RenderConfig(width=24, height=32, samples=1)
+PLAIN = RenderConfig(width=48, height=64, samples=1, sleeve=0, held=0, before=0, pasted=0, blurred=0)
+CONFIG = PictureWindowConfig(frames=3, render=SMALL)
+
+
+def hands(count=4, frames=1):
+    return hand_motion.draw(Rng(3), count, frames, 30.0) + torch.tensor([0.1, 0.0, 0.8])
+
+
+def around(xyz, factor=1.3):
+    rays = (xyz[..., :2] / xyz[..., 2:]).flatten(0, 1)
+    low, high = rays.amin(1), rays.amax(1)
+    return View((low + high) / 2, factor * ((high - low) / 2 / torch.tensor([0.75, 1.0])).amax(-1))
+
+
+def test_pictures_have_size_and_range_and_follow_the_seed():
+    xyz = hands(3, 2)
+    left = torch.tensor([False, True, False])
+    first, again, other = (render(Rng(seed), xyz, left, around(xyz), SMALL) for seed in (1, 1, 2))
+    assert first.rgb.shape == (3, 2, 3, 32, 24)
+    assert 0 <= first.rgb.min() < first.rgb.max() <= 1
+    assert torch.equal(first.rgb, again.rgb)
+    assert not torch.equal(first.rgb, other.rgb)
+    assert first.inside.all()
+
+
+def test_joints_lie_inside_of_their_hand():
+    xyz = hands(6)[:, 0]
+    forearm = torch.tensor([[-1.0, 0, 0]]).expand(6, 3)
+    body = solid(xyz, torch.zeros(6, dtype=torch.bool), torch.ones(6), forearm, torch.ones(6))
+    axis = (body.b - body.a)[:, None]
+    out = xyz[:, :, None] - body.a[:, None]
+    place = ((out * axis).sum(-1) / (axis**2).sum(-1).clamp(min=1e-9)).clamp(0, 1)
+    depth = body.radius[:, None] - (out - place[..., None] * axis).norm(dim=-1)
+    assert depth.amax(-1).min() > -1e-3
+
+
+def test_nails_are_on_the_back_of_both_hands():
+    xyz = hands(8)[:, 0]
+    mirrored = xyz * torch.tensor([-1.0, 1.0, 1.0])
+    right, left = torch.zeros(8, dtype=torch.bool), torch.ones(8, dtype=torch.bool)
+    torch.testing.assert_close(
+        backs(mirrored, left) * torch.tensor([-1.0, 1.0, 1.0]), backs(xyz, right), atol=1e-4, rtol=0
+    )
+    axes, _ = palm_axes(xyz, right)
+    straight = xyz[:, 8] - xyz[:, 5]  # the index finger
+    along = (straight / straight.norm(dim=-1, keepdim=True) * axes[:, :, 0]).sum(-1)
+    outward = -(backs(xyz, right)[:, 1] * axes[:, :, 2]).sum(-1)
+    assert (along > 0.8).any()
+    assert (outward[along > 0.8] > 0.3).all()
+
+
+def test_a_thing_in_front_covers_joints_and_nothing_else_does():
+    xyz = hands(24)
+    left = torch.zeros(24, dtype=torch.bool)
+    assert not render(Rng(0), xyz, left, around(xyz), PLAIN).covered.any()
+    blocked = RenderConfig(width=48, height=64, samples=1, held=0, before=1, pasted=0, blurred=0)
+    covered = render(Rng(0), xyz, left, around(xyz), blocked).covered
+    assert 0.05 < covered.float().mean() < 0.9
+
+
+def test_the_nearer_finger_hides_the_other():
+    """The hand seen from the front and from behind: the same outline, other surfaces."""
+    xyz = hands(1)
+    middle = xyz.mean((1, 2), keepdim=True)
+    turned = middle + (xyz - middle) * torch.tensor([-1.0, 1.0, -1.0])
+    left = torch.zeros(1, dtype=torch.bool)
+    front, back = (render(Rng(4), each, left, around(each), PLAIN).rgb[0, 0] for each in (xyz, turned))
+    assert (front - back.flip(-1)).abs().mean() > 0.02
+
+
+def test_keypoints_truth_and_crop_agree():
+    config = PictureWindowConfig(
+        frames=2, render=PLAIN, detector=PERFECT, occlusion=NO_OCCLUSION, by_keypoints=1.0, distance_low_m=0.8
+    )
+    drawn = picture_windows.draw(Rng(5), 6, config)
+    seen = drawn.score > 0
+    assert seen.float().mean() > 0.99
+    torch.testing.assert_close(drawn.xy_px[seen], to_pixels(drawn.uv, PLAIN)[seen], atol=0.02, rtol=0)
+    assert drawn.uv.abs().max() < 1.5
+    assert (drawn.xyz[:, :, 0] == 0).all()
+    # the virtual camera looks at the crop's middle: a weak-perspective camera explains the picture
+    xy, target = drawn.xyz[..., :2].flatten(0, 1), drawn.uv.flatten(0, 1)
+    a = torch.cat((xy, torch.ones_like(xy[..., :1])), -1)
+    left_over = target - a @ torch.linalg.lstsq(a, target).solution
+    assert left_over.norm(dim=-1).mean() < 0.06
+
+
+def test_windows_are_finite_and_hidden_joints_are_zero():
+    drawn = picture_windows.draw(Rng(6), 8, CONFIG)
+    assert all(torch.isfinite(part).all() for part in drawn)
+    assert drawn.image.shape == (8, 3, 3, 32, 24)
+    hidden = drawn.score == 0
+    assert hidden.any()
+    assert (drawn.xy_px[hidden] == 0).all()
+    assert drawn.image.min() >= float(imagenet(torch.zeros(1, 3, 1, 1)).min()) - 1e-5
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"), [("image", (3, 32, 24)), ("heatmaps", (21, 32, 24)), ("coordinates", (21, 3))]
+)
+def test_a_keypoint_is_at_its_place_in_every_form(kind, shape):
+    xy, score = torch.zeros(1, 2, 21, 2), torch.zeros(1, 2, 21)
+    xy[0, 1, 8], score[0, 1, 8] = torch.tensor([6.0, 20.0]), 0.5
+    made = pose_input(kind, xy, score, 24, 32, DEFAULT)
+    assert made.shape == (1, 2, *shape)
+    assert not made[0, 0].any()
+    if kind == "coordinates":
+        torch.testing.assert_close(made[0, 1, 8], torch.tensor([13 / 24 - 1, 41 / 32 - 1, 0.5]))
+    else:
+        at = made[0, 1].sum(0).argmax()
+        assert (int(at) // 24, int(at) % 24) == (20, 6)
+        assert made.max() == pytest.approx(0.5, abs=0.01)
