@@ -5,6 +5,7 @@ from dataclasses import asdict, is_dataclass
 import torch
 from torch import Tensor, nn
 
+from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.engines.backends import EngineOptions, rungs
 from pose3d_ros.engines.base import Program
 from pose3d_ros.engines.cache import Cache
@@ -29,7 +30,10 @@ class Newest(nn.Module):
 
 
 def program(lifter: Lifter, origin: str | None = None) -> Program:
-    """What engines run of a lifter, which must be on the CPU and fp32. `origin`: its weights' file."""
+    """What engines run of a lifter, which must be on the CPU and fp32. `origin`: its weights' file. Raises
+    ConfigError."""
+    if isinstance(lifter, StreamingLifter):
+        raise ConfigError(f"{lifter.spec.name} keeps its state in torch: a streaming lifter takes no engine")
     module = Newest(lifter.network).eval()
     with torch.inference_mode():
         given = module(torch.from_numpy(lifter.spec.example()))
