@@ -88,4 +88,5 @@ def machine(device: str) -> str:
     """The class of this machine, in a few words."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+    count = torch.get_num_threads()
+    return f"{platform.machine()} CPU, {count} thread{'s' * (count != 1)}"
