@@ -1,6 +1,7 @@
 """Truth beside estimates: common joints, frames paired by stamp, people by assignment, identities as in MOT."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -60,21 +61,25 @@ class Truth:
 def prepare(timeline: Timeline, skeleton: Skeleton) -> Truth:
     """The truth in the joints of `skeleton`. Raises InputError where it has nobody, or no joint in common."""
     names: dict[str, int] = {}
-    rows, known, elsewhere = [], np.zeros(len(skeleton), bool), set()
+    rows, known = [], np.zeros(len(skeleton), bool)
+    given: dict[str, np.ndarray] = {}  # joints that a format was ever seen with
     for frame in timeline.frames:
         people = {}
         for person in frame.people:
-            source = formats.get(person.skeleton)
             valid = (person.state != JointState.INVALID) & np.isfinite(person.xyz_m).all(-1)
+            given[person.skeleton] = given.get(person.skeleton, False) | valid
+            theirs, ours = _common(person.skeleton, skeleton.name)
             xyz_m = np.full((len(skeleton), 3), np.nan)
-            for i in np.flatnonzero(valid):
-                if source.joints[i] in skeleton:
-                    xyz_m[skeleton.index(source.joints[i])] = person.xyz_m[i]
-                else:
-                    elsewhere.add(source.joints[i])
+            xyz_m[ours] = np.where(valid[:, None], person.xyz_m, np.nan)[theirs]
             known |= np.isfinite(xyz_m[:, 0])
             people[names.setdefault(person.id or str(person.track), len(names))] = xyz_m
         rows.append(people)
+    elsewhere = {
+        joint
+        for name, there in given.items()
+        for joint, seen in zip(formats.get(name).joints, there, strict=True)
+        if seen and joint not in skeleton
+    }
     if not known.any():
         raise InputError(
             f"truth {timeline.source}: expected people with joints of {skeleton.name}, found "
@@ -87,6 +92,14 @@ def prepare(timeline: Timeline, skeleton: Skeleton) -> Truth:
     joints = tuple(joint for joint, there in zip(skeleton.joints, known, strict=True) if there)
     stamps_ns = np.array(timeline.stamps_ns, np.int64)
     return Truth(skeleton, stamps_ns, tuple(names), tuple(rows), joints, left_out, _root(skeleton, joints))
+
+
+@cache
+def _common(theirs: str, ours: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the joints that two formats name alike."""
+    source, target = formats.get(theirs), formats.get(ours)
+    shared = [joint for joint in source.joints if joint in target]
+    return source.indices(shared), target.indices(shared)
 
 
 def _root(skeleton: Skeleton, joints: tuple[str, ...]) -> tuple[int, ...]:

@@ -220,6 +220,26 @@ def test_a_track_that_takes_over_is_an_id_switch(tmp_path, clip):
     assert set(run.info["quality"]["tracks"]) == {"1", "2"}
 
 
+def test_a_bag_in_which_nobody_is_seen(tmp_path, clip, small_lifter):
+    given = inputs(clip.stamps_ns, clip.rays.numpy(), np.zeros(clip.score.shape))
+    run = evaluate_direct(small_lifter, material(tmp_path, given, timeline(clip.stamps_ns, clip.truth_m)), DIRECT)
+    assert (run.info["metrics"]["all"]["missed_share"], run.info["metrics"]["all"]["mpjpe_mm"]) == (1, None)
+    assert run.info["quality"]["all"]["people"] == 0
+    assert run.info["quality"]["all"]["coverage"] is None
+    assert load_run(save_run(run, tmp_path / "run").folder).info == run.info
+
+
+def test_stamps_that_run_backward_or_repeat_are_used_as_far_as_they_go(tmp_path, clip, small_lifter):
+    given = inputs(clip.stamps_ns, clip.rays.numpy(), clip.score.numpy())
+    again = [*given[:40], given[39], *given[20:]]
+    given = [replace(entry, arrival_ns=10**9 + 10**7 * i) for i, entry in enumerate(again)]
+    run = evaluate_direct(small_lifter, material(tmp_path, given, timeline(clip.stamps_ns, clip.truth_m)), DIRECT)
+    found = run.info["metrics"]["all"]
+    assert len(run.frames) == len(given)
+    assert found["frames"] + found["missed"] == len(clip.stamps_ns)  # one to one
+    assert np.isfinite(found["mpjpe_mm"])
+
+
 def test_what_cannot_be_evaluated_says_what_to_do(tmp_path, clip, small_lifter):
     with pytest.raises(InputError, match="--estimates recorded"):
         evaluate_direct(small_lifter, material(tmp_path, []), DIRECT)
