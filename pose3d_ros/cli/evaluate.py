@@ -43,7 +43,10 @@ OF_MOTION, OF_BAG = "with --motion", "with --bag"
 
 def command(
     motion: Annotated[Path | None, typer.Option(help="motion file (npz)")] = None,
-    bag: Annotated[Path | None, typer.Option(help="a rosbag2: its folder, or one .mcap or .db3 file")] = None,
+    bag: Annotated[
+        list[Path] | None,
+        typer.Option(help="a rosbag2: its folder, or one .mcap or .db3 file; many: several, a folder, a list (.txt)"),
+    ] = None,
     weights: Annotated[
         str, typer.Option(help="name of shipped weights, or a .safetensors file; default body_dtf27, or hand_dtf27")
     ] = "",
@@ -61,8 +64,9 @@ def command(
         ),
     ] = "all",
     rate: Annotated[
-        float, typer.Option(help="frame rate of the camera, 10 to 60 Hz", rich_help_panel=OF_MOTION)
-    ] = 30.0,
+        float | None,
+        typer.Option(help="frame rate of the camera, 10 to 60 Hz, default 30; with --replay: times the bag's own pace"),
+    ] = None,
     lookahead: Annotated[
         int, typer.Option(help="slots of the model's rate by which the output is late", rich_help_panel=OF_MOTION)
     ] = 0,
@@ -125,28 +129,51 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="replace the run that is there", rich_help_panel=OF_BAG)] = (
         False
     ),
+    replay: Annotated[
+        bool,
+        typer.Option("--replay", help="through the lifter node over DDS: real latency, losses", rich_help_panel=OF_BAG),
+    ] = False,
+    report: Annotated[
+        bool, typer.Option("--report/--no-report", help="pictures and a page (HTML)", rich_help_panel=OF_BAG)
+    ] = True,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="a recording for the Rerun viewer (.rrd)", rich_help_panel=OF_BAG)
+    ] = False,
+    jobs: Annotated[
+        int, typer.Option(help="many bags: processes; 0 = one less than processors", rich_help_panel=OF_BAG)
+    ] = 0,
+    ray: Annotated[
+        str, typer.Option(help="many bags: on Ray; local, auto, or a cluster's address", rich_help_panel=OF_BAG)
+    ] = "",
 ) -> None:
     """Errors of weights on recorded motion under occlusion, lifted online; or on a bag.
 
     On motion, beside them stands the same network trained clean and fed by linear interpolation.
     """
-    if (motion is None) == (bag is None):
+    if (motion is None) == (not bag):
         raise ConfigError("evaluate: expected --motion FILE (a motion file, npz), or --bag BAG (a rosbag2)")
-    if bag is not None:
-        from pose3d_ros.cli.evaluate_bag import BagOptions, evaluate
+    if bag:
+        from pose3d_ros.cli.evaluate_bag import BagOptions
+        from pose3d_ros.cli.evaluate_bags import More, evaluate
 
         options = BagOptions(
-            bag, weights, params, device, seed, truth, joint_map, offset_ms, estimates, tuple(topic or ()),
+            bag[0], weights, params, device, seed, truth, joint_map, offset_ms, estimates, tuple(topic or ()),
             tuple(fault or ()), severities, tuple(curve or ()), tolerance_ms, segment_s, out, force, json_path,
         )  # fmt: skip
-        evaluate(options)
+        evaluate(options, bag, More(jobs, ray, replay, 1.0 if rate is None else rate, report, rerun))
         return
     sources = (weights or ("hand_dtf27" if hands else "body_dtf27"), baseline, device)
     common = {"seed": seed, "min_score": min_score}
     if hands:
         report = _on_hands(motion, sources, protocol, {**common, "cameras": 2 * cameras})
     else:
-        options = {**common, "cameras": cameras, "rate_hz": rate, "lookahead": lookahead, "clips": clips}
+        options = {
+            **common,
+            "cameras": cameras,
+            "rate_hz": 30.0 if rate is None else rate,
+            "lookahead": lookahead,
+            "clips": clips,
+        }
         report = _on_motion(motion, sources, protocol, options)
     if json_path is not None:
         write_json(json_path, report)

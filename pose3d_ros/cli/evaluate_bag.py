@@ -1,11 +1,13 @@
 """The work behind `pose3d evaluate --bag`."""
 
+from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
 
+from pose3d_ros.cli.parameters import pipeline_config
 from pose3d_ros.cli.progress import progress
 from pose3d_ros.cli.tables import print_table, write_json
 from pose3d_ros.core.errors import ConfigError, InputError, Pose3DError
@@ -64,14 +66,18 @@ class BagOptions(NamedTuple):
     json_path: Path | None
 
 
-def evaluate(options: BagOptions) -> None:
-    """Evaluates, stores the run, prints tables. Raises Pose3DError before any work where results would be replaced."""
+def evaluate(options: BagOptions, play: Callable[[Any, Path], Any] | None = None) -> Any:
+    """Evaluates, stores the run, prints tables; returns the run. `play(config, folder)` evaluates in another way than
+    here. Raises Pose3DError before any work where results would be replaced.
+    """
     try:
         from pose3d_ros.evaluation import bag, curves, run
         from pose3d_ros.evaluation.bag_config import RECORDED
     except ModuleNotFoundError as error:
         raise Pose3DError(f"evaluate --bag needs rosbags ({error}): pip install 'pose3d_ros[tools]'") from None
     wanted, config = _curves(options), configuration(options)
+    if wanted and play:
+        raise ConfigError("curves of faults are made without --replay")
     if wanted and config.estimates == RECORDED:
         raise ConfigError("curves of faults need --estimates rerun: faults change what the lifter is given")
     out = options.out or Path("out/evaluate") / options.bag.resolve().stem
@@ -80,7 +86,9 @@ def evaluate(options: BagOptions) -> None:
         raise InputError(f"{options.json_path}: is there already; give --force to replace it")
     found = []
     with progress("reading") as on_progress:
-        if wanted:
+        if play:
+            result = play(config, out)
+        elif wanted:
             lifter = bag.load_lifter(config)
             material = bag.read(config, lifter.spec.joints)
             result = bag.evaluate_direct(lifter, material, config, on_progress)
@@ -90,7 +98,7 @@ def evaluate(options: BagOptions) -> None:
             ]
         else:
             result = bag.evaluate_bag(config, on_progress)
-    run.save_run(result, out, options.force)
+    result = run.save_run(result, out, options.force)
     if found:
         curves.save(found, out, options.force)
     if options.json_path is not None:
@@ -100,6 +108,7 @@ def evaluate(options: BagOptions) -> None:
     for entry in found:
         show_curve(entry)
     typer.echo(f"run     {out}")
+    return result
 
 
 def configuration(options: BagOptions) -> Any:
@@ -115,6 +124,10 @@ def configuration(options: BagOptions) -> Any:
         offset_ms = None if options.offset_ms == "auto" else float(options.offset_ms)
     except ValueError:
         raise ConfigError(f"--offset-ms: expected milliseconds or auto, got {options.offset_ms!r}") from None
+    pipeline = pipeline_config(options.params)
+    body = {"weights": options.weights or pipeline.body.weights}
+    if options.device != "auto":
+        body["device"] = options.device
     if options.truth.startswith("topic:"):
         topics.setdefault("truth", options.truth.removeprefix("topic:"))
     return BagEvaluationConfig(
@@ -124,62 +137,11 @@ def configuration(options: BagOptions) -> Any:
         offset_ms=offset_ms,
         topics=TopicChoice(**topics),
         estimates=options.estimates,
-        pipeline=pipeline_config(options.params, options.weights, options.device),
+        pipeline=replace(pipeline, body=replace(pipeline.body, **body)),
         faults=() if options.severities else options.faults,
         seed=options.seed,
         scoring=ScoringConfig(tolerance_ms=options.tolerance_ms, segment_s=options.segment_s),
     )
-
-
-def pipeline_config(params: Path | None, weights: str, device: str) -> Any:
-    """The pipeline's parameters of a ROS parameter file, or of a plain YAML file, with weights and device over them.
-
-    Parameters of the node around the pipeline are left alone. Raises ConfigError: unknown names, bad values.
-    """
-    from pose3d_ros.core.config import build
-    from pose3d_ros.pipeline import PipelineConfig
-
-    default = PipelineConfig()
-    values = _parameters(params) if params else {}
-    parts = tuple(f"{entry.name}." for entry in fields(default))
-    values = {name: value for name, value in values.items() if name.startswith(parts)}
-    config = build(default, values)
-    body = replace(config.body, weights=weights or config.body.weights)
-    return replace(config, body=body if device == "auto" else replace(body, device=device))
-
-
-def _parameters(file: Path) -> dict[str, Any]:
-    """{full name: value} of the file's first node with parameters."""
-    import yaml
-
-    from pose3d_ros.core.config import flatten
-    from pose3d_ros.pipeline import PipelineConfig
-
-    try:
-        content = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{file}: expected a YAML file of parameters ({error})") from None
-    nodes = [entry["ros__parameters"] for entry in _tables(content) if "ros__parameters" in entry]
-    values = _dotted(nodes[0] if nodes else content)
-    known = {name for name, _, _ in flatten(PipelineConfig())}
-    parts = tuple({name.split(".")[0] + "." for name in known})
-    unknown = sorted(name for name in values if name.startswith(parts) and name not in known)
-    if unknown:
-        raise ConfigError(f"{file}: unknown parameters {', '.join(unknown)}; see docs/parameters.md")
-    return values
-
-
-def _tables(content: Any) -> list[dict[str, Any]]:
-    """All tables of the file, the outermost first."""
-    if not isinstance(content, dict):
-        return []
-    return [content, *(table for value in content.values() for table in _tables(value))]
-
-
-def _dotted(table: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(table, dict):
-        return {prefix[:-1]: table} if prefix else {}
-    return {name: value for key, inner in table.items() for name, value in _dotted(inner, f"{prefix}{key}.").items()}
 
 
 def _curves(options: BagOptions) -> dict[str, tuple[float, ...]]:

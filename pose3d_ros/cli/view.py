@@ -34,7 +34,7 @@ def command(
     if rerun is not None:
         from pose3d_ros.viewing.rerun_export import export
 
-        export(recording, rerun)
+        export(((moment, ()) for moment in recording.moments()), recording.camera, rerun)
         typer.echo(f"Rerun   {rerun}")
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from pose3d_ros.core.errors import ConfigError, InputError, Pose3DError
+from pose3d_ros.evaluation.run import JSON
 
-COMPLETE, ERROR = "complete.json", "error.txt"
+MARK, ERROR = "task.json", "error.txt"
 BAG_FILE = re.compile(r"(_\d+)?\.(mcap|db3)(\.zstd)?$")
 Job = Callable[[Path, Path], None]
 
@@ -102,9 +103,22 @@ def run_all(
 def is_complete(task: Task, options: str) -> bool:
     """Whether the folder holds the results of this bag with these options."""
     try:
-        return json.loads((task.folder / COMPLETE).read_text()) == _mark(task, options)
+        return json.loads((task.folder / MARK).read_text()) == _mark(task, options) | {"complete": True}
     except (OSError, ValueError):
         return False
+
+
+def clashes(work: Sequence[Task], options: str) -> list[Task]:
+    """Tasks whose folder holds a run that was not made by them: of a single evaluation, or with other options."""
+    found = []
+    for task in work:
+        try:
+            mine = json.loads((task.folder / MARK).read_text())["options"] == options
+        except (OSError, ValueError, KeyError, TypeError):
+            mine = False
+        if (task.folder / JSON).exists() and not mine:
+            found.append(task)
+    return found
 
 
 class _Call:
@@ -115,15 +129,15 @@ class _Call:
 
     def __call__(self, task: Task) -> str:
         task.folder.mkdir(parents=True, exist_ok=True)
-        for name in (COMPLETE, ERROR):
-            (task.folder / name).unlink(missing_ok=True)
+        (task.folder / ERROR).unlink(missing_ok=True)
         mark = _mark(task, self._options)  # a bag that changes meanwhile is evaluated again next time
+        (task.folder / MARK).write_text(json.dumps(mark | {"complete": False}) + "\n")
         try:
             self._job(task.bag, task.folder)
         except Exception as error:
             (task.folder / ERROR).write_text(traceback.format_exc())
             return str(error) if isinstance(error, Pose3DError) else f"{type(error).__name__}: {error}"
-        (task.folder / COMPLETE).write_text(json.dumps(mark) + "\n")
+        (task.folder / MARK).write_text(json.dumps(mark | {"complete": True}) + "\n")
         return ""
 
 

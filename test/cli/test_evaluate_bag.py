@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 def run(folder, out, *options, code=0):
     arguments = [
         "evaluate", "--bag", str(folder / "walk"), "--weights", str(folder / "w.safetensors"),
-        "--params", str(folder / "p.yaml"), "--out", str(out),
+        "--params", str(folder / "p.yaml"), "--out", str(out), "--no-report",
     ]  # fmt: skip
     with pytest.raises(SystemExit) as end:
         main([*arguments, *map(str, options)])

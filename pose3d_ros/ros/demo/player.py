@@ -1,12 +1,17 @@
-"""Player process: publishes a bag in real time, with the stamps that it was recorded with (rosbag2 is in no wheel).
+"""Player process: publishes a bag at its own pace, with the stamps that it was recorded with (rosbag2 is in no wheel).
 
-    python -m pose3d_ros.ros.demo.player BAG [--namespace NAME] [--seconds S] [--readers N]
+    python -m pose3d_ros.ros.demo.player BAG [--namespace NAME] [--seconds S] [--readers N] [--rate R] [--clock]
+                                             [--topics JSON]
+
+With --topics (fields of `pose3d_ros.bags.types.TopicChoice`) the keypoints may be of any kind that bags are read with,
+on any topic; images are not played then. --clock publishes the time of the recording on <namespace>/clock.
 
 Says "ready" on stdout when every topic has its subscribers, waits for a line on stdin, plays, and says
 "done STAMP_NS STAMP_NS ...": the stamps of all keypoint messages that were sent.
 """
 
 import argparse
+import json
 import math
 import sys
 import threading
@@ -17,18 +22,20 @@ from typing import NamedTuple
 import rclpy
 from rclpy.node import Node
 from rclpy.publisher import Publisher
-from rclpy.serialization import deserialize_message
+from rclpy.serialization import serialize_message
 from rosbags.highlevel import AnyReader
+from rosgraph_msgs.msg import Clock
 
+from pose3d_ros.bags.definitions import typestore
+from pose3d_ros.bags.reader import Bag, stamp_of
+from pose3d_ros.bags.types import NS_PER_S, TopicChoice
 from pose3d_ros.core.errors import InputError
-from pose3d_ros.msg import Skeleton2DArray
-from pose3d_ros.ros import qos
-from pose3d_ros.ros.conversions import stamp_to_ns
+from pose3d_ros.ros import conversions, qos
 from pose3d_ros.ros.demo import topics
-from pose3d_ros.viewing.bag import NS_PER_S, typestore
 
 DEPTH = 10
 POLL_S = 0.02  # of what discovery has found: that has no event
+CLOCK_S = 0.01  # between two messages of the clock
 
 
 class Recorded(NamedTuple):
@@ -50,12 +57,35 @@ def read(bag: Path, seconds: float = math.inf) -> list[Recorded]:
     return [message for message in found if message.at_ns - found[0].at_ns <= seconds * NS_PER_S]
 
 
+def converted(bag: Path, choice: TopicChoice, seconds: float = math.inf) -> list[Recorded]:
+    """Keypoints of any kind as this package's messages, and before each the calibration that then was valid.
+
+    Raises InputError where there are no keypoints.
+    """
+    found = []
+    for entry in Bag(bag, choice).inputs():
+        if found and entry.arrival_ns - found[0].at_ns > seconds * NS_PER_S:
+            break
+        frame = entry.keypoints
+        if entry.camera is not None:
+            info = conversions.camera_to_msg(entry.camera, frame.stamp_ns, frame.frame_id)
+            found.append(Recorded("camera_info", entry.arrival_ns, serialize_message(info)))
+        raw = serialize_message(conversions.keypoints_to_msg(frame))
+        found.append(Recorded("keypoints", entry.arrival_ns, raw))
+    if not found:
+        raise InputError(f"bag {bag}: it holds no 2D keypoints that could be played")
+    return found
+
+
 class Player(Node):
     """Publishers of all input topics, also of those that do not occur: a recorder waits for each."""
 
-    def __init__(self, messages: list[Recorded], namespace: str = "", **kwargs) -> None:
+    def __init__(
+        self, messages: list[Recorded], namespace: str = "", rate: float = 1.0, clock: bool = False, **kwargs
+    ) -> None:
         super().__init__("player", namespace=namespace, **kwargs)
-        self._messages = messages
+        self._messages, self._rate = messages, rate
+        self._clock = self.create_publisher(Clock, "clock", qos.reliable(1)) if clock else None
         self._out: dict[str, Publisher] = {
             topic: self.create_publisher(topics.message_class(kind), topic, qos.reliable(DEPTH))
             for topic, kind in topics.INPUTS.items()
@@ -64,18 +94,28 @@ class Player(Node):
     def wait_for_subscribers(self, counts: dict[str, int]) -> None:
         """Until each topic has been found by so many subscriptions (default 1)."""
         pause = threading.Event()
-        while any(out.get_subscription_count() < counts.get(topic, 1) for topic, out in self._out.items()):
+        out = self._out | ({"clock": self._clock} if self._clock else {})
+        while any(each.get_subscription_count() < counts.get(topic, 1) for topic, each in out.items()):
             pause.wait(POLL_S)
 
     def play(self) -> list[int]:
-        """In real time; returns the stamps of the keypoint messages."""
-        start, first_ns, stamps = time.monotonic(), self._messages[0].at_ns, []
+        """At `rate` times the pace of the recording; returns the stamps of the keypoint messages."""
+        start, first_ns = time.monotonic(), self._messages[0].at_ns
         for topic, at_ns, raw in self._messages:
-            time.sleep(max(0.0, start + (at_ns - first_ns) / NS_PER_S - time.monotonic()))  # the recording's own pace
+            self._wait(start + (at_ns - first_ns) / NS_PER_S / self._rate, at_ns)
             self._out[topic].publish(raw)
-            if topic == "keypoints":
-                stamps.append(stamp_to_ns(deserialize_message(raw, Skeleton2DArray).header.stamp))
-        return stamps
+        return [stamp_of(raw) for topic, _, raw in self._messages if topic == "keypoints"]
+
+    def _wait(self, due_s: float, at_ns: int) -> None:
+        """Sleeps until it is time for the message that was recorded at `at_ns`; the clock goes on meanwhile."""
+        while True:
+            left_s = due_s - time.monotonic()
+            if self._clock:
+                now_ns = at_ns - round(max(left_s, 0) * self._rate * NS_PER_S)
+                self._clock.publish(Clock(clock=conversions.stamp_from_ns(now_ns)))
+            if left_s <= 0:
+                return
+            time.sleep(min(left_s, CLOCK_S) if self._clock else left_s)  # the recording's own pace
 
 
 def main() -> None:
@@ -85,9 +125,16 @@ def main() -> None:
     parser.add_argument("--namespace", default="")
     parser.add_argument("--seconds", type=float, default=math.inf, help="play only the first S seconds")
     parser.add_argument("--readers", type=int, default=1, help="subscribers of keypoints and camera_info to wait for")
+    parser.add_argument("--rate", type=float, default=1.0, help="times the pace of the recording")
+    parser.add_argument("--clock", action="store_true", help="publish the time of the recording")
+    parser.add_argument("--topics", help="JSON object; see above")
     args = parser.parse_args()
     rclpy.init()
-    player = Player(read(args.bag, args.seconds), args.namespace)
+    if args.topics is None:
+        messages = read(args.bag, args.seconds)
+    else:
+        messages = converted(args.bag, TopicChoice(**json.loads(args.topics)), args.seconds)
+    player = Player(messages, args.namespace, args.rate, args.clock)
     player.wait_for_subscribers({"keypoints": args.readers, "camera_info": args.readers})
     print("ready", flush=True)
     sys.stdin.readline()

@@ -5,7 +5,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,16 +22,20 @@ READY_S, ANSWER_S = 60.0, 20.0
 Say = Callable[[str], None]
 
 
-def replay(bag: Path, out: Path, weights: str = "", seconds: float = math.inf, say: Say = lambda _: None) -> list[int]:
+def replay(
+    bag: Path, out: Path, weights: str = "", seconds: float = math.inf, say: Say = lambda _: None,
+    player: Sequence[str] = (), lifter: Sequence[str] = (), patience_s: float = 600.0,
+) -> list[int]:  # fmt: skip
     """Plays a bag through the lifter node and records into `out`/bag; returns the stamps of the keypoints sent.
 
-    `weights`: the node's default if empty. Raises EngineError where a process fails, with the end of its log.
+    `weights`: the node's default if empty. `player`: more options of that process; `lifter`: more ROS arguments of the
+    node; playing must end within `patience_s`. Raises EngineError where a process fails, with the end of its log.
     """
-    source = [*_module("player"), str(bag), "--namespace", NAMESPACE, "--readers", "2"]
+    source = [*_module("player"), str(bag), "--namespace", NAMESPACE, "--readers", "2", *player]
     source += ["--seconds", str(seconds)] if math.isfinite(seconds) else []
     with _Session(out, say) as session:
-        session.start_lifter(weights)
-        return [int(stamp) for stamp in session.run("player", source, 600.0 if math.isinf(seconds) else seconds + 60)]
+        session.start_lifter(weights, lifter)
+        return [int(stamp) for stamp in session.run("player", source, min(patience_s, seconds + 60))]
 
 
 def live(
@@ -71,8 +75,8 @@ class _Session:
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
-    def start_lifter(self, weights: str) -> None:
-        given = ["-p", f"body.weights:={weights}"] if weights else []
+    def start_lifter(self, weights: str, more: Sequence[str] = ()) -> None:
+        given = [*(["-p", f"body.weights:={weights}"] if weights else []), *more]
         child = self._start("lifter", [_executable("lifter_node"), "--ros-args", "-r", f"__ns:=/{NAMESPACE}", *given])
         self._control.bring_up("lifter", child)
 

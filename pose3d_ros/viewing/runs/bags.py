@@ -86,9 +86,7 @@ def write_page(summary: dict[str, Any], folder: Path) -> Path:
     return render(
         folder / PAGE,
         title=f"{len(summary['bags'])} bags",
-        subtitle=f"{len(good)} evaluated"
-        + (f", {reused} of them before" if reused else "")
-        + f", {len(failed)} failed",
+        subtitle=", ".join(filter(None, told)),
         verdict=_verdict(every),
         cards=[
             Card(tables.cell(every[key], factor, digits), unit, label)

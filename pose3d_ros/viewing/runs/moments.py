@@ -1,6 +1,6 @@
 """The moments to look at first: the largest errors, or without truth the most doubtful ones, as pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import cv2
@@ -67,11 +67,20 @@ def chosen(run: RunResult, count: int) -> list[int]:
     usual = _median(score)  # nothing better than that is worth a picture
     seconds = frames.seconds[frames.frame]
     for row in np.argsort(-np.nan_to_num(score, nan=-1), kind="stable"):
-        if len(rows) == count or not score[row] >= usual:
-            break  # also at NaN
+        if len(rows) == count or not np.isfinite(score[row]) or (rows and score[row] <= usual):
+            break
         if all(abs(seconds[row] - seconds[other]) >= APART_S for other in rows):
             rows.append(int(row))
     return rows
+
+
+def every(run: RunResult, get_image: GetImage) -> Iterator[tuple[Moment, tuple[Person3D, ...]]]:
+    """All frames, and the true people in each."""
+    frames = run.frames
+    for frame in range(len(frames)):
+        image = get_image(int(frames.image_stamp_ns[frame]))
+        stamp_ns = int(frames.stamp_ns[frame])
+        yield Moment(stamp_ns, image, keypoints(run, frame), skeletons(run, frame), ()), truth(run, frame)
 
 
 def skeletons(run: RunResult, frame: int) -> Skeletons3D:

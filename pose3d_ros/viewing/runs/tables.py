@@ -30,7 +30,7 @@ ERRORS = (
     Column("pa_mpjpe_mm", "PA mm", 1, 1, "the same after the best rotation, shift and scale"),
     Column("seen_mm", "seen mm", 1, 1, "joints whose keypoints were seen"),
     Column("hidden_mm", "hidden mm", 1, 1, "joints that were inferred"),
-    Column("mpjpe_absolute_mm", "in camera frame mm", 1, 0, "error with the place of the person in it"),
+    Column("mpjpe_absolute_mm", "absolute mm", 1, 0, "error in the camera frame, with the place of the person in it"),
     Column("root_error_percent", "root %", 1, 1, "error of the place, in percent of the distance"),
     Column("pck150", "PCK@150 %", 100, 1, "share of joints within 150 mm"),
     Column("accel_error_mm_s2", "accel. mm/s²", 1, 0, "error of the acceleration: jitter"),
@@ -70,7 +70,7 @@ def segments(run: RunResult) -> Table | None:
     if len(found) < 2:
         return None
     rows = [(f"{part['start_s']:.0f} – {part['end_s']:.0f} s", part) for part in found]
-    return table("Over time", "seconds", columns, rows)
+    return table("Each time slice", "seconds", columns, rows)
 
 
 def quality(run: RunResult) -> Table | None:
