@@ -116,8 +116,7 @@ class ExtPose(nn.Module):
         """All frames. Causal: no frame sees a later one, nor one that is `config.frames` or more older."""
         present = _present(image, pose, image_present, pose_present)
         x, sizes = self._embed(image, pose, present)
-        if self.joined:
-            present = None if present is None else present.any(-1, keepdim=True)
+        present = None if present is None else self.kept(present)
         sight = Sight(x.shape[1], sizes, present, self.config.frames, causal)
         for layer, block in enumerate(self.backbone.blocks):
             x = block(x, lambda q, k, v, layer=layer: self.attention(layer, q, k, v, sight))
@@ -134,9 +133,7 @@ class ExtPose(nn.Module):
         it is not to be seen. Returns the output and the frame's own keys, values and shape, for the cache.
         """
         x, sizes = self._embed(image, pose, present[:, None])
-        if self.joined:
-            present = present.any(-1, keepdim=True)
-        sight = Sight(1, sizes, present[:, None], self.config.frames, causal=True)
+        sight = Sight(1, sizes, self.kept(present)[:, None], self.config.frames, causal=True)
         keys, values = [], []
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -185,8 +182,12 @@ class ExtPose(nn.Module):
         present = present[:, 0]
         slot = cache.newest + 1 if slot is None else slot
         out, own = self.frame(image, pose, present, cache, cache.age(slot))
-        cache.write(slot, present.any(-1, keepdim=True) if self.joined else present, *own)
+        cache.write(slot, self.kept(present), *own)
         return out
+
+    def kept(self, present: Tensor) -> Tensor:
+        """bool (..., modalities given) to what a cache keeps of it: one column where both are one picture."""
+        return present.any(-1, keepdim=True) if self.joined else present
 
     def _pose_tokens(self) -> int:
         config = self.config

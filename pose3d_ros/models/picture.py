@@ -1,10 +1,12 @@
 """`PictureLifter`: an ExtPose network with its spec. Crops and drawn skeletons in, root-relative joints out, online."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError, EngineError, InputError
@@ -14,6 +16,8 @@ from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig
 from pose3d_ros.models.extpose import ExtPose
 from pose3d_ros.models.frame_attention import Cache
 from pose3d_ros.models.lifter import as_lifted, torch_device
+
+INPUTS = ("image", "pose", "present", "keys", "values", "shape", "seen", "age")  # of `Frame`
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,33 @@ class Seen(NamedTuple):
     weak: np.ndarray
 
 
+class Frame(nn.Module):
+    """An ExtPose network asked for one frame, as engines see it: float tensors by the names of `INPUTS` in, a dict out.
+
+    `present` (B, 2) and `seen` (B, R, 2) are 1 where there is an image, a pose; `age` (B, R) in frames, 0 = not in
+    sight. Networks that look at one frame only take the first three. The frame's own `keys`, `values` and `shape` are
+    for the cache.
+    """
+
+    def __init__(self, network: ExtPose):
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor, pose: Tensor, present: Tensor, *past: Tensor) -> dict[str, Tensor]:
+        if past:
+            keys, values, shape, seen, age = past
+            age = age.round().long()
+            cache = Cache(keys, values, shape, seen > 0.5, age, age[:, 0])  # its slots are not looked at
+        else:
+            cache = self.network.start(len(image))
+            age = cache.slot
+        out, (keys, values, shape) = self.network.frame(image[:, None], pose[:, None], present > 0.5, cache, age)
+        wanted = {name: out[name] for name in ("xyz", "log_sigma", "camera") if name in out}
+        return {**wanted, "keys": keys, "values": values, "shape": shape}
+
+
 class PictureLifter:
-    """Runs one ExtPose network, frame by frame."""
+    """Runs one ExtPose network, frame by frame. `engine`: what answers in its stead, arrays by name in and out."""
 
     def __init__(self, network: ExtPose, spec: PictureSpec, device: str = "cpu", precision: str = "fp32"):
         if precision not in ("fp32", "fp16"):
@@ -71,10 +100,14 @@ class PictureLifter:
         self.device = torch_device(device)
         self.dtype = torch.float16 if precision == "fp16" else torch.float32
         self.network: ExtPose | None = network.eval().to(self.device, self.dtype).requires_grad_(False)
+        self.frame: Frame | None = Frame(self.network)
+        self.engine: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
 
     @property
     def description(self) -> str:
         """One line for diagnostics."""
+        if self.engine is not None:
+            return f"{self.spec.name}, {getattr(self.engine, 'description', self.engine)}"
         return f"{self.spec.name}, eager torch {torch.__version__}, {self.device}, {str(self.dtype)[6:]}"
 
     @property
@@ -119,14 +152,42 @@ class PictureLifter:
         if not len(crops_rgb):
             none = np.zeros((0, len(self.spec.joints), 3), np.float32)
             return Seen(none, none[..., 0], none[:, 0])
-        inputs = (self._tensor(as_input(crops_rgb)), self._tensor(skeletons))
-        given = (image_present, pose_present, slot)
-        given = [None if each is None else torch.as_tensor(each, device=self.device) for each in given]
-        out = network.step(*inputs, network.start(len(crops_rgb)) if cache is None else cache, *given)
+        cache = network.start(len(crops_rgb)) if cache is None else cache
+        slots = cache.newest + 1 if slot is None else torch.as_tensor(slot, device=self.device)
+        given = (image_present, pose_present)
+        there = np.stack([np.ones(len(crops_rgb)) if each is None else each for each in given], 1)
+        out = self._frame((as_input(crops_rgb), skeletons, there), cache, cache.age(slots))
         if "xyz" not in out:
             raise EngineError(f"{self.spec.name}: SMPL and MANO networks need a body model to give joints")
-        arrays = {name: out[name].float().cpu().numpy() for name in ("xyz", "log_sigma", "camera") if name in out}
-        return Seen(*as_lifted(arrays), arrays["camera"][:, 0])
+        present = network.kept(torch.from_numpy(there).to(self.device) > 0.5)
+        cache.write(slots, present, *(self._tensor(out[name]) for name in ("keys", "values", "shape")))
+        return Seen(*as_lifted(out), out["camera"][:, 0])
+
+    def example(self, streams: int) -> dict[str, np.ndarray]:
+        """A plausible input of `Frame`, always the same."""
+        rng = np.random.default_rng(0)
+        width, height = self.size
+        cache = self.start(streams)
+        rows = cache.slot.shape[1]
+        arrays = {
+            "image": rng.normal(0, 1, (streams, 3, height, width)),
+            "pose": rng.uniform(0, 1, (streams, 3, height, width)) ** 4,
+            "present": np.ones((streams, 2)),
+        }
+        if rows:
+            arrays |= {name: rng.normal(0, 1, getattr(cache, name).shape) for name in ("keys", "values", "shape")}
+            arrays["seen"] = rng.random(cache.present.shape) < 0.8
+            arrays["age"] = np.tile(np.arange(rows, 0, -1), (streams, 1))
+        return {name: array.astype(np.float32) for name, array in arrays.items()}
+
+    def _frame(self, inputs: tuple[np.ndarray, ...], cache: Cache, age: Tensor) -> dict[str, np.ndarray]:
+        past = (cache.keys, cache.values, cache.shape, cache.present, age) if cache.slot.shape[1] else ()
+        if self.engine is not None:
+            arrays = [np.asarray(array, np.float32) for array in inputs]
+            arrays += [tensor.float().cpu().numpy() for tensor in past]
+            return self.engine(dict(zip(INPUTS, arrays, strict=False)))
+        tensors = [self._tensor(array) for array in inputs] + [tensor.to(self.dtype) for tensor in past]
+        return {name: value.float().cpu().numpy() for name, value in self.frame(*tensors).items()}
 
     def warm_up(self, streams: int = 1) -> None:
         """Run once, so that the first real frame is not the slow one."""
@@ -135,7 +196,7 @@ class PictureLifter:
 
     def close(self) -> None:
         """Free the device."""
-        self.network = None
+        self.network = self.frame = self.engine = None
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -144,5 +205,5 @@ class PictureLifter:
             raise EngineError(f"{self.spec.name}: this lifter was closed; load it again")
         return self.network
 
-    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+    def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device, self.dtype)
