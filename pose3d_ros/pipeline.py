@@ -14,12 +14,14 @@ from pose3d_ros.core.errors import ConfigError, EngineError, FormatError
 from pose3d_ros.core.mapping import mapping
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.types import JointState, Keypoints2D, Person3D, Skeletons3D
+from pose3d_ros.engines import CHOICES, EngineOptions, Ladder, open_lifter
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.placement import PlacementConfig, place_people, pull_to_rays
 from pose3d_ros.geometry.virtual_camera import look_at
 from pose3d_ros.guidance import fill
 from pose3d_ros.hands import HandConfig, Hands, wrists_of
-from pose3d_ros.models import Lifter, registry, use_threads
+from pose3d_ros.models import Lifter, use_threads
+from pose3d_ros.models.streaming_lifter import Newest, StreamingLifter, Streams
 from pose3d_ros.tracking.people import People, Windows
 from pose3d_ros.tracking.smoothing import SmoothingConfig
 from pose3d_ros.tracking.tracker import Track, TrackingConfig
@@ -33,10 +35,21 @@ class BodyConfig:
 
     weights: str = param("body_dtf27", "name of shipped weights, or path of a .safetensors file")
     device: str = param("auto", "auto, cpu, cuda or cuda:N")
-    precision: str = param("fp32", "of the network", choices=("fp32", "fp16"))
+    backend: str = param(
+        "auto", "what runs the networks of bodies and hands (docs/engines.md); auto = the first that works here",
+        choices=CHOICES,
+    )  # fmt: skip
+    precision: str = param("fp32", "of the networks; fp16 on a GPU", choices=("fp32", "fp16"))
+    wait_for_engine: bool = param(
+        False, "build missing engines before starting, instead of starting on the next best backend meanwhile"
+    )
+    largest_batch: int = param(
+        32, "engines for a GPU are made for 1, 2, 4, ... people up to this many at once; more are several calls", low=1,
+        high=128,
+    )  # fmt: skip
     threads: int = param(
         1,
-        "CPU threads of torch in this process; more help with many people only; 0 = torch's own choice",
+        "CPU threads of the networks in this process; more help with many people only; 0 = the backend's own choice",
         low=0,
         high=256,
     )
@@ -45,6 +58,10 @@ class BodyConfig:
     )
 
     __post_init__ = validate
+
+    def engines(self) -> EngineOptions:
+        """How to run the networks of bodies and hands."""
+        return EngineOptions(self.device, self.precision, self.threads, self.backend, self.largest_batch)
 
 
 @dataclass(frozen=True)
@@ -82,12 +99,13 @@ class Pipeline:
         self.config = config or PipelineConfig()
         body = self.config.body
         use_threads(body.threads)
-        self.lifter = lifter or registry.load(body.weights, body.device, body.precision)
+        self._ladders: list[Ladder] = []
+        self.lifter = lifter or self._open(body.weights)
         self.lifter.warm_up()
         spec = self.lifter.spec
         self.people = People(spec.frames, len(spec.joints), spec.rate_hz, self.config.tracking, self.config.smoothing)
         if not hand_lifter and self.config.hands.weights:
-            hand_lifter = registry.load(self.config.hands.weights, body.device, body.precision)
+            hand_lifter = self._open(self.config.hands.weights)
         self.hands = Hands(self.config.hands, hand_lifter) if hand_lifter else None
         self._camera: Camera | None = None
         self._closed = False
@@ -98,7 +116,10 @@ class Pipeline:
 
     @property
     def description(self) -> str:
-        return self.lifter.description
+        """One line for diagnostics: what lifts bodies and hands, and on what."""
+        if not self.hands:
+            return self.lifter.description
+        return f"{self.lifter.description}; {self.hands.lifter.description}"
 
     def push(self, frame: Keypoints2D, camera: Camera) -> Skeletons3D:
         """Take one image's keypoints and return everybody's skeleton at its stamp, in the camera's optical frame.
@@ -120,6 +141,8 @@ class Pipeline:
             with timer("hands"):
                 hands, failed = self.hands.lift(frame.stamp_ns, people)
                 reasons += failed
+        for ladder in self._ladders:
+            reasons += ladder.news()
         texts = tuple(str(reason) for reason in reasons)
         return Skeletons3D(frame.stamp_ns, frame.frame_id, tuple(people), tuple(hands), timer.finish(), texts)
 
@@ -148,6 +171,12 @@ class Pipeline:
         if self.hands:
             self.hands.close()
         self._closed = True
+
+    def _open(self, weights: str) -> Lifter:
+        lifter = open_lifter(weights, self.config.body.engines(), wait=self.config.body.wait_for_engine)
+        if lifter.engine:
+            self._ladders.append(lifter.engine)
+        return lifter
 
     def _forget(self) -> None:
         self.people.reset()
@@ -188,7 +217,8 @@ class Pipeline:
 
     def _lift(self, tracks: list[Track], rays: np.ndarray, score: np.ndarray, stamp_ns: int, timer: "Timer"):
         """Windows (N, T, J) of people to (their skeletons in the camera frame, why some have none)."""
-        lifted = lift_windows(self.lifter, rays, score, self.config.placement, timer=timer)
+        streams = Streams([track.number for track in tracks], self.people.revisions(tracks), stamp_ns)
+        lifted = lift_windows(self.lifter, rays, score, self.config.placement, timer=timer, streams=streams)
         with timer("placement"):
             finite = np.isfinite(lifted.xyz_m).all((1, 2)) & np.isfinite(lifted.sigma_m).all(1)
             good = finite & lifted.determined
@@ -221,26 +251,40 @@ def lift_windows(
     placement: PlacementConfig,
     lookahead: int = 0,
     timer: "Timer | None" = None,
+    streams: Streams | None = None,
 ) -> LiftedWindows:
     """Windows of N people, rays float32 (N, T, J, 2) and score (N, T, J) with 0 where missing, to their skeletons.
 
-    The slot T - 1 - `lookahead` is lifted. All of a person's frames are normalised by where they are in the newest.
+    The slot T - 1 - `lookahead` is lifted; a streaming lifter, which `streams` is for, knows lookahead 0 only. Raises
+    ConfigError.
     """
     timer = timer or Timer()
     spec, slot = lifter.spec, -1 - lookahead
+    if isinstance(lifter, StreamingLifter):
+        if lookahead:
+            raise ConfigError(f"{spec.name} lifts the newest frame only: expected lookahead 0, got {lookahead}")
+        with timer("model"):
+            found = lifter.newest(rays, score, streams)
+    else:
+        found = _lift_slot(lifter, rays, score, slot, timer)
+    with timer("placement"):
+        seen = score[:, slot] > 0
+        xyz_m = found.camera.to_camera(found.lifted.xyz_m)
+        placed = place_people(xyz_m, found.filled, found.confidence, placement)
+        sigma_m = found.lifted.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
+        xyz_m = pull_to_rays(placed.xyz_m, found.filled, score[:, slot], sigma_m, placement.keypoint_sigma_m)
+        return LiftedWindows(xyz_m, sigma_m, seen, placed.determined)
+
+
+def _lift_slot(lifter: Lifter, rays: np.ndarray, score: np.ndarray, slot: int, timer: "Timer") -> Newest:
+    """One slot of whole windows. All of a person's frames are normalised by where they are in the newest."""
     with timer("guidance"):
-        filled, confidence = fill(rays, score, spec.guidance)
+        filled, confidence = fill(rays, score, lifter.spec.guidance)
         virtual = look_at(filled[:, -1], confidence[:, -1])
         xy = np.where(confidence[..., None] > 0, virtual.normalise(filled), 0)
         inputs = np.concatenate((xy, confidence[..., None]), -1, dtype=np.float32)
     with timer("model"):
-        lifted = lifter(inputs, slot)
-    with timer("placement"):
-        seen = score[:, slot] > 0
-        placed = place_people(virtual.to_camera(lifted.xyz_m), filled[:, slot], confidence[:, slot], placement)
-        sigma_m = lifted.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
-        xyz_m = pull_to_rays(placed.xyz_m, filled[:, slot], score[:, slot], sigma_m, placement.keypoint_sigma_m)
-        return LiftedWindows(xyz_m, sigma_m, seen, placed.determined)
+        return Newest(lifter(inputs, slot), virtual, filled[:, slot], confidence[:, slot])
 
 
 class Timer:

@@ -1,6 +1,7 @@
 """Evaluation on recorded motion: occlusion protocols, online, as the pipeline would have lifted it frame by frame."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ from pose3d_ros.evaluation.recordings import Recordings, record
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.guidance import GuidanceConfig
 from pose3d_ros.models import Lifter, checkpoint, registry
+from pose3d_ros.models.streaming_lifter import StreamingLifter, Streams
 from pose3d_ros.pipeline import lift_windows
 from pose3d_ros.synthesis import detector, occlusion
 from pose3d_ros.synthesis.detector import DetectorConfig
@@ -26,6 +28,7 @@ from pose3d_ros.tracking.window import Window
 
 BASELINE_SUFFIX = "_clean"
 BATCH = 256  # windows lifted at once
+_CLIPS = itertools.count()  # every clip is a new stream
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def evaluate(
     """{contestant: {protocol: metrics}}. All of them see the very same cameras, noise and occlusions.
 
     `on_progress(protocol, done, total)` is told about clips. Raises ConfigError: unknown protocol, lookahead beyond
-    the window, contestants of different windows.
+    the window, contestants of different rates or skeletons.
     """
     _check(contestants, config)
     chosen = _spread(len(motion), config.clips)
@@ -98,10 +101,10 @@ def evaluate(
 
 
 def _check(contestants: list[Contestant], config: EvaluationConfig) -> None:
-    specs = {(c.lifter.spec.frames, c.lifter.spec.rate_hz, c.lifter.spec.skeleton) for c in contestants}
+    specs = {(c.lifter.spec.rate_hz, c.lifter.spec.skeleton) for c in contestants}
     if len(specs) != 1:
-        raise ConfigError(f"expected lifters with the same frames, rate and skeleton to compare, got {sorted(specs)}")
-    frames = contestants[0].lifter.spec.frames
+        raise ConfigError(f"expected lifters with the same rate and skeleton to compare, got {sorted(specs)}")
+    frames = min(c.lifter.spec.frames for c in contestants)
     if config.lookahead >= frames:
         raise ConfigError(f"lookahead: expected below the window's {frames} frames, got {config.lookahead}")
     for protocol in config.protocols:  # an unknown one is refused before the work begins
@@ -118,16 +121,11 @@ def _lift_clip(
 ) -> dict[str, list[Sequence]]:
     """One sequence for each camera and contestant."""
     spec = contestants[0].lifter.spec
-    hidden = recordings.hidden(protocol, config.seed)
-    found: dict[str, list[Sequence]] = {c.name: [] for c in contestants}
-    for camera in range(config.cameras):
-        score = np.where(hidden[camera], 0, recordings.score[camera].numpy())
-        rays, score = hide_weak(recordings.rays[camera].numpy(), score, config.min_score)
-        slots = window_slots(recordings.stamps_ns, score.any(1), spec.frames, spec.rate_hz)
-        truth_m = _delayed(recordings.truth_m[camera], config.lookahead * config.rate_hz / spec.rate_hz)
-        for entry in contestants:
-            found[entry.name].append(_lift(entry.lifter, rays, score, slots, truth_m, config))
-    return found
+    score = np.where(recordings.hidden(protocol, config.seed), 0, recordings.score.numpy())
+    rays, score = hide_weak(recordings.rays.numpy(), score, config.min_score)
+    delay = config.lookahead * config.rate_hz / spec.rate_hz
+    truth_m = np.stack([_delayed(truth_m, delay) for truth_m in recordings.truth_m])
+    return {c.name: _lift(c.lifter, rays, score, recordings.stamps_ns, truth_m, config) for c in contestants}
 
 
 def window_slots(stamps_ns: np.ndarray, used: np.ndarray, frames: int, rate_hz: float) -> np.ndarray:
@@ -158,23 +156,42 @@ def _lift(
     lifter: Lifter,
     rays: np.ndarray,
     score: np.ndarray,
-    slots: np.ndarray,
+    stamps_ns: np.ndarray,
     truth_m: np.ndarray,
     config: EvaluationConfig,
-) -> Sequence:
-    """Every frame of one clip in one camera. Leading frames without truth (lookahead) are left out."""
+) -> list[Sequence]:
+    """Every frame of a clip in each camera; rays (K, F, J, 2). Leading frames without truth are left out."""
+    spec = lifter.spec
+    slots = np.stack([window_slots(stamps_ns, used, spec.frames, spec.rate_hz) for used in score.any(2)])
     # one row more than frames: what a slot without a frame reads
-    rays = np.concatenate((rays, np.full_like(rays[:1], np.nan)))
-    score = np.concatenate((score, np.zeros_like(score[:1])))
-    first = int(np.isnan(truth_m[:, 0, 0]).sum())
-    joints = score.shape[1]
-    count = len(slots)
-    xyz_m, sigma_m = np.zeros((count, joints, 3), np.float32), np.zeros((count, joints), np.float32)
-    seen, valid = np.zeros((count, joints), bool), np.zeros(count, bool)
-    enough = (score[slots] > 0).any(1).sum(1) >= config.min_joints
-    rows = np.flatnonzero(enough & (np.arange(count) >= first))
-    for batch in np.array_split(rows, range(BATCH, len(rows), BATCH)):
-        if len(batch):
-            lifted = lift_windows(lifter, rays[slots[batch]], score[slots[batch]], PlacementConfig(), config.lookahead)
-            xyz_m[batch], sigma_m[batch], seen[batch], valid[batch] = lifted
-    return Sequence(xyz_m[first:], truth_m[first:], sigma_m[first:], seen[first:], valid[first:], config.rate_hz)
+    rays = np.concatenate((rays, np.full_like(rays[:, :1], np.nan)), 1)
+    score = np.concatenate((score, np.zeros_like(score[:, :1])), 1)
+    first = int(np.isnan(truth_m[0, :, 0, 0]).sum())
+    cameras, count, joints = truth_m.shape[:3]
+    xyz_m, sigma_m = np.zeros((cameras, count, joints, 3), np.float32), np.zeros((cameras, count, joints), np.float32)
+    seen, valid = np.zeros((cameras, count, joints), bool), np.zeros((cameras, count), bool)
+    camera = np.arange(cameras)[:, None, None]
+    enough = (score[camera, slots] > 0).any(2).sum(2) >= config.min_joints
+    clip = next(_CLIPS)
+    for of, at in _batches(lifter, enough & (np.arange(count) >= first)):
+        rows = of[:, None], slots[of, at]
+        streams = Streams(of.tolist(), [clip] * len(of), int(stamps_ns[at[-1]]))
+        lifted = lift_windows(lifter, rays[rows], score[rows], PlacementConfig(), config.lookahead, streams=streams)
+        xyz_m[of, at], sigma_m[of, at], seen[of, at], valid[of, at] = lifted
+    return [
+        Sequence(
+            xyz_m[k, first:], truth_m[k, first:], sigma_m[k, first:], seen[k, first:], valid[k, first:], config.rate_hz
+        )
+        for k in range(cameras)
+    ]
+
+
+def _batches(lifter: Lifter, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Cameras and frames, (n,) each, that are lifted at once; `wanted` (K, F). Streams take frame after frame."""
+    of, at = np.nonzero(wanted)
+    if isinstance(lifter, StreamingLifter):
+        for frame in np.unique(at):
+            yield np.flatnonzero(wanted[:, frame]), np.full(wanted[:, frame].sum(), frame)
+    else:
+        for first in range(0, len(at), BATCH):
+            yield of[first : first + BATCH], at[first : first + BATCH]

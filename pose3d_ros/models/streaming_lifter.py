@@ -53,6 +53,10 @@ class Bank:
         """The streams of these rows, copied."""
         return Bank([self.keys[row] for row in rows], *_each(lambda a: a[rows], self))
 
+    def joined(self, other: "Bank") -> "Bank":
+        """These streams, then the others."""
+        return Bank([*self.keys, *other.keys], *_each(_joined, self, other))
+
     def put(self, rows: np.ndarray, other: "Bank") -> None:
         """The streams of `other` in the place of these rows."""
         self.revisions, self.slot_ns, self.given_ns, self.frame, self.before, self.state = _each(
@@ -66,6 +70,10 @@ def _each(function: Callable, *banks: Bank) -> list:
     for name, kind in (("frame", FrameState), ("before", FrameState), ("state", State)):
         parts.append(kind(*(function(*arrays) for arrays in zip(*(getattr(b, name) for b in banks), strict=True))))
     return parts
+
+
+def _joined(mine: Any, theirs: Any) -> Any:
+    return np.concatenate((mine, theirs)) if isinstance(mine, np.ndarray) else torch.cat((mine, theirs))
 
 
 def _replaced(mine: Any, rows: np.ndarray, theirs: Any) -> Any:
@@ -89,7 +97,8 @@ class StreamingLifter(Lifter):
         """Lift the newest slot of windows: rays float32 (N, T, J, 2) and score (N, T, J), 0 where missing.
 
         Without `streams` every window is a stream of its own, from its first sighting on. A stream that was not given
-        in the last call, or whose window has another revision, starts again from its window. Raises InputError.
+        for as long as its window reaches, or whose window has another revision, starts again from its window. Raises
+        InputError.
         """
         expected = self.spec.input_shape(len(score))[:3]
         if score.shape != expected or rays.shape != (*expected, 2):
@@ -99,11 +108,12 @@ class StreamingLifter(Lifter):
         if streams is None:
             alone = self._fresh(Streams(range(len(score)), (0,) * len(score), 0), score)
             return self._run(alone, rays, score, _length(score))
+        waiting = self._waiting(streams)
         bank, stale = self._arranged(streams, score)
         pending, shown = self._plan(bank, stale, streams.stamp_ns, score)
         self._bank = None  # should this fail, everybody starts again
         found = self._run(bank, rays, np.where(shown[..., None], score, 0), pending)
-        self._bank = bank
+        self._bank = bank.joined(waiting) if waiting else bank
         return found
 
     def warm_up(self, people: int = 1) -> None:
@@ -119,6 +129,15 @@ class StreamingLifter(Lifter):
         stamps, nothing = np.full(len(score), streams.stamp_ns, np.int64), frames.start(score[:, 0])
         revisions = np.array(streams.revisions, np.int64)
         return Bank(list(streams.keys), revisions, stamps, stamps, nothing, nothing, self.network.start(len(score)))
+
+    def _waiting(self, streams: Streams) -> Bank | None:
+        """Streams that are not given now and may come back."""
+        old = self._bank
+        if old is None or old.keys == streams.keys:
+            return None
+        oldest_ns = streams.stamp_ns - self.spec.frames / self.spec.rate_hz * 1e9
+        rows = [row for row, key in enumerate(old.keys) if key not in streams.keys and old.slot_ns[row] > oldest_ns]
+        return old.take(np.array(rows)) if rows else None
 
     def _arranged(self, streams: Streams, score: np.ndarray) -> tuple[Bank, np.ndarray]:
         """A row for every key, in their order, and which of them have to start again, bool (N,)."""

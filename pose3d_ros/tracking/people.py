@@ -61,7 +61,11 @@ class People:
         score = np.empty((len(tracks), frames, joints), np.float32)
         for i, track in enumerate(tracks):
             rays[i], score[i] = self._windows[track.number].grid(stamp_ns)
-        return tracks, rays, score
+        return Windows(tracks, rays, score)
+
+    def revisions(self, tracks: list[Track]) -> list[int]:
+        """Of these tracks' windows: another number once a window's past was changed, not only added to."""
+        return [self._windows[track.number].revision for track in tracks]
 
     def smooth(self, tracks: list[Track], stamp_ns: int, xyz_m: np.ndarray) -> np.ndarray:
         """Joints (N, J, 3) of these tracks, filtered as configured."""

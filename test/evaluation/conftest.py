@@ -7,6 +7,8 @@ import torch
 
 from pose3d_ros.models import Lifter, ModelSpec
 from pose3d_ros.models.dtf import DTF, DTFConfig
+from pose3d_ros.models.streaming import StreamingConfig, StreamingDTF
+from pose3d_ros.models.streaming_lifter import StreamingLifter
 from pose3d_ros.synthesis import motion
 
 SAMPLE = Path(__file__).parents[1] / "data" / "motion_sample.npz"
@@ -46,6 +48,21 @@ def small_network(sample) -> DTF:
         network.uncertainty.weight.mul_(0.1)
         network.uncertainty.bias.fill_(-2.0)
     return network
+
+
+@pytest.fixture
+def small_stream(small_network) -> StreamingLifter:
+    """The same of a streaming network."""
+    torch.manual_seed(3)
+    network = StreamingDTF(StreamingConfig(window=20, channels=8, hidden=8, heads=1, generator_hidden=8, layers=2))
+    with torch.no_grad():
+        for mine, theirs in (
+            (network.regression, small_network.regression),
+            (network.uncertainty, small_network.uncertainty),
+        ):
+            mine.weight.mul_(0.1)
+            mine.bias.copy_(theirs.bias)
+    return StreamingLifter(network, ModelSpec("small_stream", "h36m17", 20, 30.0))
 
 
 @pytest.fixture

@@ -57,6 +57,29 @@ def test_a_clip_is_lifted_as_the_pipeline_lifts_it_frame_by_frame(sample, small_
     np.testing.assert_allclose(found.sigma_m[found.valid], sigma_m[found.valid], rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "rate_hz"), [("clean", 30), ("lostframes", 30), ("limb", 15), ("burst", 25), ("random:12", 60)]
+)
+def test_a_streaming_lifter_gives_what_it_gives_in_the_pipeline(sample, small_stream, protocol, rate_hz):
+    recordings = record(sample, 0, rate_hz, cameras=2, seed=5)
+    config = EvaluationConfig(protocols=(protocol,), rate_hz=rate_hz, cameras=2, seed=5)
+    found = evaluation._lift_clip(recordings, protocol, [contestant("ours", small_stream)], config)["ours"][1]
+    xyz_m, sigma_m = pushed(small_stream, recordings, recordings.hidden(protocol, 5), camera=1)
+    np.testing.assert_array_equal(found.valid, np.isfinite(xyz_m[:, 0, 0]))
+    assert found.valid.mean() > 0.9
+    np.testing.assert_allclose(found.predicted_m[found.valid], xyz_m[found.valid], rtol=0, atol=1e-6)  # 0.001 mm
+    np.testing.assert_allclose(found.sigma_m[found.valid], sigma_m[found.valid], rtol=1e-5)
+
+
+def test_a_streaming_lifter_stands_beside_a_windowed_one(sample, small_stream, small_lifter):
+    both = [contestant("streaming", small_stream), contestant("windowed", small_lifter)]
+    found = evaluate(sample, both, replace(QUICK, protocols=("clean",)))
+    assert found["streaming"]["clean"].frames == found["windowed"]["clean"].frames > 0
+    assert found["streaming"]["clean"].mpjpe_mm < 400
+    with pytest.raises(ConfigError, match="lookahead 0"):
+        evaluate(sample, both, replace(QUICK, protocols=("clean",), lookahead=2))
+
+
 def test_the_same_seed_gives_the_same_numbers_and_another_one_others(sample, small_lifter):
     runs = [evaluate(sample, [contestant("ours", small_lifter)], replace(QUICK, seed=seed)) for seed in (1, 1, 2)]
     assert runs[0] == runs[1]
@@ -159,12 +182,12 @@ def test_an_unknown_protocol_is_refused_before_any_work(sample, small_lifter, pr
         evaluate(sample, [contestant("ours", small_lifter)], replace(QUICK, protocols=("clean", protocol)))
 
 
-def test_a_lookahead_beyond_the_window_and_unequal_windows_are_refused(sample, small_lifter, small_network):
+def test_a_lookahead_beyond_the_window_and_unequal_rates_are_refused(sample, small_lifter, small_network):
     with pytest.raises(ConfigError, match="27 frames, got 27"):
         evaluate(sample, [contestant("ours", small_lifter)], replace(QUICK, lookahead=27))
-    longer = Lifter(DTF(replace(small_network.config, frames=81)), ModelSpec("long", "h36m17", 81, 30.0))
-    with pytest.raises(ConfigError, match="same frames"):
-        evaluate(sample, [contestant("ours", small_lifter), contestant("long", longer)], QUICK)
+    slower = Lifter(DTF(small_network.config), ModelSpec("slow", "h36m17", 27, 15.0))
+    with pytest.raises(ConfigError, match="same rate"):
+        evaluate(sample, [contestant("ours", small_lifter), contestant("slow", slower)], QUICK)
     with pytest.raises(ConfigError, match="rate_hz"):
         EvaluationConfig(rate_hz=5)
 

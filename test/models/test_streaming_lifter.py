@@ -83,6 +83,20 @@ def test_people_come_and_go_without_a_trace_on_the_others(lifter):
     assert lifter.recomputed == 0
 
 
+def test_who_is_not_asked_for_is_remembered_as_long_as_the_window(lifter):
+    torch.manual_seed(0)
+    single, people = StreamingLifter(lifter.network, SPEC), {key: Person(key) for key in (1, 2)}
+    for t in range(60):
+        for person in people.values():
+            person.push(t * FRAME_NS)
+        both = t < 20 or 20 + WINDOW // 2 < t < 40
+        found = lift(lifter, t * FRAME_NS, people if both else {1: people[1]})
+        if both:
+            by_itself = lift(single, t * FRAME_NS, {2: people[2]})
+            np.testing.assert_allclose(found[1], by_itself[0], rtol=0, atol=1e-5)
+    assert lifter._bank.keys == [1]
+
+
 @pytest.mark.parametrize("every", [1, 2, 3])
 def test_slots_without_a_frame_are_counted(lifter, every):
     person = Person(2)
