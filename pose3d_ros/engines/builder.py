@@ -17,7 +17,7 @@ from pose3d_ros.engines.cache import Cache, identity
 from pose3d_ros.engines.parity import check
 
 Report = Callable[[str], None]
-NICE = 10  # a build must not slow down what publishes meanwhile
+NICE = 5  # a build must not slow down what publishes meanwhile, nor starve on a busy robot
 
 
 def build(program: Program, rung: Rung, cache: Cache, report: Report = lambda _: None) -> Path:
@@ -89,6 +89,7 @@ class Background:
             "backend": rung.kind.name,
             "target": asdict(rung.target),
             "cache": str(self._cache.folder),
+            "nice": NICE,
         }
         command = [sys.executable, "-m", "pose3d_ros.engines.builder", json.dumps(request)]
         # the sources' folder first: the child must find the same package, however this process did
@@ -108,15 +109,15 @@ class Background:
 
 def main(argument: str) -> None:
     """The other process."""
-    os.nice(NICE)
     request = json.loads(argument)
+    os.nice(request["nice"])
     name, given = request["origin"]
     module, function = name.split(":")
     if not module.startswith("pose3d_ros."):
         raise EngineError(f"expected a module of pose3d_ros, got {module}")
-    program = getattr(import_module(module), function)(given)
     fields = {key: tuple(value) if isinstance(value, list) else value for key, value in request["target"].items()}
     try:
+        program = getattr(import_module(module), function)(given)
         build(program, Rung(backend(request["backend"]), Target(**fields)), Cache(Path(request["cache"])))
     except Pose3DError as error:
         raise SystemExit(str(error)) from None

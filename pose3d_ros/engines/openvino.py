@@ -1,7 +1,9 @@
 """`openvino`: the fastest on Intel and AMD CPUs, where fixed shapes let it fold what eager torch does at every call."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
@@ -22,8 +24,7 @@ class OpenVINO(Engine):
     built = True
 
     def __init__(self, program: Program, target: Target, file: Path) -> None:
-        import openvino
-
+        openvino = _library()
         self._program, self._buckets = program, target.buckets
         self.info = EngineInfo(self.name, "cpu", target.precision, self.versions(target))
         core = openvino.Core()
@@ -37,19 +38,11 @@ class OpenVINO(Engine):
 
     @classmethod
     def versions(cls, target: Target) -> dict[str, str]:
-        try:
-            import openvino
-
-            return {"openvino": openvino.__version__.split("-")[0]}
-        except ImportError:
-            raise UnavailableError("not installed (pip install 'pose3d_ros[openvino]')") from None
-        except Exception as error:  # a broken install of one backend must not hurt the others
-            raise UnavailableError(f"does not import ({explain(error)})") from error
+        return {"openvino": _library().__version__.split("-")[0]}
 
     @classmethod
     def build(cls, program: Program, target: Target, folder: Path, report: Callable[[str], None]) -> None:
-        import openvino
-
+        openvino = _library()
         report("exporting")
         graph = dynamic(program, max(2, *target.buckets))
         report("converting")
@@ -74,6 +67,20 @@ class OpenVINO(Engine):
 
     def close(self) -> None:
         self._requests = {}
+
+
+def _library() -> ModuleType:
+    """openvino, without its telemetry: on import it would report to its maker unasked, and a process without network
+    would hang at its end until that fails. It does without where the telemetry package is not to be imported."""
+    sys.modules.setdefault("openvino_telemetry", None)
+    try:
+        import openvino
+
+        return openvino
+    except ImportError:
+        raise UnavailableError("not installed (pip install 'pose3d_ros[openvino]')") from None
+    except Exception as error:  # a broken install of one backend must not hurt the others
+        raise UnavailableError(f"does not import ({explain(error)})") from error
 
 
 def _settings(target: Target) -> dict[str, object]:
