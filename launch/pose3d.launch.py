@@ -1,9 +1,15 @@
-"""Lifter, optional detector and optional RViz. `ros2 launch pose3d_ros pose3d.launch.py --show-args` lists all."""
+"""Lifter or pose ViT, detector, RViz. `ros2 launch pose3d_ros pose3d.launch.py --show-args` lists all arguments."""
 
 from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler, SetEnvironmentVariable
-from launch.conditions import IfCondition
+from launch.conditions import IfCondition, UnlessCondition
 from launch.events import matches_action
-from launch.substitutions import AndSubstitution, EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import (
+    AndSubstitution,
+    EnvironmentVariable,
+    LaunchConfiguration,
+    NotSubstitution,
+    PathJoinSubstitution,
+)
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.event_handlers import OnStateTransition
 from launch_ros.events.lifecycle import ChangeState
@@ -22,11 +28,19 @@ ARGUMENTS = [
         default_value=PathJoinSubstitution([CONFIG, "pose3d.yaml"]),
         description="YAML file with parameters of the nodes",
     ),
-    DeclareLaunchArgument("image", default_value="image", description="image topic, read by the detector and RViz"),
+    DeclareLaunchArgument(
+        "image", default_value="image", description="image topic, read by the detector, the pose ViT and RViz"
+    ),
     DeclareLaunchArgument("camera_info", default_value="camera_info", description="calibration of that image"),
     DeclareLaunchArgument("keypoints", default_value="keypoints", description="topic of the 2D keypoints"),
     DeclareLaunchArgument(
         "detector", default_value="false", choices=BOOL, description="start the detector node; false: use your own"
+    ),
+    DeclareLaunchArgument(
+        "pictures",
+        default_value="false",
+        choices=BOOL,
+        description="start pose_vit_node, which also looks at the image, instead of lifter_node",
     ),
     DeclareLaunchArgument("rviz", default_value="false", choices=BOOL, description="start RViz"),
     DeclareLaunchArgument(
@@ -60,7 +74,7 @@ ARGUMENTS = [
 ]
 
 
-def lifecycle_node(executable: str, name: str, remapped: list[str], condition: IfCondition | None) -> LifecycleNode:
+def lifecycle_node(executable: str, name: str, remapped: list[str], condition: IfCondition) -> LifecycleNode:
     """One of this package's nodes with what is common to them."""
     return LifecycleNode(
         package="pose3d_ros",
@@ -97,8 +111,9 @@ def autostart(node: LifecycleNode, wanted: IfCondition) -> list:
 def generate_launch_description() -> LaunchDescription:
     """The nodes and their start-up."""
     start, detect = LaunchConfiguration("autostart"), LaunchConfiguration("detector")
-    profile = LaunchConfiguration("fastdds_profile")
-    lifter = lifecycle_node("lifter_node", "lifter", ["keypoints", "camera_info"], None)
+    look, profile = LaunchConfiguration("pictures"), LaunchConfiguration("fastdds_profile")
+    lifter = lifecycle_node("lifter_node", "lifter", ["keypoints", "camera_info"], UnlessCondition(look))
+    pose_vit = lifecycle_node("pose_vit_node", "pose_vit", ["image", "keypoints", "camera_info"], IfCondition(look))
     detector = lifecycle_node("detector_node", "detector", ["image", "keypoints"], IfCondition(detect))
     rviz = Node(
         package="rviz2",
@@ -116,9 +131,11 @@ def generate_launch_description() -> LaunchDescription:
             SetEnvironmentVariable("FASTRTPS_DEFAULT_PROFILES_FILE", profile),
             SetEnvironmentVariable("FASTDDS_DEFAULT_PROFILES_FILE", profile),
             lifter,
+            pose_vit,
             detector,
             rviz,
-            *autostart(lifter, IfCondition(start)),
+            *autostart(lifter, IfCondition(AndSubstitution(start, NotSubstitution(look)))),
+            *autostart(pose_vit, IfCondition(AndSubstitution(start, look))),
             *autostart(detector, IfCondition(AndSubstitution(start, detect))),
         ]
     )

@@ -109,6 +109,12 @@ class Hands:
             )  # fmt: skip
         return hands, reasons
 
+    def keypoints(self, stamp_ns: int, hands: list[Hand3D]) -> tuple[np.ndarray, np.ndarray]:
+        """Rays (N, 21, 2), NaN where missing, and scores (N, 21) of the frame at this stamp that belong to `hands`."""
+        known = {(track.track, track.side): track for track in self._tracks.tracks}
+        rays, score = self._tracks.windows([known[hand.track, hand.side] for hand in hands], stamp_ns)
+        return rays[:, -1], score[:, -1]
+
     def reconfigure(self, config: HandConfig) -> None:
         """Other live parameters from the next frame on; no hand is lost."""
         if config.smoothing != self.config.smoothing:

@@ -11,7 +11,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pose3d_ros"
 LAYERS = [
     "core", "geometry", "tracking", "guidance",  # numpy, scipy, OpenCV
-    "models", "engines", "synthesis", "hands", "pipeline", "bags", "evaluation", "viewing", "training",  # and torch
+    "models", "engines", "synthesis", "hands", "hand_refiner", "pipeline", "refined", "bags",  # and torch
+    "evaluation", "viewing", "training",
     "detectors", "ros", "cli",
 ]  # fmt: skip
 NUMERIC = {"numpy", "scipy", "cv2"}

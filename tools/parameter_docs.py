@@ -23,9 +23,11 @@ def page() -> str:
     from pose3d_ros.ros.detector_node import DetectorNodeConfig
     from pose3d_ros.ros.lifter_config import LifterConfig
     from pose3d_ros.ros.parameters import markdown_table
+    from pose3d_ros.ros.pose_vit_node import OwnConfig
 
-    lifter, detector = markdown_table(LifterConfig()), markdown_table(DetectorNodeConfig())
-    return f"{HEAD}\n## lifter_node\n\n{lifter}\n## detector_node\n\n{detector}"
+    nodes = {"lifter_node": LifterConfig(), "pose_vit_node": OwnConfig(), "detector_node": DetectorNodeConfig()}
+    also = {"pose_vit_node": "Those of the lifter node, and:\n\n"}
+    return HEAD + "".join(f"\n## {name}\n\n{also.get(name, '')}{markdown_table(node)}" for name, node in nodes.items())
 
 
 if __name__ == "__main__":

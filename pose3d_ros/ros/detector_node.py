@@ -23,7 +23,6 @@ from pose3d_ros.ros.worker import Worker
 QUEUE = 10  # keypoint messages kept for a slow reader
 WARM_UP = (480, 640, 3)
 CLOCKS_AGREE_MS = 60_000.0  # an older stamp is a recording's
-MESSAGES = {"raw": Image, "compressed": CompressedImage}
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class DetectorNodeConfig(DetectorConfig):
 
     image_transport: str = param(
         "raw", "raw: sensor_msgs/Image on `image`; compressed: CompressedImage on `image`/compressed, the suffix is "
-        "appended after remapping", choices=tuple(MESSAGES),
+        "appended after remapping", choices=tuple(images.MESSAGES),
     )  # fmt: skip
 
     def detector_config(self) -> DetectorConfig:
@@ -70,8 +69,7 @@ class DetectorNode(lifecycle.ManagedNode):
     @property
     def image_topic(self) -> str:
         """Full name of the topic with the images."""
-        topic = self.resolve_topic_name("image")
-        return topic if self.config.image_transport == "raw" else f"{topic}/{self.config.image_transport}"
+        return images.topic(self, self.config.image_transport)
 
     def acquire(self) -> None:
         self._detector = self._make_detector(self.config.detector_config())
@@ -86,7 +84,7 @@ class DetectorNode(lifecycle.ManagedNode):
         self._worker = Worker(self._work, self._failed)
         self._subscription = qos.subscribe(
             self,
-            MESSAGES[self.config.image_transport],
+            images.MESSAGES[self.config.image_transport],
             self.image_topic,
             self._on_image,
             qos.LATEST,

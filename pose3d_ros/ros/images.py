@@ -3,12 +3,21 @@
 import sys
 
 import numpy as np
-from sensor_msgs.msg import Image
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, Image
 
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.core.pixels import LAYOUTS, TO_BGR, to_array, to_bgr, to_rgb
 
-__all__ = ["LAYOUTS", "TO_BGR", "from_array", "to_array", "to_bgr", "to_rgb"]
+__all__ = ["LAYOUTS", "MESSAGES", "TO_BGR", "from_array", "to_array", "to_bgr", "to_rgb", "topic"]
+
+MESSAGES = {"raw": Image, "compressed": CompressedImage}  # by image transport
+
+
+def topic(node: Node, transport: str) -> str:
+    """Full name of the topic with the images, after remapping."""
+    name = node.resolve_topic_name("image")
+    return name if transport == "raw" else f"{name}/{transport}"
 
 
 def from_array(pixels: np.ndarray, encoding: str) -> Image:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
@@ -35,6 +35,7 @@ class Job(NamedTuple):
     camera: Camera
     arrived_s: float
     age_in_ms: float
+    picture: Any = None  # the message, for nodes that look at it
 
 
 class LifterNode(lifecycle.ManagedNode):

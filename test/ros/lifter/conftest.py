@@ -94,7 +94,9 @@ def hand3d(person_id: str, track: int, side: str) -> Hand3D:
 class Bench:
     """One lifter node in a namespace, and the publishers and inboxes around it."""
 
-    def __init__(self, ros: Any, make_pipeline: Callable, namespace: str, parameters: dict[str, Any]) -> None:
+    def __init__(
+        self, ros: Any, make_pipeline: Callable, namespace: str, node: type | None, parameters: dict[str, Any]
+    ) -> None:
         from rclpy.parameter import Parameter
 
         from pose3d_ros.ros.lifter_node import LifterNode
@@ -107,7 +109,8 @@ class Bench:
             return self.pipelines[-1]
 
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
-        self.node = ros.add(LifterNode(make, context=ros.context, namespace=namespace, parameter_overrides=overrides))
+        node = node or LifterNode
+        self.node = ros.add(node(make, context=ros.context, namespace=namespace, parameter_overrides=overrides))
 
     @property
     def pipeline(self) -> FakePipeline:
@@ -153,10 +156,12 @@ class Bench:
 
 @pytest.fixture
 def bench(ros):
-    """bench(make_pipeline=FakePipeline, namespace="", **parameters) -> Bench (parameters: dots written as __)."""
+    """bench(make_pipeline=FakePipeline, namespace="", node=LifterNode, **parameters) -> Bench; dots written as __."""
 
-    def make(make_pipeline: Callable = FakePipeline, namespace: str = "", **parameters: Any) -> Bench:
-        return Bench(ros, make_pipeline, namespace, {n.replace("__", "."): v for n, v in parameters.items()})
+    def make(
+        make_pipeline: Callable = FakePipeline, namespace: str = "", node: type | None = None, **parameters: Any
+    ) -> Bench:
+        return Bench(ros, make_pipeline, namespace, node, {n.replace("__", "."): v for n, v in parameters.items()})
 
     return make
 

@@ -14,6 +14,7 @@ import yaml
 from pose3d_ros.core.config import flatten
 from pose3d_ros.ros.detector_node import DetectorNodeConfig
 from pose3d_ros.ros.lifter_config import LifterConfig
+from pose3d_ros.ros.pose_vit_node import PoseVitConfig
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,13 +28,13 @@ def test_parameter_page_is_up_to_date():
 
 def test_shipped_settings_are_known_and_are_the_defaults():
     (settings,) = yaml.safe_load((ROOT / "config" / "pose3d.yaml").read_text()).values()
-    known = {name: value for config in (LifterConfig(), DetectorNodeConfig()) for name, value, _ in flatten(config)}
+    known = {name: value for config in (PoseVitConfig(), DetectorNodeConfig()) for name, value, _ in flatten(config)}
     assert settings["ros__parameters"].items() <= known.items()
 
 
-@pytest.mark.parametrize("config", [LifterConfig(), DetectorNodeConfig()], ids=lambda c: type(c).__name__)
-def test_every_parameter_says_what_it_is_for_and_its_unit(config):
-    for name, value, rule in flatten(config):
+@pytest.mark.parametrize("kind", [LifterConfig, PoseVitConfig, DetectorNodeConfig])
+def test_every_parameter_says_what_it_is_for_and_its_unit(kind):
+    for name, value, rule in flatten(kind()):
         assert rule.help, name
         if name.endswith(("_m", "_s", "_deg", "_px", "_hz")) and isinstance(value, float):
             assert rule.unit, f"{name} has no unit"

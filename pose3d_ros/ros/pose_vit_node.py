@@ -1,0 +1,128 @@
+"""`pose_vit_node`: the lifter node with eyes. The picture of the keypoints refines the result, if it comes in time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rclpy.clock import Clock, ClockType
+from sensor_msgs.msg import CompressedImage, Image
+
+from pose3d_ros.core.config import param, validate
+from pose3d_ros.core.types import Skeletons3D
+from pose3d_ros.hand_refiner import RefineConfig
+from pose3d_ros.msg import Skeleton2DArray
+from pose3d_ros.refined import RefinedConfig, RefinedPipeline
+from pose3d_ros.ros import compat, images, lifecycle, qos
+from pose3d_ros.ros.lifter_config import LifterConfig
+from pose3d_ros.ros.lifter_node import QUEUE, Job, LifterNode
+from pose3d_ros.ros.pairing import Pairing
+
+PICTURES = qos.LATEST
+EXPIRE_S = 0.005  # how late the end of the wait may be noticed
+
+
+@dataclass(frozen=True)
+class PictureConfig:
+    """Where the pictures come from, and how long keypoints wait for theirs."""
+
+    transport: str = param(
+        "raw", "raw: sensor_msgs/Image on `image`; compressed: CompressedImage on `image`/compressed, the suffix is "
+        "appended after remapping", choices=tuple(images.MESSAGES),
+    )  # fmt: skip
+    slop_s: float = param(
+        0.0, "largest difference between the stamps of keypoints and their picture; 0 = they are equal", unit="s",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    wait_s: float = param(
+        0.05, "keypoints wait so long for their picture, then the lifter's result goes out", unit="s", low=0.0, high=1.0
+    )
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass(frozen=True)
+class OwnConfig:
+    """What this node has beside the lifter node's parameters: the pictures, and how they refine."""
+
+    picture: PictureConfig = field(default_factory=PictureConfig)
+    refine: RefineConfig = field(default_factory=RefineConfig)
+
+
+@dataclass(frozen=True)
+class PoseVitConfig(OwnConfig, LifterConfig):
+    """Everything that the node can be told."""
+
+    def pipeline(self) -> RefinedConfig:
+        """The pipeline's share."""
+        return RefinedConfig(**vars(super().pipeline()), refine=self.refine)
+
+
+class PoseVitNode(LifterNode):
+    """The lifter node whose jobs wait for their picture. Without one the lifter's result goes out as it is."""
+
+    NAME, CONFIG = "pose_vit", PoseVitConfig
+
+    def __init__(self, make_pipeline: Callable[[RefinedConfig], RefinedPipeline] = RefinedPipeline, **kwargs) -> None:
+        self._pairing = self._timer = None
+        super().__init__(make_pipeline, **kwargs)
+
+    @property
+    def picture_topic(self) -> str:
+        """Full name of the topic with the pictures."""
+        return images.topic(self, self.config.picture.transport)
+
+    def stop(self) -> None:
+        if self._timer:
+            self.destroy_timer(self._timer)
+            self._timer = None
+        super().stop()
+        self._pairing = None
+
+    def _subscribe_keypoints(self) -> None:
+        config = self.config.picture
+        keypoints = self._filter(Skeleton2DArray, "keypoints", qos.reliable(QUEUE), "keypoints")
+        pictures = self._filter(images.MESSAGES[config.transport], self.picture_topic, PICTURES, "image")
+        keypoints.registerCallback(self._on_keypoints)  # before the pairing gets them
+        pictures.registerCallback(lambda _: self.health.clear("QoS of image"))
+        self._pairing = Pairing(keypoints, pictures, config.slop_s, config.wait_s, self._with_picture, self._missed)
+        # a steady clock: simulated time may stand still
+        self._timer = self.create_timer(EXPIRE_S, self._expire, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _filter(self, message: type, topic: str, profile: qos.QoSProfile, name: str) -> compat.Subscriber:
+        source = compat.Subscriber(
+            self, message, topic, qos_profile=profile, **qos.options(self, topic, self._mismatch(name))
+        )
+        self._subscribed.append(source.sub)
+        return source
+
+    def _expire(self) -> None:
+        if self._pairing:
+            self._pairing.expire()
+
+    def _take(self, job: Job) -> None:
+        if self._pairing:
+            self._pairing.add(job.frame.stamp_ns, job)
+
+    def _with_picture(self, job: Job, picture: Image | CompressedImage | None) -> None:
+        if self._worker:
+            self._worker.submit(job._replace(picture=picture))
+
+    def _missed(self, why: str) -> None:
+        self._blame("picture", f"{self.picture_topic} ({self.count_publishers(self.picture_topic)} publishers): {why}")
+
+    def _infer(self, job: Job) -> Skeletons3D:
+        picture = None
+        if job.picture is not None:
+            try:
+                picture = images.to_rgb(job.picture)
+            except Exception as error:  # the lifter needs no picture
+                self._failed(error)
+        return self._pipeline.push(job.frame, job.camera, picture)
+
+    def _facts(self) -> dict[str, str]:
+        return super()._facts() | {"pictures": self.picture_topic}
+
+
+def main(args: list[str] | None = None) -> None:
+    """Entry point of the executable."""
+    lifecycle.run(PoseVitNode, args)

@@ -1,0 +1,139 @@
+"""The node with eyes: keypoints meet their picture, and go on without it when it does not come in time."""
+
+import time
+
+import pytest
+
+pytest.importorskip("rclpy")
+pytest.importorskip("pose3d_ros.msg")
+pytest.importorskip("torch")
+
+import numpy as np
+from sensor_msgs.msg import CompressedImage
+
+from pose3d_ros.msg import Skeleton3DArray
+from pose3d_ros.ros import conversions, images
+from pose3d_ros.ros.pose_vit_node import PoseVitNode
+
+PIXELS = np.full((480, 640, 3), (10, 20, 30), np.uint8)
+
+
+@pytest.fixture
+def vit(bench, make):
+    """vit(**parameters) -> bench of an active node, with the pictures that its pipeline was given in `b.seen`."""
+
+    class Seeing(make.pipeline):
+        def push(self, frame, camera, picture=None):
+            seen[frame.stamp_ns] = picture
+            return super().push(frame, camera)
+
+    seen = {}
+
+    def start(transport="raw", **parameters):
+        b = bench(Seeing, node=PoseVitNode, picture__transport=transport, **parameters).up().calibrate(make.camera)
+        b.seen = seen
+        b.pictures = b.ros.publisher(images.MESSAGES[transport], b.node.picture_topic)
+        return b
+
+    return start
+
+
+def picture(frame, late_ns=0, pixels=PIXELS, encoding="rgb8"):
+    msg = images.from_array(pixels, encoding)
+    msg.header = conversions.header(frame.stamp_ns + late_ns, frame.frame_id)
+    return msg
+
+
+def answer(b, out, frame):
+    out.wait_for(lambda msg: conversions.stamp_to_ns(msg.header.stamp) == frame.stamp_ns)
+    return b.seen[frame.stamp_ns]
+
+
+def test_keypoints_meet_their_picture_whichever_comes_first(vit, make):
+    b = vit(picture__wait_s=1.0)
+    out = b.inbox(Skeleton3DArray, "skeletons")
+    first, second = make.frame(0), make.frame(1)
+    b.pictures.publish(picture(first))
+    b.send(first)
+    np.testing.assert_array_equal(answer(b, out, first), PIXELS)
+    b.send(second)
+    b.ros.until(lambda: b.node.health.counts["received"] == 2, "the keypoints")
+    b.pictures.publish(picture(second))
+    np.testing.assert_array_equal(answer(b, out, second), PIXELS)
+    assert "picture" not in b.node.health.reasons()
+
+
+def test_without_any_picture_the_lifters_result_goes_out(vit, make):
+    b = vit()
+    out = b.inbox(Skeleton3DArray, "skeletons")
+    b.send(make.frame(0))
+    assert answer(b, out, make.frame(0)) is None
+    assert "/image (1 publishers): no picture has arrived" in b.reason("picture")
+
+
+def test_stamps_that_never_match_are_told_with_their_difference(vit, make):
+    b = vit()
+    out = b.inbox(Skeleton3DArray, "skeletons")
+    b.pictures.publish(picture(make.frame(0), late_ns=4_000_000))
+    b.ros.until(lambda: b.node._pairing._picture_ns, "the picture")
+    b.send(make.frame(0))
+    assert answer(b, out, make.frame(0)) is None
+    assert "4.0 ms apart" in b.reason("picture")
+
+
+def test_slop_pairs_stamps_that_differ(vit, make):
+    b = vit(picture__slop_s=0.01, picture__wait_s=1.0)
+    out = b.inbox(Skeleton3DArray, "skeletons")
+    b.pictures.publish(picture(make.frame(0), late_ns=4_000_000))
+    b.send(make.frame(0))
+    assert answer(b, out, make.frame(0)) is not None
+
+
+def test_a_lost_picture_does_not_hold_up_those_after_it(vit, make):
+    b = vit(picture__wait_s=1.0)
+    out = b.inbox(Skeleton3DArray, "skeletons")
+    first, second = make.frame(0), make.frame(1)
+    b.send(first, second)
+    b.ros.until(lambda: b.node.health.counts["received"] == 2, "the keypoints")
+    began = time.monotonic()
+    b.pictures.publish(picture(second))
+    assert answer(b, out, second) is not None
+    assert time.monotonic() - began < 1.0
+    assert b.seen.get(first.stamp_ns) is None
+
+
+def test_a_picture_that_cannot_be_read_is_told_and_the_stream_goes_on(vit, make):
+    b = vit(picture__wait_s=1.0)
+    out = b.inbox(Skeleton3DArray, "skeletons")
+    broken = picture(make.frame(0))
+    broken.encoding = "infrared7"
+    b.pictures.publish(broken)
+    b.send(make.frame(0))
+    assert answer(b, out, make.frame(0)) is None
+    assert "infrared7" in b.reason("error")
+    b.pictures.publish(picture(make.frame(1)))
+    b.send(make.frame(1))
+    assert answer(b, out, make.frame(1)) is not None
+
+
+def test_gray_and_compressed_pictures(vit, make):
+    import cv2
+
+    b = vit("compressed", picture__wait_s=1.0)
+    out = b.inbox(Skeleton3DArray, "skeletons")
+    frame = make.frame(0)
+    data = cv2.imencode(".png", PIXELS[..., 0])[1].tobytes()
+    b.pictures.publish(CompressedImage(header=picture(frame).header, format="mono8; png compressed", data=data))
+    b.send(frame)
+    seen = answer(b, out, frame)
+    assert seen.shape == (480, 640, 3)
+    assert (seen == 10).all()
+
+
+def test_deactivation_leaves_nothing_subscribed(vit):
+    b = vit()
+    assert b.node.trigger_deactivate().name == "SUCCESS", b.node.last_error
+    assert b.node.trigger_cleanup().name == "SUCCESS", b.node.last_error
+    assert b.pipeline.closed
+    inputs = {"/image", "/keypoints", "/camera_info"}
+    assert not inputs & {subscription.topic_name for subscription in b.node.subscriptions}
