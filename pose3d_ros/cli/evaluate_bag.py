@@ -174,7 +174,9 @@ def show(result: Any) -> None:
             rows |= {_span(part): part for part in found["segments"]}
         print_table("errors, mm", "", ERRORS, rows)
     found = info["quality"]
-    rows = {"all": found["all"]} | ({_span(part): part for part in found["segments"]} if not info["truth"] else {})
+    rows = {"all": found["all"]}
+    if len(found["segments"]) > 1 and not info["truth"]:
+        rows |= {_span(part): part for part in found["segments"]}
     print_table("without truth", "", QUALITY, rows)
     for name, values in result.timings.summary().items():
         if values:

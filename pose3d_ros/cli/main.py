@@ -9,8 +9,8 @@ from pose3d_ros.core.errors import Pose3DError
 # Command -> its line in `pose3d --help`. The module pose3d_ros.cli.<command> holds a function `command`, or a typer
 # `app` where it has subcommands; a command whose module is not there is not offered.
 COMMANDS = {
-    "evaluate": "Errors of weights on recorded motion under occlusion, or on a bag.",
-    "compare": "Two evaluations of bags side by side, with limits for a CI.",
+    "evaluate": "Errors under occlusion, on recorded motion or on a bag.",
+    "compare": "Two runs on bags side by side, with limits for a CI.",
     "synthesize": "A bag of virtual people with exact truth, from motion capture.",
     "train": "Train weights as a YAML file says.",
     "export": "Weights and model card of a training run.",
