@@ -111,7 +111,9 @@ def _score(rng: Rng, error: Tensor, config: HandDetectorConfig) -> Tensor:
 
 
 def _speed(rays: Tensor) -> Tensor:
-    """(N, T, J) hand lengths per frame."""
+    """(N, T, J) hand lengths per frame; 0 where there is only one."""
+    if rays.shape[1] == 1:
+        return torch.zeros_like(rays[..., 0])
     step = rays.diff(dim=1).norm(dim=-1).nan_to_num()
     return torch.cat((step[:, :1], step), 1)
 

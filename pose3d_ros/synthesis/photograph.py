@@ -53,7 +53,7 @@ def fractal(rng: Rng, count: int, height: int, width: int) -> Tensor:
 
 
 def shifted(picture: Tensor, offset: Tensor, scale: Tensor, height: int, width: int) -> Tensor:
-    """Parts (B, 3, height, width) of larger pictures (B, 3, H, W), `offset` (B, 2) in u, v off the middle, `scale` (B,)."""
+    """(B, 3, height, width) out of larger pictures (B, 3, H, W): `offset` (B, 2) in u, v off their middle."""
     u = torch.linspace(-1, 1, width, device=picture.device)
     v = torch.linspace(-1, 1, height, device=picture.device)
     part = torch.tensor((width / picture.shape[3], height / picture.shape[2]), device=picture.device)

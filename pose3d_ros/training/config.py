@@ -8,9 +8,12 @@ import yaml
 
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import ConfigError
+from pose3d_ros.evaluation.pictures import MODALITIES
 from pose3d_ros.models.dtf import DTFConfig
+from pose3d_ros.models.extpose import ExtPoseConfig
 from pose3d_ros.models.streaming import StreamingConfig
 from pose3d_ros.synthesis.hand_windows import HandWindowConfig
+from pose3d_ros.synthesis.picture_windows import PictureWindowConfig
 from pose3d_ros.synthesis.windows import WindowConfig
 
 COMPACT = DTFConfig(
@@ -41,13 +44,37 @@ class PublishedConfig:
 
 
 @dataclass(frozen=True)
+class PictureTraining:
+    """What the picture models' training adds. Losses are means; lengths in metres, 2D in halves of the crop."""
+
+    modalities: str = param("both", "what the network is shown", choices=MODALITIES)
+    blank: float = param(
+        0.5, "share of the windows of which one modality is blanked, image or pose in turns", low=0, high=1
+    )
+    causal: bool = param(False, "no frame looks at later ones")
+    joints_weight: float = param(10.0, "of the absolute error of the joints (1/m)", low=0)
+    pixels_weight: float = param(1.0, "of the absolute error of the joints in the crop", low=0)
+    rotation_weight: float = param(0.1, "of the squared error of the rotations' columns", low=0)
+    shape_weight: float = param(0.1, "of the squared error of the bones' lengths", low=0)
+    steady_weight: float = param(
+        5.0, "of the absolute error of the joints' differences from frame to frame (1/m)", low=0
+    )
+    start: str = param("", "weights or folder of a run to start from; only the temporal embedding may differ in size")
+    folders: tuple[str, ...] = param((), "recorded pictures beside the rendered ones, in the data folder")
+    recorded: float = param(0.5, "share of recorded pictures, where there are some", low=0, high=1)
+
+    __post_init__ = validate
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A training run. Unknown names in the file are errors."""
 
     name: str = param("body_dtf27", "name of the weights")
     recipe: str = param(
-        "views", "views made of motion, the same for a streaming lifter, generated hands, or the paper's training",
-        choices=("views", "stream", "hands", "published"),
+        "views",
+        "views made of motion, the same for a streaming lifter, generated hands, pictures of them, the paper's recipe",
+        choices=("views", "stream", "hands", "extpose", "published"),
     )  # fmt: skip
     motion: tuple[str, ...] = param((), "motion files (npz) or folders of BVH files, in the data folder")
     validation: tuple[str, ...] = param((), "motion files of other people, to report on while training")
@@ -74,6 +101,9 @@ class TrainConfig:
     precision: str = param("bf16", "of the matrix products", choices=("fp32", "bf16", "fp16"))
     compile: bool = param(False, "compile the network: 1.6 times as fast on a CPU, needs a C++ compiler")
     model: DTFConfig = field(default_factory=lambda: COMPACT)
+    extpose: ExtPoseConfig = field(default_factory=ExtPoseConfig)
+    pictures: PictureWindowConfig = field(default_factory=PictureWindowConfig)
+    picture: PictureTraining = field(default_factory=PictureTraining)
     stream: StreamingConfig = field(default_factory=StreamingConfig)
     data: WindowConfig = field(default_factory=WindowConfig)
     hands: HandWindowConfig = field(default_factory=HandWindowConfig)
@@ -81,7 +111,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         validate(self)
-        if self.recipe != "stream" and self.model.frames != self.data.frames:
+        if self.recipe in ("views", "hands") and self.model.frames != self.data.frames:
             raise ConfigError(f"model.frames {self.model.frames} and data.frames {self.data.frames}: expected the same")
 
 

@@ -9,11 +9,13 @@ from torch import nn
 
 from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.models import ModelSpec, checkpoint
+from pose3d_ros.models.picture import PictureSpec
 from pose3d_ros.models.registry import CHECKSUMS, SUFFIX
 from pose3d_ros.synthesis.occlusion import PROTOCOLS
 from pose3d_ros.training.calibration import sigma_factors
 from pose3d_ros.training.card import Facts, model_card
 from pose3d_ros.training.config import TrainConfig, build
+from pose3d_ros.training.extpose_export import export_extpose
 from pose3d_ros.training.hands import HandTrainer, export_hands
 from pose3d_ros.training.norms import refresh
 from pose3d_ros.training.run import RECORD, machine, people, trainer_of
@@ -29,7 +31,7 @@ class Exported:
 
     weights: Path
     card: Path
-    spec: ModelSpec
+    spec: ModelSpec | PictureSpec
     metrics: dict[str, float]
 
 
@@ -50,6 +52,8 @@ def export(
     facts = Facts(state["windows_seen"], _seconds(folder, state), recorded.get("machine", machine(config.device)))
     if config.recipe == "hands":
         return _export_hands(network, config, folder, data, facts, weights_dir)
+    if config.recipe == "extpose":
+        return _exported(weights_dir, *export_extpose(network, config, facts, weights_dir, windows))
     frames, rate_hz, guidance = config.data.frames, config.data.rate_hz, config.data.guidance
     known, trainer = people(config, data), trainer_of(config)
     if config.recipe == "views":
@@ -75,7 +79,10 @@ def _export_hands(
     network: nn.Module, config: TrainConfig, folder: Path, data: Path, facts: Facts, weights_dir: Path
 ) -> Exported:
     refresh(network, HandTrainer(config, folder).norm_batches())
-    path, spec, metrics = export_hands(network, config, data, facts, weights_dir)
+    return _exported(weights_dir, *export_hands(network, config, data, facts, weights_dir))
+
+
+def _exported(weights_dir: Path, path: Path, spec: ModelSpec | PictureSpec, metrics: dict[str, float]) -> Exported:
     update_checksums(weights_dir)
     return Exported(path, path.with_suffix(".md"), spec, metrics)
 

@@ -11,7 +11,14 @@ from torch import nn
 
 from pose3d_ros.core.errors import ConfigError
 
-ENDS = ("embeddings", "regression", "uncertainty")  # layers that read coordinates or write them
+ENDS = (
+    "embeddings",
+    "regression",
+    "uncertainty",
+    "pose_embed",
+    "head.dec",
+    "head.transformer.to_token",
+)  # layers that read coordinates or write them
 
 
 class MuonAdamW:

@@ -10,6 +10,7 @@ import torch
 from pose3d_ros.core.errors import ConfigError, EngineError
 from pose3d_ros.synthesis import motion
 from pose3d_ros.training.config import TrainConfig, as_dict
+from pose3d_ros.training.extpose import PictureTrainer, prepare_extpose
 from pose3d_ros.training.hands import prepare_hands
 from pose3d_ros.training.published import prepare_published
 from pose3d_ros.training.stream import StreamTrainer
@@ -61,6 +62,8 @@ def prepare(config: TrainConfig, data: Path, folder: Path) -> tuple[Trainer, Cal
         return prepare_published(config, data, folder)
     if config.recipe == "hands":
         return prepare_hands(config, data, folder)
+    if config.recipe == "extpose":
+        return prepare_extpose(config, data, folder)
     known = people(config, data)
     trainer = trainer_of(config)
     validate = None
@@ -74,8 +77,8 @@ def prepare(config: TrainConfig, data: Path, folder: Path) -> tuple[Trainer, Cal
 
 
 def trainer_of(config: TrainConfig) -> type[Trainer]:
-    """The loop for windows or sequences made of motion."""
-    return StreamTrainer if config.recipe == "stream" else Trainer
+    """The loop for windows or sequences made of motion, or for pictures."""
+    return {"stream": StreamTrainer, "extpose": PictureTrainer}.get(config.recipe, Trainer)
 
 
 def write_record(config: TrainConfig, folder: Path) -> None:

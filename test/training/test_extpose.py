@@ -1,0 +1,122 @@
+"""ExtPose's loop: it learns, starts from other weights, resumes, exports; wrong keypoints; metrics."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from pose3d_ros.core.errors import CheckpointError, ConfigError
+from pose3d_ros.evaluation.pictures import FAULTS, faulty, held_back, measure, predict
+from pose3d_ros.models import checkpoint
+from pose3d_ros.models.extpose import ExtPoseConfig
+from pose3d_ros.models.pose_decoder import DecoderConfig
+from pose3d_ros.models.vit import ViTConfig
+from pose3d_ros.synthesis.hand_render import RenderConfig
+from pose3d_ros.synthesis.picture_windows import PictureWindowConfig
+from pose3d_ros.training import run
+from pose3d_ros.training.config import PictureTraining, TrainConfig
+from pose3d_ros.training.export import export
+from pose3d_ros.training.extpose import start_from
+
+NETWORK = ExtPoseConfig(
+    vit=ViTConfig(image_height=32, image_width=24, patch=8, padding=0, width=32, depth=2, heads=2),
+    decoder=DecoderConfig(width=32, depth=1, heads=2, head_width=16, mlp=32),
+    frames=2,
+)
+PICTURES = PictureWindowConfig(frames=2, render=RenderConfig(width=24, height=32, samples=1))
+
+
+@pytest.fixture
+def config() -> TrainConfig:
+    return TrainConfig(
+        name="tiny", recipe="extpose", windows=32, batch=8, warmup=8, ema=0.5, validation_windows=8, precision="fp32",
+        extpose=NETWORK, pictures=PICTURES,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("pose_input", ["image", "heatmaps", "coordinates"])
+def test_it_learns_a_batch_by_heart(config, tmp_path, pose_input):
+    config = replace(config, windows=4000, extpose=replace(NETWORK, pose_input=pose_input), learning_rate=5e-3)
+    trainer, _ = run.prepare(config, tmp_path, tmp_path)
+    batch = next(trainer.batches())
+    trainer._batches = iter(lambda: batch, None)
+    first = trainer.step()
+    for _ in range(10):
+        last = trainer.step()
+    assert {"both_mm", "image_mm", "pose_mm", "joints", "pixels", "rotation", "shape", "steady", "sigma"} <= set(first)
+    assert last["joints"] < 0.9 * first["joints"]
+    assert last["pixels"] < 0.9 * first["pixels"]
+
+
+@pytest.mark.parametrize(("modalities", "kinds"), [("image", {"image_mm"}), ("pose", {"pose_mm"})])
+def test_one_modality_alone(config, tmp_path, modalities, kinds):
+    trainer, check = run.prepare(replace(config, picture=PictureTraining(modalities=modalities)), tmp_path, tmp_path)
+    assert {name for name in trainer.step() if name.endswith("_mm")} == kinds
+    assert set(check(trainer.network)) == {f"{key} {modalities}" for key in ("mpjpe_mm", "pa_mpjpe_mm", "pck20")}
+
+
+def test_a_run_resumes_and_its_weights_load(config, tmp_path):
+    folder = tmp_path / "run"
+    run.train(replace(config, windows=16), tmp_path, folder, resume=False, report_every=1)
+    trainer = run.train(config, tmp_path, folder, resume=True, report_every=1)
+    assert trainer.windows_seen == 32
+    done = export(folder, tmp_path, tmp_path / "weights", windows=8)
+    network, spec = checkpoint.load(done.weights)
+    assert (spec.skeleton, spec.frames, spec.crop) == ("hand21", 2, PICTURES.crop)
+    assert spec.sigma_seen > 0
+    assert "synthetic pictures" in done.card.read_text()
+    assert set(done.metrics) >= {"pa_mpjpe_mm both", "pa_mpjpe_mm pose", "mpjpe_mm both, 2D shifted"}
+    windows = held_back(4, PICTURES)
+    expected, _ = predict(trainer.network, windows, PICTURES)
+    np.testing.assert_allclose(predict(network, windows, PICTURES)[0], expected, atol=1e-6)
+
+
+def test_more_frames_start_from_one(config, tmp_path):
+    one = replace(config, extpose=replace(NETWORK, frames=1), pictures=replace(PICTURES, frames=1))
+    trainer, _ = run.prepare(one, tmp_path, tmp_path / "one")
+    trainer.save()
+    two, _ = run.prepare(
+        replace(config, picture=PictureTraining(start=str(tmp_path / "one"))), tmp_path, tmp_path / "two"
+    )
+    for a, b in zip(trainer.network.backbone.parameters(), two.model.backbone.parameters(), strict=True):
+        assert torch.equal(a, b)
+    with pytest.raises(CheckpointError, match="another"):
+        start_from(type(two.model)(replace(NETWORK, vit=replace(NETWORK.vit, depth=1))), tmp_path / "one")
+    with pytest.raises(CheckpointError, match=r"state\.pt"):
+        start_from(two.model, tmp_path)
+
+
+def test_sizes_that_do_not_fit_are_refused(config, tmp_path):
+    with pytest.raises(ConfigError, match="24x64"):
+        run.prepare(
+            replace(config, pictures=replace(PICTURES, render=replace(PICTURES.render, height=64))), tmp_path, tmp_path
+        )
+    with pytest.raises(ConfigError, match=r"extpose\.frames"):
+        run.prepare(replace(config, pictures=replace(PICTURES, frames=3)), tmp_path, tmp_path)
+
+
+def test_wrong_keypoints_are_wrong_as_said():
+    windows = held_back(8, PICTURES)
+    seen = windows.score > 0
+    by_name = {fault: faulty(windows, fault, 32) for fault in FAULTS}
+    moved = (by_name["shifted"].xy_px - windows.xy_px)[seen].norm(dim=-1)
+    torch.testing.assert_close(moved, torch.full_like(moved, 3.2), atol=1e-4, rtol=0)
+    assert torch.equal(by_name["swapped"].xy_px[1], windows.xy_px[0])
+    assert 0.35 < (by_name["missing"].score > 0)[seen].float().mean() < 0.65
+    assert all(torch.equal(part.image, windows.image) for part in by_name.values())
+    with pytest.raises(ConfigError, match="unknown fault"):
+        faulty(windows, "blue", 32)
+
+
+def test_metrics_of_known_errors():
+    windows = held_back(4, replace(PICTURES, frames=3))
+    truth = windows.xyz.numpy()
+    assert measure(truth, windows, 30.0) == {
+        "mpjpe_mm": 0.0, "pa_mpjpe_mm": 0.0, "pck20": 1.0, "accel_error_m_s2": 0.0
+    }  # fmt: skip
+    larger = measure(1.5 * truth, windows, 30.0)
+    assert larger["pa_mpjpe_mm"] < 1e-3 < larger["mpjpe_mm"]
+    shaking = truth.copy()
+    shaking[:, 1] += 0.01
+    assert measure(shaking, windows, 30.0)["accel_error_m_s2"] == pytest.approx(2 * 0.01 * 3**0.5 * 900, rel=1e-3)
