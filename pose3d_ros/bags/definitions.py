@@ -67,7 +67,7 @@ class Decoder:
             package = msgtype.split("/")[0]
             raise InputError(
                 f"{msgtype}: the bag holds no definition of this type; hand over the .msg files of package {package} "
-                f"(--msgs FOLDER/{package}), or record with mcap (ros2 bag record -s mcap), which stores definitions"
+                f"(--topic msgs=FOLDER/{package}), or record with mcap (ros2 bag record -s mcap), which stores them"
             )
         try:
             return store.deserialize_cdr(unpack_message(data), msgtype)

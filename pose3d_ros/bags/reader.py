@@ -1,7 +1,8 @@
 """`Bag`: what a recording holds of one camera, read as it is asked for. Any rosbag2, whole or damaged."""
 
+import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -41,16 +42,16 @@ class Bag:
 
     Nothing but the index of the files is held: every method reads what it needs, and can be called again. `topics`
     maps names to message types. `skipped` counts what could not be used, by reason; it is complete for what was read.
-    `definitions` are .msg files, or folders of packages, for types that the bag does not define.
     Raises InputError where this is no bag.
     """
 
-    def __init__(self, path: Path, topics: TopicChoice | None = None, definitions: Sequence[Path] = ()) -> None:
+    def __init__(self, path: Path, topics: TopicChoice | None = None) -> None:
         self.path, self.choice = Path(path), topics or TopicChoice()
         self._storage = Storage(self.path)
         self.topics = {name: topic.msgtype for name, topic in sorted(self._storage.topics.items())}
         useful = {*all_adapters(), *choice.IMAGES, choice.INFO, choice.HANDS, *choice.TF}
-        self._decode = Decoder([t for t in self._storage.topics.values() if t.msgtype in useful], definitions)
+        handed = [Path(part) for part in self.choice.msgs.split(os.pathsep) if part]
+        self._decode = Decoder([t for t in self._storage.topics.values() if t.msgtype in useful], handed)
         self._counts: dict[str, Counter[str]] = {}
         span = self._storage.span_ns()
         self.start_ns, self.duration_s = (span[0], (span[1] - span[0]) / NS_PER_S) if span else (0, 0.0)

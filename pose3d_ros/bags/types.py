@@ -18,7 +18,8 @@ class TopicChoice:
     """Topics by name, where a bag holds several that would serve; "" = the only one, or the likeliest.
 
     `namespace` limits the choice to topics below it. `keypoints` may end in `*` for several topics that are read as
-    one (one topic a person). `truth` names a topic that is never taken for recorded estimates.
+    one (one topic a person). `truth` names a topic that is never taken for recorded estimates. `msgs`: .msg files, or
+    folders of packages (several: with the path separator), for types that the bag does not define.
     """
 
     keypoints: str = ""
@@ -28,6 +29,7 @@ class TopicChoice:
     hands: str = ""
     truth: str = ""
     namespace: str = ""
+    msgs: str = ""
 
 
 @dataclass(frozen=True)

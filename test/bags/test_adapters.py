@@ -8,6 +8,7 @@ import pytest
 from pose3d_ros.bags.adapters.zed import BODY_18, BODY_34, BODY_38
 from pose3d_ros.bags.joints import JointMap, read_joint_map
 from pose3d_ros.bags.reader import Bag
+from pose3d_ros.bags.types import TopicChoice
 from pose3d_ros.bags.writer import BagWriter
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError, InputError
@@ -86,13 +87,13 @@ def test_a_missing_definition_gives_the_remedy_and_handing_it_over_helps(tmp_pat
     database.execute("DELETE FROM message_definitions")  # as Humble records
     database.commit()
     database.close()
-    with pytest.raises(InputError, match=r"\.msg files of package yolo_msgs .*--msgs.*record with mcap"):
+    with pytest.raises(InputError, match=r"\.msg files of package yolo_msgs .*--topic msgs=.*record with mcap"):
         list(Bag(path).inputs())
     folder = tmp_path / "yolo_msgs" / "msg"
     folder.mkdir(parents=True)
     for name, text in YOLO.items():
         (folder / f"{name}.msg").write_text(text)
-    assert len(list(Bag(path, definitions=[tmp_path / "yolo_msgs"]).inputs())) == 1
+    assert len(list(Bag(path, TopicChoice(msgs=str(tmp_path / "yolo_msgs"))).inputs())) == 1
 
 
 def test_hri_skeletons_of_one_stamp_are_one_frame(tmp_path):
