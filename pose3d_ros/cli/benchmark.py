@@ -1,0 +1,123 @@
+"""`pose3d benchmark`: how long bodies and hands take on this machine, and what a better backend would save."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pose3d_ros.core.errors import ConfigError
+
+# key of a run, heading, digits
+RUN_COLUMNS = (
+    ("push_ms.p50", "push p50", 2),
+    ("push_ms.p95", "p95", 2),
+    ("push_ms.p99", "p99", 2),
+    ("around_ms.p50", "around p50", 2),
+    ("model_ms.p50", "model p50", 2),
+    ("model_ms.p95", "p95", 2),
+    ("model_ms.p99", "p99", 2),
+    ("speedup_over_eager", "x eager", 2),
+    ("speedup_over_published", "x published", 1),
+    ("floor_ms", "floor", 2),
+    ("over_floor", "x floor", 1),
+    ("push_joules", "J a push", 3),
+)
+START_COLUMNS = (
+    ("opened_s", "open s", 2),
+    ("load_ms", "load ms", 0),
+    ("first_call_ms", "first call ms", 1),
+    ("warm_up_ms", "warm-up ms", 1),
+    ("resident_mb", "+ MB", 1),
+)
+
+
+def command(
+    people: Annotated[str, typer.Option(help="numbers of people in view, with commas")] = "1,4",
+    backend: Annotated[str, typer.Option(help="a backend, auto, or all that work here")] = "auto",
+    weights: Annotated[str, typer.Option(help="name, or a .safetensors file; default: of the parameters")] = "",
+    hands: Annotated[bool, typer.Option("--hands", help="both hands of everybody too")] = False,
+    seconds: Annotated[float, typer.Option(help="of measuring, after loading")] = 20.0,
+    params: Annotated[Path | None, typer.Option(help="YAML file of the lifter node's parameters")] = None,
+    threads: Annotated[int | None, typer.Option(help="instead of body.threads; 0 = the backend's own choice")] = None,
+    device: Annotated[str, typer.Option(help="instead of body.device")] = "",
+    precision: Annotated[str, typer.Option(help="instead of body.precision")] = "",
+    json_path: Annotated[Path | None, typer.Option("--json", help="write the results to this file")] = None,
+) -> None:
+    """Times of `Pipeline.push` and of its networks alone, percentiles in milliseconds.
+
+    Beside them in the same process, in turns: the same networks in eager torch, and the network of the published size.
+    """
+    from pose3d_ros.cli.parameters import pipeline_config
+    from pose3d_ros.cli.tables import write_json
+    from pose3d_ros.evaluation.latency import BenchmarkConfig
+
+    config = pipeline_config(params)
+    given = {"weights": weights, "device": device, "precision": precision, "threads": threads}
+    body = replace(config.body, **{name: value for name, value in given.items() if value not in ("", None)})
+    config = replace(config, body=body, hands=config.hands if hands else replace(config.hands, weights=""))
+    report = _measured(BenchmarkConfig(_numbers(people), backend, config, seconds))
+    if json_path is not None:
+        write_json(json_path, report)
+    show(report)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"people: expected numbers with commas, got {text!r}") from None
+
+
+def _measured(config: Any) -> dict[str, Any]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from pose3d_ros.evaluation.latency import measure
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+        return measure(config, lambda doing, share: bar.update(task, description=doing, completed=share))
+
+
+def show(report: dict[str, Any]) -> None:
+    """The report on stdout."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if Console().is_terminal else 160, highlight=False)
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    console.print(f"{report['device']}\n{report['cpu']}, {report['threads']} thread(s), {report['system']}; {versions}")
+    what = "bodies and both hands" if report["hands"] else "bodies"
+    table = Table("backend", "people", title=f"{what}, ms; around = push without its networks", title_justify="left")
+    for _, heading, _ in RUN_COLUMNS:
+        table.add_column(heading, justify="right")
+    for run in report["runs"]:
+        table.add_row(run["backend"], str(run["people"]), *(_cell(run, key, digits) for key, _, digits in RUN_COLUMNS))
+    console.print(table)
+    table = Table(
+        "backend", title="starting, of the bodies' network; open = all networks, with a build", title_justify="left"
+    )
+    for _, heading, _ in START_COLUMNS:
+        table.add_column(heading, justify="right")
+    for name, found in report["start_up"].items():
+        table.add_row(name, *(_cell(found, key, digits) for key, _, digits in START_COLUMNS))
+    console.print(table)
+    for name, why in report["left_out"].items():
+        console.print(f"{name}: {why}", markup=False)
+    published, reach = report["published_ms"], report["reach"]
+    console.print(
+        f"published size, T = 351, eager torch, 1 person: p50 {published['p50']:.0f}, p99 {published['p99']:.0f} ms\n"
+        f"floor: arithmetic and weights over what this device was measured to reach, {reach['gflops']:.0f} GFLOP/s in "
+        f"matrix products and {reach['gb_per_s']:.0f} GB/s in copies\n"
+        f"memory: {_cell(report, 'resident_mb', 0)} MB resident with all of these, "
+        f"{_cell(report, 'gpu_mb', 0)} MB on the GPU; energy: {report['energy'] or 'no counter that can be read'}"
+    )
+
+
+def _cell(found: dict[str, Any], key: str, digits: int) -> str:
+    """A number by its dotted key, or a dash where there is none."""
+    value: Any = found
+    for part in key.split("."):
+        value = value.get(part)
+    return "–" if value is None else f"{value:.{digits}f}"
