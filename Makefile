@@ -52,8 +52,13 @@ demo: setup  ## the real nodes on the bundled bag -> out/demo; LIVE=1 for a came
 	$(RUN) python -m pose3d_ros.cli.main demo $(if $(LIVE),--live) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
 	  $(if $(SOURCE),--source $(SOURCE)) $(if $(DETECTOR_PYTHON),--detector-python $(DETECTOR_PYTHON))
 
-bench: setup  ## latency and throughput, percentiles
-	$(RUN) for script in benchmark/*.py; do echo "== $$script"; python $$script || exit 1; done
+bench: setup  ## latency of all backends, of the guidance and of the node -> out/bench; BENCH_ARGS="--people 1,8"
+	$(RUN) python -m pose3d_ros.cli.main benchmark --backend all --people 1,4,16 --seconds 60 \
+	  --json out/bench/benchmark.json $(BENCH_ARGS)
+	$(RUN) python -m pose3d_ros.cli.main benchmark --backend auto --people 1,4 --hands --seconds 40 \
+	  --json out/bench/hands.json $(BENCH_ARGS)
+	$(RUN) python benchmark/guidance.py
+	$(RUN) python benchmark/node_latency.py | tee out/bench/node.json
 
 lint: $(VENV)/.python  ## ruff
 	$(VENV)/bin/ruff check .
