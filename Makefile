@@ -29,7 +29,7 @@ $(VENV)/.ros: tools/ros_wheels.py
 	touch $@
 
 $(VENV)/.python: $(VENV)/.ros setup.py setup.cfg
-	$(VENV)/bin/python -m pip install -q $(PIP_ARGS) "torch==$(TORCH)" -e ".[tools,dev]"
+	$(VENV)/bin/python -m pip install -q $(PIP_ARGS) "torch==$(TORCH)" -e ".[tools,dev,openvino]"
 	touch $@
 
 # The Python files are linked, not copied: an edit needs no build, a new file does.
