@@ -90,7 +90,7 @@ def command(
         Path | None, typer.Option(help="YAML: names of the truth's joints in ours", rich_help_panel=OF_BAG)
     ] = None,
     offset_ms: Annotated[
-        str, typer.Option(help="added to the stamps of the truth; auto = estimated", rich_help_panel=OF_BAG)
+        str, typer.Option(help="added to the stamps of the truth; auto, auto:START = estimated", rich_help_panel=OF_BAG)
     ] = "0",
     estimates: Annotated[
         str,

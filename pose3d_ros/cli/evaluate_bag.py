@@ -121,9 +121,12 @@ def configuration(options: BagOptions) -> Any:
     if set(topics) - known or not all(topics.values()):
         raise ConfigError(f"--topic: expected ROLE=/NAME with one of {', '.join(sorted(known))}, got {options.topics}")
     try:
-        offset_ms = None if options.offset_ms == "auto" else float(options.offset_ms)
+        auto = options.offset_ms.startswith("auto")
+        offset_ms = float(options.offset_ms.removeprefix("auto").removeprefix(":") or 0)
     except ValueError:
-        raise ConfigError(f"--offset-ms: expected milliseconds or auto, got {options.offset_ms!r}") from None
+        raise ConfigError(
+            f"--offset-ms: expected milliseconds, auto or auto:MILLISECONDS, got {options.offset_ms!r}"
+        ) from None
     pipeline = pipeline_config(options.params)
     body = {"weights": options.weights or pipeline.body.weights}
     if options.device != "auto":
@@ -134,7 +137,8 @@ def configuration(options: BagOptions) -> Any:
         bag=options.bag,
         truth=options.truth,
         joint_map=options.joint_map,
-        offset_ms=offset_ms,
+        offset_ms=None if auto else offset_ms,
+        offset_start_ms=offset_ms if auto else 0.0,
         topics=TopicChoice(**topics),
         estimates=options.estimates,
         pipeline=replace(pipeline, body=replace(pipeline.body, **body)),

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,11 +36,11 @@ OnProgress = Callable[[str, int, int], Any]
 
 
 class Material(NamedTuple):
-    """What was read of a bag: its inputs, and the truth where one is asked for."""
+    """What was read of a bag: its inputs, and where one is asked for the truth, with so many ns added to its stamps."""
 
     bag: Bag
     inputs: list[Input]
-    truth: Timeline | None
+    truth: Callable[[int], Timeline] | None
 
 
 def evaluate_bag(config: BagEvaluationConfig, on_progress: OnProgress | None = None) -> RunResult:
@@ -63,16 +64,29 @@ def load_lifter(config: BagEvaluationConfig) -> Lifter:
 
 
 def bodies(config: PipelineConfig) -> PipelineConfig:
-    """Without hands, which are not scored."""
-    return replace(config, hands=replace(config.hands, weights=""))
+    """Without hands, which are not scored, and with one engine for all frames: another one has other digits."""
+    return replace(
+        config, hands=replace(config.hands, weights=""), body=replace(config.body, wait_for_engine=True)
+    )  # fmt: skip
 
 
 def read(config: BagEvaluationConfig, skeleton: Skeleton) -> Material:
     """Inputs and truth. `skeleton`: whose joint names the truth should have where its source has none."""
     bag = Bag(config.bag, config.topics)
     inputs = list(bag.inputs())
-    truth = load_truth(config.truth, bag, config.joint_map, skeleton.name) if config.truth else None
+    if not config.truth:
+        return Material(bag, inputs, None)
+
+    @cache
+    def truth(offset_ns: int) -> Timeline:
+        return load_truth(config.truth, bag, config.joint_map, skeleton.name, offset_ns)
+
+    truth(_start_ns(config))  # a source that cannot be read is refused before the work begins
     return Material(bag, inputs, truth)
+
+
+def _start_ns(config: BagEvaluationConfig) -> int:
+    return round(1e6 * (config.offset_start_ms if config.offset_ms is None else config.offset_ms))
 
 
 def evaluate_direct(
@@ -114,8 +128,7 @@ def assess(
     min_score = config.pipeline.tracking.min_score
     truth, found = None, None
     if material.truth is not None:
-        truth = prepare(material.truth, skeleton)
-        truth, found = _aligned(truth, answers, skeleton, config)
+        truth, found = _aligned(material.truth, answers, skeleton, config)
     frames = collect(answers, skeleton, truth, config.scoring, min_score)
     segment_s = config.scoring.segment_s
     info = {
@@ -128,7 +141,7 @@ def assess(
         "pipeline": {name: value for name, value, _ in flatten(config.pipeline)} if mode != RECORDED else None,
         "weights": identity(config.pipeline.body.weights) if mode != RECORDED else None,
         **_versions(description),
-        "truth": _about_truth(material, truth, found, config),
+        "truth": _about_truth(truth, found, config),
         "people": list(truth.people) if truth else [],
         "faults": list(config.faults),
         "metrics": scoring.metrics(frames, truth, skeleton, segment_s) if truth else None,
@@ -138,11 +151,16 @@ def assess(
 
 
 def _aligned(
-    truth: Truth, answers: Iterable[Answer], skeleton: Skeleton, config: BagEvaluationConfig
+    load: Callable[[int], Timeline], answers: Iterable[Answer], skeleton: Skeleton, config: BagEvaluationConfig
 ) -> tuple[Truth, Offset | None]:
-    """The truth with its offset, and how that was found where it was looked for."""
+    """The truth with its offset, and how that was found where it was looked for.
+
+    It is loaded again with the offset: from another frame it is turned into the camera's by the TF of that moment.
+    """
+    start_ns = _start_ns(config)
+    truth = prepare(load(start_ns), skeleton)
     if config.offset_ms is not None:
-        return truth.shifted(round(config.offset_ms * 1e6)), None
+        return truth, None
     people = [
         (answer.stamp_ns, person)
         for answer in answers
@@ -159,7 +177,8 @@ def _aligned(
         truth,
         config.scoring.search_ms,
     )
-    return truth.shifted(round(found.offset_ms * 1e6)), found
+    total_ns = start_ns + round(found.offset_ms * 1e6)
+    return prepare(load(total_ns), skeleton), replace(found, offset_ms=total_ns / 1e6)
 
 
 def _about(material: Material) -> dict[str, Any]:
@@ -214,6 +233,7 @@ def _options(config: BagEvaluationConfig) -> dict[str, Any]:
         "truth": config.truth,
         "joint_map": config.joint_map.name if config.joint_map else None,
         "offset_ms": config.offset_ms,
+        "offset_start_ms": config.offset_start_ms,
         "estimates": config.estimates,
         "faults": list(config.faults),
         "seed": config.seed,
@@ -222,14 +242,12 @@ def _options(config: BagEvaluationConfig) -> dict[str, Any]:
     }
 
 
-def _about_truth(
-    material: Material, truth: Truth | None, found: Offset | None, config: BagEvaluationConfig
-) -> dict[str, Any] | None:
+def _about_truth(truth: Truth | None, found: Offset | None, config: BagEvaluationConfig) -> dict[str, Any] | None:
     if truth is None:
         return None
     joints = truth.skeleton.joints
     return {
-        "source": material.truth.source,
+        "source": truth.source,
         "joints": list(truth.joints),
         "left_out": truth.left_out,
         "root": [joints[i] for i in truth.root],

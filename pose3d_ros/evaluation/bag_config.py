@@ -29,7 +29,7 @@ class BagEvaluationConfig:
 
     - `topics`: where those of the bag are not found by their types.
     - `truth`: source as `bags.truth.load_truth` takes it, "" = none.
-    - `offset_ms`: added to the stamps of the truth; None = estimated.
+    - `offset_ms`: added to the stamps of the truth; None = estimated, from `offset_start_ms` on.
     - `estimates`: "rerun" lifts the bag's keypoints anew, "recorded" takes what the robot published.
     - `faults`: specifications `name:severity`, applied in this order (reruns only).
 
@@ -40,6 +40,7 @@ class BagEvaluationConfig:
     truth: str = ""
     joint_map: Path | None = None
     offset_ms: float | None = 0.0
+    offset_start_ms: float = 0.0
     topics: TopicChoice = field(default_factory=TopicChoice)
     estimates: str = RERUN
     pipeline: PipelineConfig = field(default_factory=PipelineConfig)

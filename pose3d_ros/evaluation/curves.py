@@ -60,7 +60,8 @@ def curve(
         faults.parse(specification)
     reference = TRUTH
     if material.truth is None:
-        reference, material = UNFAULTED, material._replace(truth=_unfaulted(lifter, material, config))
+        unfaulted = _unfaulted(lifter, material, config)
+        reference, material = UNFAULTED, material._replace(truth=lambda _: unfaulted)
         config = replace(config, offset_ms=0.0)
     points = []
     for severity, specification in zip(severities, specifications, strict=True):

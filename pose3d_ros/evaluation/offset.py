@@ -53,8 +53,11 @@ def estimate(
     grid = np.arange(-(reach // step), reach // step + 1) * step
     errors = np.array([_error(found, people, offset) for offset in grid])
     if not np.isfinite(errors).any():
+        ahead_ms = (stamps_ns.min() - truth.stamps_ns.min()) / 1e6
         raise InputError(
-            f"offset: estimates and truth do not overlap within {search_ms:g} ms; give --offset-ms, or a wider search"
+            f"offset: estimates and truth do not overlap within {search_ms:g} ms; the estimates begin "
+            f"{ahead_ms:.0f} ms after the truth: give the offset with --offset-ms, or about, such as --offset-ms "
+            f"auto:{ahead_ms:.0f}"
         )
     if np.nanmax(errors) - np.nanmin(errors) < 1e-6:
         raise InputError("offset: all shifts fit alike, since nobody moves; give --offset-ms")

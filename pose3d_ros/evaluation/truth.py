@@ -1,6 +1,6 @@
 """Truth beside estimates: common joints, frames paired by stamp, people by assignment, identities as in MOT."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
@@ -21,13 +21,14 @@ INTERPOLATED_STEPS = 2.5  # truth frames farther apart than so many usual steps 
 
 @dataclass(frozen=True)
 class Truth:
-    """True people of T frames in the joints of the estimates' skeleton.
+    """True people of T frames in the joints of the estimates' skeleton; `source` says where they come from.
 
     `stamps_ns` int64 (T,). `people`: names, in the order of their first frame. `rows[t]` maps a person's number to
     `xyz_m` (J, 3), NaN for unknown joints. `joints`: names known on both sides; `left_out`: on one side only. `root`:
     rows of the joints whose mean is the root.
     """
 
+    source: str
     skeleton: Skeleton
     stamps_ns: np.ndarray
     people: tuple[str, ...]
@@ -40,10 +41,6 @@ class Truth:
     def step_ns(self) -> float:
         """Usual time between frames."""
         return float(np.median(np.diff(self.stamps_ns))) if len(self.stamps_ns) > 1 else 0.0
-
-    def shifted(self, offset_ns: int) -> "Truth":
-        """With this added to the stamps."""
-        return replace(self, stamps_ns=self.stamps_ns + offset_ns)
 
     def at(self, frame: int, person: int, stamp_ns: int) -> np.ndarray:
         """Joints (J, 3) of a person at a stamp near frame `frame`: between it and its neighbour, where that is near."""
@@ -91,7 +88,9 @@ def prepare(timeline: Timeline, skeleton: Skeleton) -> Truth:
     }
     joints = tuple(joint for joint, there in zip(skeleton.joints, known, strict=True) if there)
     stamps_ns = np.array(timeline.stamps_ns, np.int64)
-    return Truth(skeleton, stamps_ns, tuple(names), tuple(rows), joints, left_out, _root(skeleton, joints))
+    return Truth(
+        timeline.source, skeleton, stamps_ns, tuple(names), tuple(rows), joints, left_out, _root(skeleton, joints)
+    )
 
 
 @cache

@@ -98,7 +98,7 @@ def test_faults_and_curves(folder, tmp_path, capsys):
         (("--fault", "joints"), "joints:SEVERITY"),
         (("--severities", "1,2"), "--fault NAME"),
         (("--fault", "joints", "--severities", "1,b"), "numbers with commas"),
-        (("--offset-ms", "soon"), "milliseconds or auto"),
+        (("--offset-ms", "soon"), "auto:MILLISECONDS"),
         (("--topic", "color=/c"), "ROLE=/NAME"),
         (("--estimates", "both"), "rerun or recorded"),
         (("--estimates", "recorded", "--curve", "lost"), "--estimates rerun"),

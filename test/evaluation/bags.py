@@ -1,7 +1,7 @@
 """A bag that lies in memory, and people for it."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +57,14 @@ def inputs(stamps_ns, rays, score, ids=("anna", "ben")):
     ]
 
 
+def shifted(truth, offset_ns):
+    """With this added to all stamps."""
+    frames = tuple(replace(frame, stamp_ns=frame.stamp_ns + offset_ns) for frame in truth.frames)
+    return Timeline(frames, {}, truth.source)
+
+
 def material(folder, given, truth=None, recorded=None):
     """A bag of one small file."""
     file = Path(folder) / "memory.mcap"
     file.write_bytes(b"for its checksum")
-    return Material(MemoryBag(file, recorded), given, truth)
+    return Material(MemoryBag(file, recorded), given, (lambda offset_ns: shifted(truth, offset_ns)) if truth else None)

@@ -14,7 +14,7 @@ from pose3d_ros.evaluation.metrics import measure
 from pose3d_ros.evaluation.motion import EvaluationConfig, contestant
 from pose3d_ros.evaluation.recordings import record
 from pose3d_ros.evaluation.run import FRAMES, JSON, TIMINGS, load_run, save_run
-from test.evaluation.bags import inputs, material, person, timeline
+from test.evaluation.bags import inputs, material, person, shifted, timeline
 
 RECORDED = BagEvaluationConfig(bag=None, truth="topic:/truth", estimates="recorded")
 DIRECT = replace(RECORDED, estimates="rerun")
@@ -68,6 +68,14 @@ def test_an_offset_of_50_ms_is_found_and_taken_away(tmp_path, sample, clip, trut
     assert run.info["truth"]["offset"]["error_mm"] < run.info["truth"]["offset"]["error_without_mm"]
     given = scored(tmp_path, timeline(clip.stamps_ns, clip.truth_m[:1]), truth, offset_ms=50.0)
     assert given.info["metrics"]["all"]["mpjpe_absolute_mm"] < 1
+    hint = scored(
+        tmp_path, timeline(clip.stamps_ns, clip.truth_m[:1]), shifted(truth, -(10**13)),
+        offset_ms=None, offset_start_ms=1e7,
+    )  # fmt: skip
+    assert hint.info["truth"]["offset_ms"] == pytest.approx(1e7 + 50, abs=5)
+    assert hint.info["metrics"]["all"]["mpjpe_absolute_mm"] < 5
+    with pytest.raises(InputError, match="auto:10000050"):
+        scored(tmp_path, timeline(clip.stamps_ns, clip.truth_m[:1]), shifted(truth, -(10**13)), offset_ms=None)
     unaware = scored(tmp_path, timeline(clip.stamps_ns, clip.truth_m[:1]), truth)
     assert unaware.info["metrics"]["all"]["mpjpe_absolute_mm"] > 5
 
