@@ -7,9 +7,9 @@
     rtx/bin/python tools/tensorrt_dry_run.py [NAME ...]
 
 TensorRT itself does not install without NVIDIA's package index; TensorRT-RTX, its sibling for desktop cards, does, and
-has the same converters. Torch-TensorRT asks a GPU for its properties while it is imported and while it compiles, so those
-questions are answered here with what an RTX 3060 would say. That is no test of results or speed: it finds operators that
-do not convert, graphs that break, and faults of shapes and types. Exit code 1 where a network fails,
+has the same converters. Torch-TensorRT asks a GPU for its properties while it is imported and while it compiles; here
+it is answered as an RTX 3060 would. That is no test of results or speed: it finds operators that do not convert, graphs
+that break, and faults of shapes and types. Exit code 1 where a network fails,
 3 where the packages are not there or have outgrown this.
 """
 
