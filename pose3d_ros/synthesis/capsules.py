@@ -13,6 +13,7 @@ from torch import Tensor
 TILE_PX = 16  # height of the tiles of a picture, each with the capsules that are near it
 CANDIDATES = 14  # of them at most; a tile of a fist meets about ten
 PIECE = 100_000  # pixels times capsules at a time: what stays in the caches
+NEAREST_M = 0.05
 NOTHING = 1e6  # depth where there is nothing
 
 
@@ -40,7 +41,7 @@ class View(NamedTuple):
     def project(self, xyz: Tensor) -> Tensor:
         """(B, ..., 3) to u, v (B, ..., 2): v is -1..1 from the upper to the lower edge, u in the same unit."""
         between = (1,) * (xyz.ndim - 2)
-        ray = xyz[..., :2] / xyz[..., 2:].clamp(min=0.05)
+        ray = xyz[..., :2] / xyz[..., 2:].clamp(min=NEAREST_M)
         return (ray - self.centre.reshape(-1, *between, 2)) / self.half.reshape(-1, *between, 1)
 
 

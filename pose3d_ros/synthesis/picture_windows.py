@@ -26,6 +26,7 @@ from pose3d_ros.synthesis.rng import Rng
 FEWER = HandOcclusionConfig(
     random=0.2, fingers=0.15, object=0.08, burst=0.05, whole=0.04, lost_frames=0.04, twice=0.1, slow=0
 )
+FAR = 3.0  # halves of the crop's height
 HEATMAP_SPREAD = 1 / 64  # of the crop's height
 
 
@@ -73,23 +74,35 @@ def draw(rng: Rng, count: int, config: PictureWindowConfig) -> PictureWindows:
     """`count` windows of right hands."""
     motion = hand_motion.draw(rng, count, config.frames, config.rate_hz)
     xyz = hand_windows.before_camera(rng, motion, config)
-    rays, score = detect(rng, xyz, config.detector, config.rate_hz)
-    score = torch.where(hand_windows.hidden_joints(rng, rays, config), 0.0, score)
-    view = _boxes(rng, xyz, rays, score, config)
+    rays, score, view = observe(rng, xyz, config)
     left = torch.zeros(count, dtype=torch.bool, device=rng.device)
     shown = render(rng, xyz, left, view, config.render)
     rays, score = _behind_things(rng, rays, score, shown.covered, xyz, config)
-    uv = view.project(xyz.flatten(0, 1)).unflatten(0, (count, config.frames))
-    seen_uv = _to_uv(rays, view)
+    return assemble(shown.rgb, xyz, rays, score, view, config)
+
+
+def observe(rng: Rng, xyz: Tensor, config: PictureWindowConfig) -> tuple[Tensor, Tensor, View]:
+    """Noisy rays (N, T, 21, 2) and scores (N, T, 21) of hands before the camera, and the N * T crops around them."""
+    rays, score = detect(rng, xyz, config.detector, config.rate_hz)
+    score = torch.where(hand_windows.hidden_joints(rng, rays, config), 0.0, score)
+    return rays, score, _boxes(rng, xyz, rays, score, config)
+
+
+def assemble(
+    rgb: Tensor, xyz: Tensor, rays: Tensor, score: Tensor, view: View, config: PictureWindowConfig
+) -> PictureWindows:
+    """Windows of pictures (N, T, 3, H, W) in 0..1 and what is known of them; NaN where joints have no truth."""
+    shape = score.shape[:2]
+    seen = _to_uv(rays, view)
     # what lies far outside is no keypoint of this crop
-    score = torch.where((seen_uv.abs() < 3).all(-1), score, 0.0)
-    turn = look_along(view.centre, view.half).R.unflatten(0, (count, config.frames))
+    score = torch.where((seen.abs() < FAR).all(-1), score, 0.0)
+    turn = look_along(view.centre, view.half).R.unflatten(0, shape)
     return PictureWindows(
-        imagenet(shown.rgb.flatten(0, 1)).unflatten(0, (count, config.frames)),
-        torch.where(score[..., None] > 0, to_pixels(seen_uv, config.render), 0.0),
+        imagenet(rgb.flatten(0, 1)).unflatten(0, shape),
+        torch.where(score[..., None] > 0, to_pixels(seen, config.render), 0.0),
         score,
         torch.einsum("ntij,ntkj->ntki", turn, xyz - xyz[:, :, :1]),
-        uv,
+        view.project(xyz.flatten(0, 1)).unflatten(0, shape),
         turn,
     )
 
@@ -129,14 +142,15 @@ def _boxes(rng: Rng, xyz: Tensor, rays: Tensor, score: Tensor, config: PictureWi
     enough = seen.sum(-1, keepdim=True) >= config.crop.min_joints
     use = (enough & rng.chance(count, 1, 1, p=config.by_keypoints))[..., None]
     points = torch.where(use, rays, truth)
-    counted = torch.where(use, seen[..., None], True)
+    counted = torch.where(use, seen[..., None], True) & torch.isfinite(points)
     low = torch.where(counted, points, torch.inf).amin(2)
     high = torch.where(counted, points, -torch.inf).amax(2)
     aspect = config.render.width / config.render.height
     extent = (high - low) / low.new_tensor((aspect, 1.0))
     half = extent.amax(-1).clamp(min=1e-3) * config.crop.padding / 2
     # a box around two joints in a row would show a finger from nearby: never smaller than half of the hand
-    size = ((truth.amax(2) - truth.amin(2)) / low.new_tensor((aspect, 1.0))).amax(-1)
+    whole = truth.nan_to_num(-torch.inf).amax(2) - truth.nan_to_num(torch.inf).amin(2)
+    size = (whole / low.new_tensor((aspect, 1.0))).amax(-1)
     half = half.maximum(0.3 * size)
     zoom = rng.normal(count, 1, std=config.zoom) + rng.normal(count, frames, std=config.unsteady)
     half = half * zoom.exp()

@@ -61,6 +61,7 @@ class PictureTraining:
     )
     start: str = param("", "weights or folder of a run to start from; only the temporal embedding may differ in size")
     folders: tuple[str, ...] = param((), "recorded pictures beside the rendered ones, in the data folder")
+    trust_pickle: bool = param(False, "read HO3D's annotations, which are Python pickles and can run code")
     recorded: float = param(0.5, "share of recorded pictures, where there are some", low=0, high=1)
 
     __post_init__ = validate

@@ -12,6 +12,7 @@ from pose3d_ros.models import checkpoint
 from pose3d_ros.models.extpose import ExtPose
 from pose3d_ros.synthesis import picture_windows
 from pose3d_ros.synthesis.motion import MotionSet
+from pose3d_ros.synthesis.picture_folders import Folders
 from pose3d_ros.synthesis.picture_windows import PictureWindows, pose_input
 from pose3d_ros.training.config import TrainConfig
 from pose3d_ros.training.losses import sigma_loss
@@ -154,9 +155,8 @@ def prepare_extpose(config: TrainConfig, data: Path, folder: Path) -> tuple[Trai
     check_sizes(config)
     source = None
     if config.picture.folders:
-        from pose3d_ros.synthesis.picture_folders import Folders
-
-        source = Folders([data / name for name in config.picture.folders], config.pictures, config.seed)
+        folders = [data / name for name in config.picture.folders]
+        source = Folders(folders, config.pictures, config.seed, config.picture.trust_pickle)
     return PictureTrainer(config, folder, source), Check(config)
 
 

@@ -1,7 +1,9 @@
 """ExtPose's loop: it learns, starts from other weights, resumes, exports; wrong keypoints; metrics."""
 
+import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,10 @@ from pose3d_ros.models import checkpoint
 from pose3d_ros.models.extpose import ExtPoseConfig
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
+from pose3d_ros.synthesis import hand_motion
 from pose3d_ros.synthesis.hand_render import RenderConfig
 from pose3d_ros.synthesis.picture_windows import PictureWindowConfig
+from pose3d_ros.synthesis.rng import Rng
 from pose3d_ros.training import run
 from pose3d_ros.training.config import PictureTraining, TrainConfig
 from pose3d_ros.training.export import export
@@ -85,6 +89,21 @@ def test_more_frames_start_from_one(config, tmp_path):
         start_from(type(two.model)(replace(NETWORK, vit=replace(NETWORK.vit, depth=1))), tmp_path / "one")
     with pytest.raises(CheckpointError, match=r"state\.pt"):
         start_from(two.model, tmp_path)
+
+
+def test_recorded_pictures_join_the_rendered_ones(config, tmp_path):
+    xyz = hand_motion.draw(Rng(1), 2, 1, 30.0)[:, 0] + torch.tensor([0.0, 0.0, 0.7])
+    xyz[0, 20] = torch.nan
+    (tmp_path / "training" / "rgb").mkdir(parents=True)
+    for row in range(2):
+        cv2.imwrite(str(tmp_path / "training" / "rgb" / f"{row:08d}.jpg"), np.full((224, 224, 3), 90, np.uint8))
+    (tmp_path / "training_xyz.json").write_text(json.dumps(xyz.tolist()))
+    (tmp_path / "training_K.json").write_text(json.dumps([[[480, 0, 112], [0, 480, 112], [0, 0, 1]]] * 2))
+    picture = PictureTraining(folders=(".",), recorded=0.5)
+    trainer, _ = run.prepare(replace(config, picture=picture), tmp_path, tmp_path / "run")
+    image = trainer.draw(8)[0]
+    assert sum(bool(each.std((0, 2, 3)).max() < 0.5) for each in image) >= 3
+    assert all(torch.isfinite(value) for value in trainer.step().values())
 
 
 def test_sizes_that_do_not_fit_are_refused(config, tmp_path):

@@ -1,0 +1,261 @@
+"""Do ExtPose's claims hold on rendered hands? The same small budget for every variant, errors on held-back hands.
+
+    python benchmark/extpose_study.py --out out/extpose_study [--windows 150000] [--only image both] [--seconds 1800]
+
+Trains what is not trained yet (every variant has its folder and is resumed), measures it, and writes `study.md` and
+`study.json` of all that is there. Variants with several frames go on from `both`; so does `both, T = 1, longer`, which
+they are to be compared with. A budget this small ranks variants, it says little about a whole training.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from pose3d_ros.evaluation.pictures import FAULTS, MODALITIES, faulty, given_pose, held_back, measure, predict
+from pose3d_ros.models.extpose import ExtPose
+from pose3d_ros.synthesis.picture_windows import PictureWindows
+from pose3d_ros.training import config as settings
+from pose3d_ros.training import run
+from pose3d_ros.training.config import TrainConfig
+from pose3d_ros.training.export import load_network
+from pose3d_ros.training.trainer import STATE
+
+LONG = 16  # frames of the windows that videos are measured on
+ROW = "row.json"
+VIDEO = {
+    "both, T = 1, longer": (1, False),
+    "T = 4": (4, False),
+    "T = 8": (8, False),
+    "T = 16": (16, False),
+    "T = 8, causal": (8, True),
+}
+
+
+class OutOfTimeError(Exception):
+    """The variant's share of time is spent; it is resumed the next time."""
+
+
+def variants(base: TrainConfig, start: Path) -> dict[str, TrainConfig]:
+    """Settings by name, in the order in which they are trained."""
+
+    def made(modalities: str, **network: object) -> TrainConfig:
+        picture = replace(base.picture, modalities=modalities)
+        return replace(base, picture=picture, extpose=replace(base.extpose, **network))
+
+    found = {
+        "both": made("both"),
+        "image": made("image"),
+        "pose": made("pose"),
+        "pose as coordinates": made("pose", pose_input="coordinates"),
+        "pose as heatmaps": made("pose", pose_input="heatmaps"),
+        "late fusion": made("both", fusion="late"),
+        "channel concatenation": made("both", fusion="channel_concat"),
+    }
+    for name, (frames, causal) in VIDEO.items():
+        # as many pictures as the others, in fewer windows
+        found[name] = replace(
+            made("both", frames=frames),
+            pictures=replace(base.pictures, frames=frames),
+            picture=replace(base.picture, causal=causal, start=str(start)),
+            windows=max(base.windows // frames, 1),
+            warmup=base.warmup // frames,
+            batch=max(base.batch // frames, 4),
+        )
+    return found
+
+
+def train(config: TrainConfig, folder: Path, seconds: float) -> bool:
+    """Train or go on; whether it is done."""
+    state = folder / STATE
+    if state.is_file() and torch.load(state, map_location="cpu", weights_only=True)["windows_seen"] >= config.windows:
+        return True
+    end = time.monotonic() + seconds
+
+    def check(_: dict) -> None:
+        if time.monotonic() > end:
+            raise OutOfTimeError
+
+    every = max(1, 100 * 64 // config.batch // config.pictures.frames)
+    try:
+        run.train(config, Path(), folder, resume=state.is_file(), report_every=every, on_report=check)
+    except OutOfTimeError:
+        return False
+    return True
+
+
+def row_of(network: ExtPose, config: TrainConfig, single: PictureWindows, videos: PictureWindows) -> dict:
+    """All that is measured of one variant."""
+    pictures, picture = config.pictures, config.picture
+    first = picture.modalities
+    row: dict = {
+        "parameters_m": round(sum(p.numel() for p in network.parameters()) / 1e6, 2),
+        "ms_per_frame": milliseconds(network, videos, config),
+        "given": {},
+        "video": measure(predict(network, videos, pictures, first, picture.causal)[0], videos, pictures.rate_hz),
+    }
+    for name in MODALITIES if first == "both" else (first,):
+        row["given"][name] = measure(
+            predict(network, single, pictures, name, picture.causal)[0], single, pictures.rate_hz
+        )
+    if first != "image":
+        row["faults"] = {}
+        for fault in FAULTS:
+            wrong = faulty(single, fault, pictures.render.height)
+            row["faults"][fault] = measure(
+                predict(network, wrong, pictures, first, picture.causal)[0], single, pictures.rate_hz
+            )
+    return row
+
+
+@torch.inference_mode()
+def milliseconds(network: ExtPose, windows: PictureWindows, config: TrainConfig, repeats: int = 10) -> float:
+    """Median time of one more frame of one hand, with the past in the cache where there is one."""
+    part = PictureWindows(*(value[:1] for value in windows))
+    image, pose = part.image, given_pose(network, part, config.pictures)
+    first = config.picture.modalities
+    cache = network.start(1, first != "pose", first != "image")
+    spent = []
+    for frame in range(repeats):
+        at = frame % image.shape[1]
+        began = time.perf_counter()
+        network.step(None if first == "pose" else image[:, at], None if first == "image" else pose[:, at], cache)
+        spent.append(time.perf_counter() - began)
+    return round(1e3 * sorted(spent)[repeats // 2], 2)
+
+
+def table(title: str, columns: list[str], rows: list[list[object]]) -> list[str]:
+    """Markdown lines."""
+    cells = ["| " + " | ".join("-" if cell is None else str(cell) for cell in row) + " |" for row in (columns, *rows)]
+    return ["", f"### {title}", "", cells[0], "|---" * len(columns) + "|", *cells[1:]]
+
+
+def markdown(found: dict[str, dict], meta: dict) -> str:
+    """The tables of what is there."""
+    about = f"{meta['windows']:,} windows per variant, seed {meta['seed']}, {meta['machine']}"
+    lines = [f"{about}; {meta['count']} held-back windows."]
+
+    def errors(values: dict) -> list[object]:
+        return [values["pa_mpjpe_mm"], values["mpjpe_mm"], values["pck20"]]
+
+    names = [name for name in ("pose as coordinates", "pose as heatmaps", "pose", "image", "both") if name in found]
+    rows = [[name, *errors(next(iter(found[name]["given"].values())))] for name in names]
+    if "both" in found:
+        rows += [[f"both, given {part} only", *errors(found["both"]["given"][part])] for part in ("image", "pose")]
+    lines += table("What is given", ["trained on", "PA-MPJPE mm", "MPJPE mm", "PCK 20 mm"], rows)
+    names = [name for name in ("image", "late fusion", "channel concatenation", "both") if name in found]
+    rows = [[name, *errors(next(iter(found[name]["given"].values()))), found[name]["parameters_m"]] for name in names]
+    lines += table("Fusion", ["", "PA-MPJPE mm", "MPJPE mm", "PCK 20 mm", "M parameters"], rows)
+    names = [name for name in ("both", *VIDEO) if name in found]
+    rows = [
+        [name, *errors(found[name]["video"]), found[name]["video"]["accel_error_m_s2"], found[name]["ms_per_frame"]]
+        for name in names
+    ]
+    title = f"Frames, on windows of {LONG}"
+    lines += table(title, ["", "PA-MPJPE mm", "MPJPE mm", "PCK 20 mm", "acceleration error m/s²", "ms a frame"], rows)
+    rows = [
+        [
+            name,
+            *(
+                f"{found[name]['faults'][fault]['pa_mpjpe_mm']} / {found[name]['faults'][fault]['mpjpe_mm']}"
+                for fault in FAULTS
+            ),
+        ]
+        for name in ("pose", "both", "late fusion", "channel concatenation")
+        if name in found
+    ]
+    lines += table("Wrong 2D: PA-MPJPE / MPJPE in mm", ["", *FAULTS], rows)
+    return "\n".join([*lines, "", *claims(found)]) + "\n"
+
+
+def claims(found: dict[str, dict]) -> list[str]:
+    """The published ordering, each with its number."""
+    lines = []
+
+    def error(name: str, part: str, key: str = "pa_mpjpe_mm") -> float:
+        values = found[name][part]
+        return (next(iter(values.values())) if part == "given" else values)[key]
+
+    for other in ("image", "pose"):
+        if {"both", other} <= set(found):
+            gain = 1 - error("both", "given") / error(other, "given")
+            lines.append(f"- both against {other} alone: PA-MPJPE lower by {100 * gain:.1f} %")
+    alone = "both, T = 1, longer"
+    for name in VIDEO:
+        if name != alone and {name, alone} <= set(found):
+            gain, cost = (
+                1 - error(name, "video", key) / error(alone, "video", key)
+                for key in ("accel_error_m_s2", "pa_mpjpe_mm")
+            )
+            lines.append(
+                f"- {name} against T = 1: acceleration error lower by {100 * gain:.1f} %, "
+                f"PA-MPJPE by {100 * cost:.1f} %"
+            )
+    if {"T = 8", "T = 8, causal"} <= set(found):
+        more = error("T = 8, causal", "video") / error("T = 8", "video") - 1
+        lines.append(f"- causal against bidirectional at T = 8: PA-MPJPE higher by {100 * more:.1f} %")
+    if {"both", "pose"} <= set(found):
+        grown = [
+            found[name]["faults"]["shifted"]["pa_mpjpe_mm"] - found[name]["faults"]["none"]["pa_mpjpe_mm"]
+            for name in ("both", "pose")
+        ]
+        lines.append(
+            f"- 2D shifted by a tenth of the crop: PA-MPJPE grows by {grown[0]:.2f} mm (both), {grown[1]:.2f} mm (pose)"
+        )
+    return lines
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--config", type=Path, default=Path(__file__).parents[1] / "config/train/hand_extpose_study.yaml"
+    )
+    parser.add_argument("--out", type=Path, default=Path("out/extpose_study"))
+    parser.add_argument("--windows", type=int, help="of every variant, instead of the settings'")
+    parser.add_argument("--seconds", type=float, default=1e9, help="at most, for each variant; the rest the next time")
+    parser.add_argument("--count", type=int, default=1024, help="held-back windows; an eighth of them of 16 frames")
+    parser.add_argument("--only", nargs="*", help="names of variants")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    base = replace(settings.load(args.config), device=args.device)
+    base = replace(
+        base, windows=args.windows or base.windows, warmup=min(base.warmup, (args.windows or base.windows) // 10)
+    )
+    known = variants(base, args.out / "both")
+    unknown = set(args.only or ()) - set(known)
+    if unknown:
+        parser.error(f"unknown variants {sorted(unknown)}; known are {', '.join(known)}")
+    single = held_back(args.count, base.pictures)
+    videos = held_back(max(args.count // 8, 1), replace(base.pictures, frames=LONG))
+    meta = {"windows": base.windows, "seed": base.seed, "machine": run.machine(args.device), "count": args.count}
+    for name, config in known.items():
+        folder = args.out / name.replace(",", "").replace(" = ", "").replace(" ", "_")
+        if args.only and name not in args.only:
+            continue
+        if config.picture.start and not (args.out / "both" / STATE).is_file():
+            print(f"{name}: goes on from `both`, which is not there")
+        elif train(config, folder, args.seconds):
+            network, _ = load_network(folder, config)
+            (folder / ROW).write_text(json.dumps({"name": name} | row_of(network, config, single, videos)))
+        else:
+            print(f"{name}: not done yet; run this again")
+        write(args.out, meta)
+
+
+def write(out: Path, meta: dict) -> None:
+    """Tables of all rows that are there."""
+    rows = [json.loads(path.read_text()) for path in out.glob(f"*/{ROW}")]
+    found = {row["name"]: row for row in rows}
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "study.json").write_text(json.dumps({"rows": found, "meta": meta}, indent=1))
+    (out / "study.md").write_text(markdown(found, meta))
+
+
+if __name__ == "__main__":
+    main()
