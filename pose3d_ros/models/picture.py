@@ -18,6 +18,7 @@ from pose3d_ros.models.frame_attention import Cache
 from pose3d_ros.models.lifter import as_lifted, torch_device
 
 INPUTS = ("image", "pose", "present", "keys", "values", "shape", "seen", "age")  # of `Frame`
+OWN = ("keys", "values", "shape")  # what a frame leaves in the cache
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,8 @@ class Frame(nn.Module):
     """An ExtPose network asked for one frame, as engines see it: float tensors by the names of `INPUTS` in, a dict out.
 
     `present` (B, 2) and `seen` (B, R, 2) are 1 where there is an image, a pose; `age` (B, R) in frames, 0 = not in
-    sight. Networks that look at one frame only take the first three. The frame's own `keys`, `values` and `shape` are
-    for the cache.
+    sight. The frame's own `keys`, `values` and `shape` are for the cache; networks that look at one frame only have
+    none, and take the first three inputs.
     """
 
     def __init__(self, network: ExtPose):
@@ -76,16 +77,16 @@ class Frame(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor, pose: Tensor, present: Tensor, *past: Tensor) -> dict[str, Tensor]:
+        image, pose, present, own = image[:, None], pose[:, None], present > 0.5, {}
         if past:
             keys, values, shape, seen, age = past
             age = age.round().long()
             cache = Cache(keys, values, shape, seen > 0.5, age, age[:, 0])  # its slots are not looked at
+            out, kept = self.network.frame(image, pose, present, cache, age)
+            own = dict(zip(OWN, kept, strict=True))
         else:
-            cache = self.network.start(len(image))
-            age = cache.slot
-        out, (keys, values, shape) = self.network.frame(image[:, None], pose[:, None], present > 0.5, cache, age)
-        wanted = {name: out[name] for name in ("xyz", "log_sigma", "camera") if name in out}
-        return {**wanted, "keys": keys, "values": values, "shape": shape}
+            out = self.network(image, pose, present[:, :1], present[:, 1:])
+        return {name: out[name] for name in ("xyz", "log_sigma", "camera") if name in out} | own
 
 
 class PictureLifter:
@@ -159,8 +160,11 @@ class PictureLifter:
         out = self._frame((as_input(crops_rgb), skeletons, there), cache, cache.age(slots))
         if "xyz" not in out:
             raise EngineError(f"{self.spec.name}: SMPL and MANO networks need a body model to give joints")
-        present = network.kept(torch.from_numpy(there).to(self.device) > 0.5)
-        cache.write(slots, present, *(self._tensor(out[name]) for name in ("keys", "values", "shape")))
+        if OWN[0] in out:
+            present = network.kept(torch.from_numpy(there).to(self.device) > 0.5)
+            cache.write(slots, present, *(self._tensor(out[name]) for name in OWN))
+        else:
+            cache.newest.copy_(slots)
         return Seen(*as_lifted(out), out["camera"][:, 0])
 
     def example(self, streams: int) -> dict[str, np.ndarray]:
@@ -175,7 +179,7 @@ class PictureLifter:
             "present": np.ones((streams, 2)),
         }
         if rows:
-            arrays |= {name: rng.normal(0, 1, getattr(cache, name).shape) for name in ("keys", "values", "shape")}
+            arrays |= {name: rng.normal(0, 1, getattr(cache, name).shape) for name in OWN}
             arrays["seen"] = rng.random(cache.present.shape) < 0.8
             arrays["age"] = np.tile(np.arange(rows, 0, -1), (streams, 1))
         return {name: array.astype(np.float32) for name, array in arrays.items()}

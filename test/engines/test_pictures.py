@@ -8,6 +8,7 @@ import torch
 
 from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.engines import EngineOptions
+from pose3d_ros.engines.export import dynamic
 from pose3d_ros.engines.pictures import from_file, open_picture_lifter
 from pose3d_ros.models import ModelSpec, checkpoint, registry
 from pose3d_ros.models.dtf import DTF, DTFConfig
@@ -49,7 +50,16 @@ def test_the_program_of_a_picture_model(tmp_path):
     program = from_file(write(tmp_path / "tiny.safetensors", 3))
     assert program.inputs == INPUTS
     assert program.outputs == ("xyz", "log_sigma", "camera", "keys", "values", "shape")
-    assert from_file(write(tmp_path / "one.safetensors", 1)).inputs == INPUTS[:3]
+
+
+def test_one_frame_alone_is_exported_for_any_number_of_people(tmp_path):
+    program = from_file(write(tmp_path / "one.safetensors", 1))
+    assert program.inputs == INPUTS[:3]
+    exported = dynamic(program, 4).module()
+    for rows in (1, 3):
+        wanted = program.reference(program.example(rows))
+        for name, got in zip(program.outputs, exported(*program.tensors(rows)), strict=True):
+            np.testing.assert_allclose(got.detach().numpy(), wanted[name], atol=1e-5)
 
 
 def test_weights_of_a_lifter(tmp_path):
