@@ -1,11 +1,11 @@
 """THE main path: 2D keypoints of one image in, metric skeletons of everybody out, timed stage by stage."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -121,6 +121,11 @@ class Pipeline:
             return self.lifter.description
         return f"{self.lifter.description}; {self.hands.lifter.description}"
 
+    @property
+    def engine_falls(self) -> int:
+        """How often an engine failed and the next one went on."""
+        return sum(ladder.falls for ladder in self._ladders)
+
     def push(self, frame: Keypoints2D, camera: Camera) -> Skeletons3D:
         """Take one image's keypoints and return everybody's skeleton at its stamp, in the camera's optical frame.
 
@@ -172,8 +177,9 @@ class Pipeline:
             self.hands.close()
         self._closed = True
 
-    def _open(self, weights: str) -> Lifter:
-        lifter = open_lifter(weights, self.config.body.engines(), wait=self.config.body.wait_for_engine)
+    def _open(self, weights: str, open_one: Callable = open_lifter) -> Any:
+        """A lifter on its engine, whose news are reasons of the next push."""
+        lifter = open_one(weights, self.config.body.engines(), wait=self.config.body.wait_for_engine)
         if lifter.engine:
             self._ladders.append(lifter.engine)
         return lifter

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
+from pose3d_ros.engines.pictures import open_picture_lifter
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.hand_refiner import HandRefiner, Look, RefineConfig, RefineReason
-from pose3d_ros.models import Lifter, registry
+from pose3d_ros.models import Lifter
 from pose3d_ros.models.picture import PictureLifter
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
 
@@ -37,8 +38,7 @@ class RefinedPipeline(Pipeline):
         super().__init__(config, lifter, hand_lifter)
         self.refiner: HandRefiner | None = None
         if self.hands and (hand_pictures or config.refine.hands):
-            body = config.body
-            self.refiner = HandRefiner(hand_pictures or registry.load(config.refine.hands, body.device, body.precision))
+            self.refiner = HandRefiner(hand_pictures or self._open(config.refine.hands, open_picture_lifter))
 
     @property
     def description(self) -> str:
