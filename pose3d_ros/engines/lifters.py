@@ -64,9 +64,9 @@ def open_lifter(
     named GPU or backend cannot run here. A streaming lifter, whose state stays in torch, comes without an engine.
     """
     steps = rungs(options)
-    lifter = registry.load(weights)
+    lifter = registry.load_lifter(weights)
     if isinstance(lifter, StreamingLifter):
-        return registry.load(weights, options.device, options.precision)
+        return registry.load_lifter(weights, options.device, options.precision)
     origin = str(registry.find(weights).resolve())
     lifter.engine = Ladder(program(lifter, origin), steps, cache or Cache.default(), wait, options.named)
     return lifter

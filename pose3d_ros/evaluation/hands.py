@@ -147,7 +147,7 @@ def evaluate_hands(
     named = {LIFTER: weights}
     if baseline != "none":
         named[BASELINE] = find_baseline(weights) if baseline == "auto" else baseline
-    lifters = {name: registry.load(source, device) for name, source in named.items()}
+    lifters = {name: registry.load_lifter(source, device) for name, source in named.items()}
     report: dict[str, Any] = {LIFTER: None, BASELINE: None}
     for name, per_protocol in lift_all(recordings, lifters, config, on_progress=on_progress).items():
         report[name] = {protocol: measure(sequences) for protocol, sequences in per_protocol.items()}

@@ -33,7 +33,7 @@ def evaluate_motion(
     named = {LIFTER: weights}
     if baseline != "none":
         named[BASELINE] = find_baseline(weights) if baseline == "auto" else baseline
-    contestants = [contestant(name, registry.load(source, device)) for name, source in named.items()]
+    contestants = [contestant(name, registry.load_lifter(source, device)) for name, source in named.items()]
     results = evaluate(motion, contestants, config, on_progress=on_progress)
     report: dict[str, Any] = {LIFTER: None, BASELINE: None}
     for name, per_protocol in results.items():

@@ -44,6 +44,17 @@ def load(name_or_path: str | Path, device: str = "cpu", precision: str = "fp32")
     return kind(network, spec, device, precision)
 
 
+def load_lifter(name_or_path: str | Path, device: str = "cpu", precision: str = "fp32") -> Lifter:
+    """A ready lifter of keypoints. Raises as `load`, and CheckpointError for weights that take pictures."""
+    lifter = load(name_or_path, device, precision)
+    if isinstance(lifter, PictureLifter):
+        raise CheckpointError(
+            f"weights {name_or_path}: they take pictures, expected some that lift keypoints; in ROS name them in "
+            "refine.hands of pose_vit_node"
+        )
+    return lifter
+
+
 def _verify(path: Path) -> None:
     """Compare a shipped file with its recorded checksum."""
     sums = path.parent / CHECKSUMS

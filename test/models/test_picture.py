@@ -48,6 +48,11 @@ def test_weights_come_back_with_everything_that_belongs_to_them(written, network
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_picture_weights_where_keypoints_are_lifted_are_refused(written):
+    with pytest.raises(CheckpointError, match=r"they take pictures.*refine\.hands"):
+        registry.load_lifter(written)
+
+
 def test_a_stream_is_the_causal_network(network):
     lifter = PictureLifter(network, SPEC)
     cache = lifter.start(2)
