@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 TILE_PX = 16  # height of the tiles of a picture, each with the capsules that are near it
-CANDIDATES = 14  # of them at most; a tile of a fist meets about ten
+CANDIDATES = 16  # of them at most, the ones in front; more overlap only around a wrist
 PIECE = 100_000  # pixels times capsules at a time: what stays in the caches
 NEAREST_M = 0.05
 NOTHING = 1e6  # depth where there is nothing
@@ -105,18 +105,23 @@ def _untiled(parts: Tensor, tiles: int, height: int, width: int) -> Tensor:
 
 
 def _candidates(capsules: Capsules, view: View, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Pictures and numbers (R,) of the tiles (pixels u, v) that something covers, and the nearest capsules (R, M)."""
+    """Pictures and numbers (R,) of the tiles (pixels u, v) that something covers, and the capsules in front (R, M)."""
     depth = torch.minimum(capsules.a[..., 2], capsules.b[..., 2]) - capsules.radius
-    radius = capsules.radius / (depth.clamp(min=0.05) * view.half[:, None])
+    radius = capsules.radius / (depth.clamp(min=NEAREST_M) * view.half[:, None])
     a, b = view.project(capsules.a)[:, None], view.project(capsules.b)[:, None]
     middle = torch.stack((u.mean(1), v.mean(1)), -1)[None, :, None]
     reach = ((u[0, 0] - u[0, -1]) ** 2 + (v[0, 0] - v[0, -1]) ** 2) ** 0.5 / 2
     axis, out = b - a, middle - a
     place = ((out * axis).sum(-1) / (axis**2).sum(-1).clamp(min=1e-9)).clamp(0, 1)
     apart = (out - place[..., None] * axis).norm(dim=-1) - 1.05 * radius[:, None]
-    apart = torch.where(capsules.radius[:, None] > 0, apart, NOTHING)
-    nearest, chosen = apart.topk(min(CANDIDATES, apart.shape[-1]), largest=False)
-    picture, number = torch.where(nearest[..., 0] < reach)
+    near = (apart < reach) & (capsules.radius[:, None] > 0)
+    # of those the ones in front: depth is harmonic along a line in the picture
+    inverse_a, inverse_b = (1 / end[:, None, :, 2].clamp(min=NEAREST_M) for end in capsules[:2])
+    front = 1 / torch.lerp(inverse_a, inverse_b, place) - capsules.radius[:, None]
+    end_on = axis.norm(dim=-1) < radius[:, None]
+    front = torch.where(near, torch.where(end_on, depth[:, None], front), NOTHING)
+    found, chosen = front.topk(min(CANDIDATES, front.shape[-1]), largest=False)
+    picture, number = torch.where(found[..., 0] < NOTHING)
     return picture, number, chosen[picture, number]
 
 

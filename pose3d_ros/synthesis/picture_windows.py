@@ -15,7 +15,7 @@ from pose3d_ros.geometry.crop import CropConfig, imagenet
 from pose3d_ros.geometry.hand import SKELETON
 from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig, draw_skeletons
 from pose3d_ros.geometry.virtual_camera import look_along
-from pose3d_ros.synthesis import hand_motion, hand_windows
+from pose3d_ros.synthesis import hand_detector, hand_motion, hand_windows
 from pose3d_ros.synthesis.capsules import View
 from pose3d_ros.synthesis.hand_detector import HandDetectorConfig, detect
 from pose3d_ros.synthesis.hand_render import RenderConfig, render
@@ -27,6 +27,7 @@ FEWER = HandOcclusionConfig(
     random=0.2, fingers=0.15, object=0.08, burst=0.05, whole=0.04, lost_frames=0.04, twice=0.1, slow=0
 )
 FAR = 3.0  # halves of the crop's height
+STRAYED = 0.3  # hand lengths, on average over the keypoints
 HEATMAP_SPREAD = 1 / 64  # of the crop's height
 
 
@@ -140,7 +141,12 @@ def _boxes(rng: Rng, xyz: Tensor, rays: Tensor, score: Tensor, config: PictureWi
     truth = xyz[..., :2] / xyz[..., 2:]
     seen = score >= config.crop.min_score
     enough = seen.sum(-1, keepdim=True) >= config.crop.min_joints
-    use = (enough & rng.chance(count, 1, 1, p=config.by_keypoints))[..., None]
+    # keypoints of another hand would draw the box around that one, and show nothing of this
+    off = (torch.where(seen, (rays - truth).norm(dim=-1).nan_to_num(), 0.0).sum(-1) / seen.sum(-1).clamp(min=1))[
+        ..., None
+    ]
+    length = hand_detector.LENGTH_M / xyz[:, :, :1, 2].clamp(min=0.1)
+    use = (enough & (off < STRAYED * length) & rng.chance(count, 1, 1, p=config.by_keypoints))[..., None]
     points = torch.where(use, rays, truth)
     counted = torch.where(use, seen[..., None], True) & torch.isfinite(points)
     low = torch.where(counted, points, torch.inf).amin(2)
