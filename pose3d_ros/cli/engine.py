@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pose3d_ros.core.errors import ConfigError, Pose3DError
+from pose3d_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from pose3d_ros.engines import Cache, EngineOptions, Program
@@ -158,13 +158,10 @@ def _cache(folder: Path | None) -> "Cache":
 def _programs(names: list[str], options: "EngineOptions", all_rungs: bool = False) -> "Iterator[tuple[Program, Rung]]":
     """Each model with each rung of its ladder; only those that are built, unless `all_rungs`."""
     from pose3d_ros.engines.backends import rungs
-    from pose3d_ros.engines.lifters import from_file
+    from pose3d_ros.engines.programs import from_file
 
     for name in names:
-        try:
-            program = from_file(name)
-        except Pose3DError as error:
-            raise ConfigError(f"{name}: {error}") from error
+        program = from_file(name)
         for rung in rungs(options):
             if all_rungs or rung.kind.built:
                 yield program, rung

@@ -49,7 +49,7 @@ class LifterNode(lifecycle.ManagedNode):
         self._pipeline = self._outputs = self._worker = self._jump = None
         self._subscribed = []
         self._calibration = Calibration()
-        self._frame_id, self._last_stamp_ns = "", -1
+        self._frame_id, self._last_stamp_ns, self._model = "", -1, ""
         self.health = Health()
         self._settings = Parameters(self, self.CONFIG(), lambda: self.state, self._reconfigure)
         self._diagnostics = Diagnostics(self, self.health, "keypoints", self._facts)
@@ -61,6 +61,7 @@ class LifterNode(lifecycle.ManagedNode):
 
     def acquire(self) -> None:
         self._pipeline = self._make_pipeline(self.config.pipeline())
+        self._tell_model()
         self._outputs = Outputs(self, self.config, (self._pipeline.body_skeleton, formats.get(conversions.HAND)))
 
     def start(self) -> None:
@@ -163,6 +164,7 @@ class LifterNode(lifecycle.ManagedNode):
         self._outputs.publish(result)
         self.health.published(newest.arrived_s, len(result.people))
         self._outputs.publish_timings(result, newest.age_in_ms, self._age_ms(result.stamp_ns))
+        self._tell_model()
 
     def _infer(self, job: Job) -> Skeletons3D:
         return self._pipeline.push(job.frame, job.camera)
@@ -215,8 +217,18 @@ class LifterNode(lifecycle.ManagedNode):
         if self.health.blame(key, text, lasting):
             self.get_logger().warning(text)
 
+    def _tell_model(self) -> None:
+        """Log what runs, and why nothing better does, whenever that changes."""
+        model = self._facts()["model"]
+        if model != self._model:
+            self._model = model
+            self.get_logger().info(f"model: {model}")
+
     def _facts(self) -> dict[str, str]:
-        return {"model": str(getattr(self._pipeline, "description", "")) if self._pipeline else "not loaded"}
+        if not self._pipeline:
+            return {"model": "not loaded"}
+        falls = getattr(self._pipeline, "engine_falls", 0)
+        return {"model": str(getattr(self._pipeline, "description", "")), "engines that failed": str(falls)}
 
 
 def main(args: list[str] | None = None) -> None:

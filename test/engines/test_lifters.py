@@ -117,6 +117,7 @@ def test_the_pipeline_goes_on_and_says_so(weights, openvino_is_fake, tmp_path, m
     assert len(told) == 1
     assert "tiny: fake on cpu failed (OutOfMemoryError: CUDA out of memory" in told[0]
     assert "torch" in pipeline.description
+    assert pipeline.engine_falls == 1
     pipeline.close()
 
 

@@ -1,0 +1,16 @@
+"""The program of any weights' file."""
+
+from pose3d_ros.core.errors import ConfigError
+from pose3d_ros.engines import lifters, pictures
+from pose3d_ros.engines.base import Program
+from pose3d_ros.models import registry
+from pose3d_ros.models.picture import PictureLifter
+from pose3d_ros.models.streaming_lifter import StreamingLifter
+
+
+def from_file(weights: str) -> Program:
+    """By name or path. Raises CheckpointError, ConfigError for a network that engines do not run."""
+    model = registry.load(weights)
+    if isinstance(model, StreamingLifter):
+        raise ConfigError(f"{weights}: a streaming lifter keeps its state in torch and needs no engine")
+    return (pictures if isinstance(model, PictureLifter) else lifters).from_file(weights)
