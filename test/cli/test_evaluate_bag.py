@@ -29,7 +29,9 @@ def folder(tmp_path_factory):
     synthesize(where / "walk", SAMPLE, SyntheticConfig(seconds=2.0))
     torch.manual_seed(0)
     checkpoint.save(where / "w.safetensors", DTF(SMALL), ModelSpec("w", "h36m17", 27, 30.0))
-    (where / "p.yaml").write_text("/**:\n  ros__parameters:\n    tracking.timeout_s: 0.5\n    tf.enabled: true\n")
+    (where / "p.yaml").write_text(
+        "/**:\n  ros__parameters:\n    body.backend: torch\n    tracking.timeout_s: 0.5\n    tf.enabled: true\n"
+    )
     return where
 
 
