@@ -213,7 +213,8 @@ def _shadow(depth: Tensor) -> Tensor:
     coarse = depth.shape[1] // 32
     near = -functional.max_pool2d(-depth[:, None], coarse)
     near = -functional.max_pool2d(-near, 3, 1, 1)
-    near = functional.interpolate(near.clamp(max=1e3), depth.shape[1:], mode="bilinear", align_corners=False)
+    near = functional.avg_pool2d(near.clamp(max=10.0), 3, 1, 1, count_include_pad=False)
+    near = functional.interpolate(near, depth.shape[1:], mode="bilinear", align_corners=False)
     step = depth - near[:, 0]
     return (step / 0.02).clamp(0, 1) * (1 - step / 0.12).clamp(0, 1)
 
