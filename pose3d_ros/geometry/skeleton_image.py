@@ -102,10 +102,13 @@ def _lines(canvas: Any, person: Any, ends: Any, colours: Any, radius: float, siz
     u, v = (along - start_u)[:, None], across - start_v[:, None]
     part = xp.clip(u * (delta_u * inverse)[:, None] + v * (delta_v * inverse)[:, None], 0, 1)
     du, dv = u - part * delta_u[:, None], v - part * delta_v[:, None]
+    away2 = du * du + dv * dv
     inside = (across >= 0) & (across < across_size[row][:, None])
-    step, column = xp.where((du * du + dv * dv < (radius + 0.5) ** 2) & inside)
-    du, dv, part, across = (each[step, column] for each in (du, dv, part, across))
-    cover = xp.clip(radius + 0.5 - xp.sqrt(du * du + dv * dv), 0, 1)
+    # flat places: numpy takes them several times as fast as pairs
+    (hit,) = xp.where(((away2 < (radius + 0.5) ** 2) & inside).reshape(-1))
+    away2, part, across = (each.reshape(-1)[hit] for each in (away2, part, across))
+    cover = xp.clip(radius + 0.5 - xp.sqrt(away2), 0, 1)
+    step = hit // (int(2 * reach) + 1)
     row, along = row[step], along[step]
     stride = xp.where(steep[row], along * size[0] + across, across * size[0] + along)
     pixel = person[row] * (size[0] * size[1]) + _whole(stride)
@@ -120,9 +123,11 @@ def _discs(canvas: Any, person: Any, at: Any, colour: Any, radius: float, size: 
     du, dv = (x - at[:, :1])[:, None, :], (y - at[:, 1:])[:, :, None]
     inside = ((x >= 0) & (x < size[0]))[:, None, :] & ((y >= 0) & (y < size[1]))[:, :, None]
     away2 = du * du + dv * dv
-    row, i, j = xp.where((away2 < (radius + 0.5) ** 2) & inside)
-    cover = xp.clip(radius + 0.5 - xp.sqrt(away2[row, i, j]), 0, 1)
-    pixel = person[row] * (size[0] * size[1]) + _whole(y[row, i] * size[0] + x[row, j])
+    (hit,) = xp.where(((away2 < (radius + 0.5) ** 2) & inside).reshape(-1))
+    cover = xp.clip(radius + 0.5 - xp.sqrt(away2.reshape(-1)[hit]), 0, 1)
+    place = (y[:, :, None] * size[0] + x[:, None, :]).reshape(-1)[hit]
+    row = hit // len(offset) ** 2
+    pixel = person[row] * (size[0] * size[1]) + _whole(place)
     scatter_max(canvas, pixel, [cover * colour[:, c][row] for c in range(3)])
 
 
