@@ -136,6 +136,9 @@ def cards(run: RunResult) -> list[Card]:
     ):
         if quality.get(key) is not None:
             found.append(Card(tables.cell(quality[key], factor, digits), unit, label))
+    if run.info["mode"] != "direct" and quality["frames"]:
+        share = 100 * quality["answered"] / quality["frames"]
+        found.append(Card(f"{share:.1f}", "%", "of frames were answered"))
     times = run.timings.summary()
     if entry := times["latency_ms"]:
         found.append(Card(f"{entry['p50']:.0f} / {entry['p95']:.0f}", "ms", "latency p50 / p95"))
