@@ -200,6 +200,8 @@ class McapFile:
         return content
 
     def _bytes(self, at: int, size: int) -> bytes:
+        if size <= 0 or at >= self._size:  # a damaged position or length
+            return b""
         self._file.seek(at)
         return self._file.read(size)
 

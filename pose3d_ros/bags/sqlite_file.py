@@ -75,6 +75,8 @@ class SqliteFile:
             try:
                 query = "SELECT id, topic_id, timestamp FROM messages WHERE id > ? ORDER BY id"
                 for row in self._db.execute(query, (last,)):
+                    if not isinstance(row[0], int) or row[0] <= last:  # damaged pages may lead in circles
+                        raise sqlite3.DatabaseError("numbers do not grow")
                     last, jump = row[0], 1
                     if all(isinstance(value, int) for value in row):
                         yield row

@@ -77,6 +77,19 @@ def test_garbage_inside_never_raises_and_is_counted(make_bag, storage, seed):
     assert bag.skipped
 
 
+@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+@pytest.mark.parametrize(("share", "count"), [(0.9, 1), (0.99, 5000), (0.6, 5000)])
+def test_lost_bytes_never_raise_and_are_counted(make_bag, storage, share, count):
+    file = file_of(make_bag(frames=FRAMES, storage=storage))
+    data = bytearray(file.read_bytes())
+    at = int(share * len(data))
+    del data[at : at + count]
+    file.write_bytes(data)
+    bag = Bag(file)
+    stamps(bag)
+    assert bag.skipped
+
+
 def test_a_broken_record_is_passed_over_where_the_index_knows_the_next_chunk(make_bag, tmp_path):
     """Two chunks: the header of the first is destroyed."""
     from pose3d_ros.bags.mcap_file import CHUNK, RECORD, McapFile
