@@ -21,6 +21,8 @@ def gpu(device: str) -> dict[str, str | int]:
     try:
         if not torch.cuda.is_available():
             raise UnavailableError("no GPU that torch sees")
+        if not device.startswith("cuda"):
+            raise UnavailableError("not wanted, the device is cpu")
         properties = torch.cuda.get_device_properties(device)
     except UnavailableError:
         raise

@@ -9,7 +9,7 @@ import torch
 from pose3d_ros.core.errors import ConfigError, EngineError, InputError
 from pose3d_ros.engines import EngineOptions, Ladder, builder, machine
 from pose3d_ros.engines.backends import backend, rungs
-from pose3d_ros.engines.base import UnavailableError
+from pose3d_ros.engines.base import Target, UnavailableError
 from pose3d_ros.engines.builder import build
 from pose3d_ros.engines.cache import Cache
 from pose3d_ros.models import checkpoint  # noqa: F401, its import must not need any backend
@@ -233,6 +233,8 @@ def test_no_gpu_and_no_driver(name, monkeypatch):
 
     monkeypatch.setattr(torch.cuda, "get_device_properties", lost)
     with pytest.raises(UnavailableError, match=r"no usable GPU .*driver version is insufficient"):
+        backend(name).versions(Target("cuda:0"))
+    with pytest.raises(UnavailableError, match="not wanted, the device is cpu"):
         backend(name).versions(CPU)
 
 
