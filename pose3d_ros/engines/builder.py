@@ -61,27 +61,35 @@ class Background:
         self._thread.join(timeout_s)
         return self.done
 
-    def close(self) -> None:
-        """End the build and free what was loaded."""
+    def close(self, wait: bool = True) -> None:
+        """End the build and free what was loaded; without `wait` the thread does so when it can, as on a lost GPU."""
         with self._lock:
             self._closed = True
             if self._process:
                 self._process.terminate()
-        self._thread.join()
-        if self.result:
-            self.result[1].close()
-            self.result = None
+            result, self.result = self.result, None
+        if result:
+            result[1].close()
+        if wait:
+            self._thread.join()
 
     def _run(self, jobs: list[tuple[int, Rung]]) -> None:
         for i, rung in jobs:
             try:
                 self._build(rung)
                 folder = self._cache.find(identity(self._program, rung.kind, rung.target))
-                self.result = i, rung.load(self._program, folder)
+                self._keep(i, rung.load(self._program, folder))
                 break
             except Exception as error:
                 self.faults[i] = explain(error)
         self.done = True
+
+    def _keep(self, i: int, engine: Engine) -> None:
+        with self._lock:
+            if not self._closed:
+                self.result = i, engine
+                return
+        engine.close()
 
     def _build(self, rung: Rung) -> None:
         request = {

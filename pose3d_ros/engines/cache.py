@@ -26,6 +26,7 @@ from pose3d_ros.engines.machine import code_sha256, gpu, host
 VARIABLE = "POSE3D_ROS_ENGINES"  # another folder; empty = no cache at all
 FORMAT = 1
 META = "meta.json"
+FULL_BYTES = 1 << 20  # free on a disk that counts as full
 
 
 class CacheError(EngineError):
@@ -162,10 +163,15 @@ class Cache:
             self.folder.mkdir(parents=True, exist_ok=True)
             yield
         except OSError as error:
-            why = "no space left" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror or str(error)
-            raise CacheError(
-                f"engine cache {self.folder}: {why}; set {VARIABLE} to a folder that can be written"
-            ) from error
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            raise self._unusable("no space left" if full else error.strerror or str(error)) from error
+        except RuntimeError as error:  # what compiled libraries raise when they cannot write
+            if isinstance(error, EngineError) or shutil.disk_usage(self.folder).free > FULL_BYTES:
+                raise
+            raise self._unusable("no space left") from error
+
+    def _unusable(self, why: str) -> CacheError:
+        return CacheError(f"engine cache {self.folder}: {why}; set {VARIABLE} to a folder that can be written")
 
 
 def verify(folder: Path) -> dict:

@@ -109,7 +109,7 @@ class Ladder:
 
     def _fall(self, error: Exception) -> None:
         """To the next rung that loads; nothing above it is tried again. Raises EngineError below the last."""
-        self._stop_building()
+        self._stop_building(wait=False)  # a frame waits
         failed, why = self._steps[self._step], explain(error)
         self._refused[self._step] = f"failed ({why})"
         for i in range(self._step + 1, len(self._steps)):
@@ -132,9 +132,9 @@ class Ladder:
             self._close_quietly()
             self._step, self._engine = background.result
 
-    def _stop_building(self) -> None:
+    def _stop_building(self, wait: bool = True) -> None:
         if self._background:
-            self._background.close()
+            self._background.close(wait)
             self._background = None
 
     def _close_quietly(self) -> None:

@@ -112,6 +112,14 @@ def test_a_full_or_read_only_disk(program, fake, cache, number, words, monkeypat
     assert list(cache.folder.glob(".*.part")) == []
 
 
+@pytest.mark.parametrize(("free", "error"), [(1000, CacheError), (10**10, RuntimeError)])
+def test_a_library_that_cannot_write(program, fake, cache, free, error, monkeypatch):
+    fake.build_error = RuntimeError("PytorchStreamWriter failed writing file")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": free}))
+    with pytest.raises(error):
+        build(program, Rung(fake, CPU), cache)
+
+
 def test_a_folder_that_cannot_be_made(program, fake, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CacheError, match="Not a directory"):

@@ -8,7 +8,7 @@ import torch
 
 from pose3d_ros.core.errors import ConfigError, EngineError, InputError
 from pose3d_ros.engines import EngineOptions, Ladder, builder, machine
-from pose3d_ros.engines.backends import backend, rungs
+from pose3d_ros.engines.backends import Rung, backend, rungs
 from pose3d_ros.engines.base import Target, UnavailableError
 from pose3d_ros.engines.builder import build
 from pose3d_ros.engines.cache import Cache
@@ -188,6 +188,20 @@ def test_closing_frees_what_was_ready_but_not_taken(fake, ladder_of, cache, gate
     gate.set()
     assert ladder._background.wait(10)
     ladder.close()
+    assert all(engine.closed for engine in fake.made)
+
+
+def test_a_failure_does_not_wait_for_a_build(fake, ladder_of, cache, gate):
+    program = make_program(origin=BUILDABLE)
+    middle = type("Middle", (fake,), {"name": "middle", "built": False, "made": []})
+    ladder = Ladder(program, (ladder_of[0], Rung(middle, CPU), ladder_of[1]), cache)
+    background = ladder._background
+    ladder._engine.failing = RuntimeError("GPU is lost")
+    assert same(ladder, program)
+    assert ladder.info.name == "torch"
+    gate.set()
+    assert background.wait(10)
+    assert background.result is None  # what was loaded too late is freed by the thread
     assert all(engine.closed for engine in fake.made)
 
 
