@@ -125,6 +125,16 @@ def test_long_runs_are_drawn_as_means_with_their_spread():
     assert np.isnan(mean[12])
 
 
+def test_lines_go_on_over_lost_frames_but_not_over_an_absence():
+    seconds = np.arange(60) / 30
+    values = np.full(60, np.nan)
+    values[:30:3] = 1.0  # two of three frames lost; then nobody for a second
+    x, mean, _, _ = charts._binned(seconds, values)
+    np.testing.assert_array_equal(mean[:10], 1.0)
+    np.testing.assert_allclose(x[:10], np.arange(10) / 10)
+    assert np.isnan(mean[10:]).all()
+
+
 def test_many_bags_have_one_summary(make_bag, tmp_path, monkeypatch):
     here = lambda work, call, workers: ((task, call(task)) for task in work)  # noqa: E731 - no processes: quicker
     monkeypatch.setattr(many, "_in_processes", here)

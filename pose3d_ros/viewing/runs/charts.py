@@ -20,6 +20,7 @@ from pose3d_ros.evaluation.run import RunResult
 SEEN, HIDDEN, GREY, INK, GRID = "#2f6fd0", "#e07b28", "#8b95a5", "#25303f", "#e6eaf0"
 RED = "#c62f2f"
 PEOPLE = (SEEN, "#b0418f", "#2c9a74", HIDDEN, "#7a5bd0", "#8a6d3b")
+BRIDGED_S = 0.3
 BINS = 400  # points a line: more cannot be told apart on a screen
 WIDTH_IN, DPI = 9.2, 100
 STYLE = {
@@ -201,6 +202,9 @@ def _line(
     """Means of bins where there are many values, the spread of each bin behind them."""
     x, mean, low, high = _binned(seconds, values)
     axis.plot(x, mean, color=colour, lw=1.3, label=label or None)
+    known = np.pad(np.isfinite(mean), 1)
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]  # a line needs two points
+    axis.plot(x[alone], mean[alone], ".", color=colour, ms=3)
     if band and len(x) < len(seconds):
         axis.fill_between(x, low, high, color=colour, alpha=0.16, lw=0)
 
@@ -216,9 +220,16 @@ def _ticks(axis: Axes, seconds: np.ndarray, label: str) -> None:
 
 
 def _binned(seconds: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Time, mean, least and greatest of at most `BINS` slices; NaN where a slice is empty. Sorted by time."""
+    """Time, mean, least and greatest of at most `BINS` slices, sorted by time; NaN where a slice is empty. Gaps of up
+    to `BRIDGED_S` are left out, so that lines go on over them."""
     order = np.argsort(seconds, kind="stable")
     seconds, values = seconds[order], values[order]
+    known = np.isfinite(values)
+    at = np.where(known, seconds, np.nan)
+    before = np.fmax.accumulate(at)
+    after = np.fmin.accumulate(at[::-1])[::-1]
+    kept = known | ~(after - before <= BRIDGED_S)
+    seconds, values = seconds[kept], values[kept]
     if len(seconds) <= BINS:
         return seconds, values, values, values
     found = []

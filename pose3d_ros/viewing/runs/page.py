@@ -141,11 +141,11 @@ def cards(run: RunResult) -> list[Card]:
         found.append(Card(f"{share:.1f}", "%", "of frames were answered"))
     times = run.timings.summary()
     if entry := times["latency_ms"]:
-        found.append(Card(f"{entry['p50']:.0f} / {entry['p95']:.0f}", "ms", "latency p50 / p95"))
+        found.append(Card(f"{entry['p50']:.0f} / {entry['p95']:.0f}", "", "latency p50 / p95, ms"))
     elif entry := times["push_ms"]:
         digits = 0 if entry["p95"] >= 100 else 1
         numbers = (tables.cell(entry[key], 1, digits) for key in ("p50", "p95"))
-        found.append(Card(" / ".join(numbers), "ms", "computing time p50 / p95"))
+        found.append(Card(" / ".join(numbers), "", "computing p50 / p95, ms"))
     return found
 
 
