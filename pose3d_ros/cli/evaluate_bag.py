@@ -41,6 +41,7 @@ QUALITY = (
     ("people", "people", 1, 0),
     ("frames", "frames", 1, 0),
 )
+HARDLY_BETTER, FAR_MS = 0.95, 10.0
 
 
 class BagOptions(NamedTuple):
@@ -198,6 +199,9 @@ def _show_truth(truth: dict[str, Any]) -> None:
         without = truth["offset"]["error_without_mm"]
         before = "" if without is None else f" instead of {without:.1f} mm"
         typer.echo(f"offset  {truth['offset_ms']:.1f} ms estimated: {truth['offset']['error_mm']:.1f} mm{before}")
+        far = abs(truth["offset_ms"]) > FAR_MS and without is not None
+        if far and truth["offset"]["error_mm"] > HARDLY_BETTER * without:
+            typer.echo("        hardly better than without: do not rely on it")
 
 
 def _span(part: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Evaluation of a bag: lift it anew or take what the robot published, compare with the truth, sum up."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
@@ -21,7 +21,7 @@ from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.evaluation import faults, offset, scoring
 from pose3d_ros.evaluation.answers import Answer, lift, recorded
 from pose3d_ros.evaluation.bag_config import RECORDED, BagEvaluationConfig
-from pose3d_ros.evaluation.collect import collect, timings
+from pose3d_ros.evaluation.collect import collect, keypoint_rays, timings
 from pose3d_ros.evaluation.offset import Offset
 from pose3d_ros.evaluation.report import identity, machine
 from pose3d_ros.evaluation.run import RUN_VERSION, RunResult
@@ -151,7 +151,7 @@ def assess(
 
 
 def _aligned(
-    load: Callable[[int], Timeline], answers: Iterable[Answer], skeleton: Skeleton, config: BagEvaluationConfig
+    load: Callable[[int], Timeline], answers: list[Answer], skeleton: Skeleton, config: BagEvaluationConfig
 ) -> tuple[Truth, Offset | None]:
     """The truth with its offset, and how that was found where it was looked for.
 
@@ -161,22 +161,14 @@ def _aligned(
     truth = prepare(load(start_ns), skeleton)
     if config.offset_ms is not None:
         return truth, None
-    people = [
-        (answer.stamp_ns, person)
-        for answer in answers
-        if answer.skeletons is not None
-        for person in answer.skeletons.people
-        if person.skeleton == skeleton.name
-    ]
-    if not people:
+    frames = collect(answers, skeleton, None, config.scoring, config.pipeline.tracking.min_score)
+    if not len(frames.track):
         raise InputError("offset: there are no estimates to find it with; give --offset-ms")
-    found = offset.estimate(
-        np.array([stamp_ns for stamp_ns, _ in people], np.int64),
-        np.array([person.track for _, person in people]),
-        np.array([person.xyz_m for _, person in people]),
-        truth,
-        config.scoring.search_ms,
-    )
+    seen_m = keypoint_rays(answers, frames)
+    if not np.isfinite(seen_m).any():  # skeletons without keypoints
+        seen_m = frames.xyz_m
+    stamps_ns = frames.stamp_ns[frames.frame]
+    found = offset.estimate(stamps_ns, frames.track, seen_m, truth, config.scoring.search_ms)
     total_ns = start_ns + round(found.offset_ms * 1e6)
     return prepare(load(total_ns), skeleton), replace(found, offset_ms=total_ns / 1e6)
 

@@ -90,23 +90,41 @@ class PersonErrors(NamedTuple):
 
 
 def person_errors(frames: Frames, people: int, root: tuple[int, ...]) -> list[PersonErrors]:
-    """Errors of every true person over all frames that have a truth of them."""
-    rate_hz = usual_rate_hz(frames.stamp_ns)
+    """Errors of every true person over all frames that have a truth of them.
+
+    Frames without an answer do not interrupt velocities: a slower camera has them too.
+    """
+    rate_hz = usual_rate_hz(frames.stamp_ns[frames.answered])
     found = []
     for person in range(people):
         rows = np.flatnonzero(frames.truth_person == person)
         row, frame = frames.truth_row[rows], frames.truth_frame[rows]
-        clip = Clip(
-            predicted_m=frames.xyz_m[row],
-            truth_m=frames.truth_m[row],
-            sigma_m=frames.sigma_m[row],
-            seen=frames.state[row] == JointState.MEASURED,
-            valid=row >= 0,
-            rate_hz=rate_hz,
-            stamps_ns=frames.stamp_ns[frame],
-        ) if len(frames.track) else _missed(len(rows), frames.xyz_m.shape[1], rate_hz)  # fmt: skip
-        found.append(PersonErrors(frame, row, frames.switched[rows], frame_errors(clip, root)))
+        given = np.flatnonzero(frames.answered[frame])
+        if len(frames.track):
+            mine = row[given]
+            clip = Clip(
+                predicted_m=frames.xyz_m[mine],
+                truth_m=frames.truth_m[mine],
+                sigma_m=frames.sigma_m[mine],
+                seen=frames.state[mine] == JointState.MEASURED,
+                valid=mine >= 0,
+                rate_hz=rate_hz,
+                stamps_ns=frames.stamp_ns[frame[given]],
+            )
+        else:
+            clip = _missed(len(given), frames.xyz_m.shape[1], rate_hz)
+        errors = _spread(frame_errors(clip, root), given, len(rows))
+        found.append(PersonErrors(frame, row, frames.switched[rows], errors))
     return found
+
+
+def _spread(errors: FrameErrors, rows: np.ndarray, count: int) -> FrameErrors:
+    """The same as these rows of `count` frames; nothing in the others."""
+    whole = {}
+    for name, value in vars(errors).items():
+        whole[name] = np.full((count, *value.shape[1:]), False if value.dtype == bool else np.nan)
+        whole[name][rows] = value
+    return FrameErrors(**whole)
 
 
 def _missed(count: int, joints: int, rate_hz: float) -> Clip:
@@ -170,17 +188,31 @@ def _seen(
 def _project(answers: Sequence[Answer], xyz_m: np.ndarray, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (N, J, 2) and height of the people (N,), of all frames of one camera at once."""
     projected = np.full((*xyz_m.shape[:2], 2), np.nan)
-    by_camera: dict[Camera, list[int]] = {}
-    for row, i in enumerate(frame):
-        if answers[i].given is not None and answers[i].given.camera is not None:
-            by_camera.setdefault(answers[i].given.camera, []).append(row)
-    for camera, rows in by_camera.items():
+    for camera, rows in _by_camera(answers, frame).items():
         projected[rows] = camera.project(xyz_m[rows])
     known = np.isfinite(projected)
     high = np.max(projected, axis=1, initial=-np.inf, where=known)
     low = np.min(projected, axis=1, initial=np.inf, where=known)
     size = (high - low).max(-1) if len(projected) else np.zeros(0)
     return projected, np.where(np.isfinite(size), size, np.nan).astype(np.float32)
+
+
+def keypoint_rays(answers: Sequence[Answer], frames: Frames) -> np.ndarray:
+    """The keypoints of the estimated people as points (N, J, 3) at depth 1, NaN where missing."""
+    found = np.full(frames.xyz_m.shape, np.nan)
+    for camera, rows in _by_camera(answers, frames.frame).items():
+        rays = camera.rays(frames.keypoint_px[rows])
+        found[rows] = np.concatenate((rays, np.ones_like(rays[..., :1])), -1)
+    return np.where(np.isfinite(found).all(-1, keepdims=True), found, np.nan)
+
+
+def _by_camera(answers: Sequence[Answer], frame: np.ndarray) -> dict[Camera, list[int]]:
+    """{camera: rows of people}; `frame` (N,) numbers their frames."""
+    found: dict[Camera, list[int]] = {}
+    for row, i in enumerate(frame):
+        if answers[i].given is not None and answers[i].given.camera is not None:
+            found.setdefault(answers[i].given.camera, []).append(row)
+    return found
 
 
 def _bodies_as(keypoints: Keypoints2D, skeleton: Skeleton, min_score: float) -> tuple[np.ndarray, np.ndarray]:

@@ -43,9 +43,12 @@ def estimate(
     """The offset, of all within +- `search_ms`, of estimates with stamps (N,), track numbers (N,), joints (N, J, 3).
 
     Compared is the picture: joints by their rays, at the depth of the truth, since the depth of a single camera errs
-    slowly. A grid of half the truth's step, refined by Brent's method with the truth linear between its frames.
+    slowly; keypoints, as points at any depth, serve as well, and do not lag as lifted joints do. A grid of half the
+    truth's step, refined by Brent's method with the truth linear between its frames.
     Raises InputError where they never overlap or nobody moves.
     """
+    shown = np.isfinite(xyz_m).all(-1).any(-1)
+    stamps_ns, track, xyz_m = stamps_ns[shown], track[shown], xyz_m[shown]
     found = [_thinned(_Track(stamps_ns[track == number], xyz_m[track == number])) for number in np.unique(track)]
     people = [_person(truth, number) for number in range(len(truth.people))]
     reach = int(search_ms * 1e6)
@@ -115,5 +118,5 @@ def _fit(track: _Track, person: _Track, offset: float) -> tuple[float, int]:
     error = np.minimum(np.linalg.norm(off, axis=-1), FARTHEST_M)
     known = np.isfinite(error)
     count = known.sum(-1)
-    mean = np.where(count > 0, np.where(known, error, 0).sum(-1) / np.maximum(count, 1), FARTHEST_M)
-    return float(mean.sum()), int(inside.sum())
+    mean = np.where(known, error, 0).sum(-1) / np.maximum(count, 1)
+    return float(mean.sum()), int((count > 0).sum())

@@ -60,7 +60,7 @@ def row_quality(frames: Frames, skeleton: Skeleton) -> RowQuality:
     """Of every estimated person."""
     count, joints = frames.sigma_m.shape
     accel = np.full((count, joints), np.nan)
-    rate_hz = usual_rate_hz(frames.stamp_ns)
+    rate_hz = usual_rate_hz(frames.stamp_ns[frames.answered])
     for number in np.unique(frames.track):
         rows = np.flatnonzero(frames.track == number)
         xyz_m = frames.xyz_m[rows].astype(np.float64)

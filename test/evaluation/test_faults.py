@@ -181,6 +181,9 @@ def test_lost_frames_lower_the_coverage_and_delays_raise_the_age(tmp_path, sampl
     lost = evaluate_direct(small_lifter, data, replace(config, faults=("lost:0.5",)))
     assert lost.info["quality"]["all"]["coverage"] == pytest.approx(lost.frames.answered.mean(), abs=1e-3)
     assert lost.info["metrics"]["all"]["missed"] == (~lost.frames.answered).sum() > 20
+    slower = evaluate_direct(small_lifter, data, replace(config, faults=("rate:3",)))
+    assert slower.info["metrics"]["all"]["velocity_error_mm_s"] > 0
+    assert slower.info["quality"]["all"]["jitter_m_s2"] > 0
     late = evaluate_direct(small_lifter, data, replace(config, faults=("delayed:50",)))
     assert late.timings.age_ms.mean() > 40
     assert (np.diff(late.frames.stamp_ns) > 0).all()
