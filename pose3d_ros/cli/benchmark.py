@@ -105,6 +105,8 @@ def show(report: dict[str, Any]) -> None:
     console.print(table)
     for name, why in report["left_out"].items():
         console.print(f"{name}: {why}", markup=False)
+    if report["load"] > 1.5:  # one of it is this process
+        print(f"this machine was busy, load {report['load']}: of the times only the fastest say something (--json)")
     published, reach = report["published_ms"], report["reach"]
     console.print(
         f"published size, T = 351, eager torch, 1 person: p50 {published['p50']:.0f}, p99 {published['p99']:.0f} ms\n"

@@ -54,6 +54,7 @@ def test_report(tmp_path, capsys):
     assert [found["people"] for found in report["runs"]] == [2, 1]
     for found in report["runs"]:
         assert found["around_ms"]["p50"] < found["push_ms"]["p50"]
+        assert found["fastest_ms"]["push"] <= found["push_ms"]["p50"]
         assert found["calls"] >= 24
         assert found["floor_ms"] > 0
     assert report["runs"][0]["mflops"] == pytest.approx(2 * report["runs"][1]["mflops"], rel=0.02)
