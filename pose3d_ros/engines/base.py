@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pose3d_ros.core.errors import EngineError
+from pose3d_ros.models.precision import place
 
 Batch = Mapping[str, np.ndarray]  # name -> (rows, ...); all have the same number of rows
 GPU_BUCKETS = (1, 2, 4, 8, 16, 32)
@@ -66,7 +67,7 @@ class Program:
     def placed(self, device: str, dtype: torch.dtype) -> nn.Module:
         """A copy of the module there. Raises EngineError (no memory)."""
         try:
-            return deepcopy(self.module).to(device, dtype)
+            return place(deepcopy(self.module), device, dtype)
         except (RuntimeError, AssertionError) as error:
             raise EngineError(f"{self.name} does not fit on {device}: {_first_line(error)}") from error
 

@@ -12,6 +12,7 @@ from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError, EngineError, InputError
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.guidance import GuidanceConfig
+from pose3d_ros.models.precision import place
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Lifter:
         self.spec = spec
         self.device = torch_device(device)
         self.dtype = torch.float16 if precision == "fp16" else torch.float32
-        self.network: nn.Module | None = network.eval().to(self.device, self.dtype).requires_grad_(False)
+        self.network: nn.Module | None = place(network.eval(), self.device, self.dtype).requires_grad_(False)
         self.run: Callable[[torch.Tensor, int], dict[str, torch.Tensor]] = self.network
         self.engine: Runner | None = None  # runs the newest frame in the network's place, where there is one
 

@@ -16,6 +16,7 @@ from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig
 from pose3d_ros.models.extpose import ExtPose
 from pose3d_ros.models.frame_attention import Cache
 from pose3d_ros.models.lifter import as_lifted, torch_device
+from pose3d_ros.models.precision import place
 
 INPUTS = ("image", "pose", "present", "keys", "values", "shape", "seen", "age")  # of `Frame`
 OWN = ("keys", "values", "shape")  # what a frame leaves in the cache
@@ -100,7 +101,7 @@ class PictureLifter:
         self.spec = spec
         self.device = torch_device(device)
         self.dtype = torch.float16 if precision == "fp16" else torch.float32
-        self.network: ExtPose | None = network.eval().to(self.device, self.dtype).requires_grad_(False)
+        self.network: ExtPose | None = place(network.eval(), self.device, self.dtype).requires_grad_(False)
         self.frame: Frame | None = Frame(self.network)
         self.engine: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
 
