@@ -121,7 +121,7 @@ def built(library: Any, program: Program, dtype: torch.dtype, rows: int) -> int:
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", default=registry.names())
+    parser.add_argument("names", nargs="*", default=registry.names("dtf"))
     parser.add_argument("--build", action="store_true", help="run the converters and the builder too")
     args = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -15,9 +15,10 @@ SUFFIX = ".safetensors"
 CHECKSUMS = "SHA256SUMS"
 
 
-def names() -> tuple[str, ...]:
-    """Names of the shipped weights."""
-    return tuple(sorted(path.stem for path in (share_dir() / "weights").glob(f"*{SUFFIX}")))
+def names(kind: str = "") -> tuple[str, ...]:
+    """Names of the shipped weights; with `kind` of this kind of network only, see `checkpoint.KINDS`."""
+    paths = sorted((share_dir() / "weights").glob(f"*{SUFFIX}"))
+    return tuple(path.stem for path in paths if not kind or checkpoint.read_header(path)["kind"] == kind)
 
 
 def find(name_or_path: str | Path) -> Path:

@@ -35,7 +35,7 @@ def model_card(
     """Markdown."""
     parts = [
         f"# {spec.name}\n",
-        f"DTF lifter: {spec.frames} frames of {spec.skeleton} at {spec.rate_hz:g} Hz with confidence in, metric "
+        f"{_kind(config, spec)} of {spec.skeleton} at {spec.rate_hz:g} Hz with confidence in, metric "
         "root-relative joints and their sigma out. Guidance: "
         f"{spec.guidance.variant}, confidence {'on' if spec.guidance.confidence else 'off'}.\n",
         "## Training\n",
@@ -57,6 +57,12 @@ def model_card(
         f"```yaml\n{yaml.safe_dump(plain(as_dict(config)), sort_keys=False).strip()}\n```",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _kind(config: TrainConfig, spec: ModelSpec) -> str:
+    if config.recipe == "stream":
+        return f"Streaming DTF lifter, of which an attention reaches {spec.frames} frames back: frame after frame"
+    return f"DTF lifter: {spec.frames} frames"
 
 
 def people_line(motion: MotionSet | None) -> str:
