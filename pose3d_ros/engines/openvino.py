@@ -1,6 +1,7 @@
 """`openvino`: the fastest on Intel and AMD CPUs, where fixed shapes let it fold what eager torch does at every call."""
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -46,7 +47,10 @@ class OpenVINO(Engine):
         report("exporting")
         graph = dynamic(program, max(2, *target.buckets))
         report("converting")
-        openvino.save_model(openvino.convert_model(graph), folder / FILE, compress_to_fp16=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of torch about itself, while OpenVINO copies its graph
+            model = openvino.convert_model(graph)
+        openvino.save_model(model, folder / FILE, compress_to_fp16=False)
 
     @classmethod
     def load(cls, program: Program, target: Target, folder: Path | None = None) -> "OpenVINO":
