@@ -16,8 +16,10 @@ from pose3d_ros.synthesis.picture_folders import Folders
 from pose3d_ros.synthesis.picture_windows import PictureWindows, pose_input
 from pose3d_ros.training.config import TrainConfig
 from pose3d_ros.training.losses import sigma_loss
+from pose3d_ros.training.priming import prime
 from pose3d_ros.training.trainer import DTYPES, STATE, Trainer
 
+PRIMED = 128  # windows whose pictures the first layer is fitted to
 Source = Callable[[int], PictureWindows]
 
 
@@ -31,7 +33,10 @@ class PictureTrainer(Trainer):
         super().__init__(config, nobody, folder)
         if config.picture.start:
             start_from(self.model, Path(config.picture.start))
-            self.average.module.load_state_dict(self.model.state_dict())
+        else:
+            image, pose = self.apart(lambda: self.draw(PRIMED))[:2]
+            prime(self.model, image, pose)
+        self.average.module.load_state_dict(self.model.state_dict())
 
     @staticmethod
     def new_network(config: TrainConfig) -> nn.Module:

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -75,9 +76,13 @@ class Trainer:
 
     def norm_batches(self) -> list[Tensor]:
         """Inputs for fresh batch norm statistics, always the same and apart from the run's own draws."""
+        return self.apart(lambda: [self.draw(NORM_WINDOWS)[0] for _ in range(NORM_BATCHES)])
+
+    def apart(self, drawing: Callable[[], Any]) -> Any:
+        """What `drawing` draws, always the same and apart from the run's own draws."""
         own, self.rng = self.rng, Rng(self.config.seed + 1, self.device)
         try:
-            return [self.draw(NORM_WINDOWS)[0] for _ in range(NORM_BATCHES)]
+            return drawing()
         finally:
             self.rng = own
 

@@ -22,6 +22,7 @@ from pose3d_ros.training import run
 from pose3d_ros.training.config import PictureTraining, TrainConfig
 from pose3d_ros.training.export import export
 from pose3d_ros.training.extpose import start_from
+from pose3d_ros.training.priming import positions, whitening
 
 NETWORK = ExtPoseConfig(
     vit=ViTConfig(image_height=32, image_width=24, patch=8, padding=0, width=32, depth=2, heads=2),
@@ -104,6 +105,22 @@ def test_recorded_pictures_join_the_rendered_ones(config, tmp_path):
     image = trainer.draw(8)[0]
     assert sum(bool(each.std((0, 2, 3)).max() < 0.5) for each in image) >= 3
     assert all(torch.isfinite(value) for value in trainer.step().values())
+
+
+def test_priming_whitens_patches_and_tells_places_apart():
+    pictures = torch.rand(40, 3, 32, 24, generator=torch.Generator().manual_seed(0))
+    pictures = torch.nn.functional.avg_pool2d(pictures, 5, 1, 2)
+    weight, bias = whitening(pictures, 8, 32)
+    out = torch.nn.functional.conv2d(pictures, weight, bias, stride=8).permute(1, 0, 2, 3).flatten(1)
+    assert weight.shape == (32, 3, 8, 8)
+    torch.testing.assert_close(out.mean(1), torch.zeros(32), atol=1e-3, rtol=0)
+    covariance = out[:16] @ out[:16].T / out.shape[1]
+    assert (covariance - torch.diag(covariance.diagonal())).abs().max() < 1e-3
+    table = positions(NETWORK.vit)
+    apart = torch.cdist(table, table)
+    assert table.shape == (12, 32)
+    assert (apart + 99 * torch.eye(12)).min() > 1.0
+    assert apart[0, 1] < apart[0, 2]
 
 
 def test_sizes_that_do_not_fit_are_refused(config, tmp_path):
