@@ -42,6 +42,7 @@ OF_MOTION, OF_BAG = "with --motion", "with --bag"
 
 
 def command(
+    context: typer.Context,
     motion: Annotated[Path | None, typer.Option(help="motion file (npz)")] = None,
     bag: Annotated[
         list[Path] | None,
@@ -152,7 +153,10 @@ def command(
     """
     if (motion is None) == (not bag):
         raise ConfigError("evaluate: expected --motion FILE (a motion file, npz), or --bag BAG (a rosbag2)")
+    _refuse_other_mode(context, OF_MOTION if bag else OF_BAG)
     if bag:
+        if rate is not None and not replay:
+            raise ConfigError("--rate with --bag sets the pace of --replay; for a slower camera: --fault rate:2")
         from pose3d_ros.cli.evaluate_bag import BagOptions
         from pose3d_ros.cli.evaluate_bags import More, evaluate
 
@@ -178,6 +182,14 @@ def command(
     if json_path is not None:
         write_json(json_path, report)
     show(report, HAND_COLUMNS if hands else COLUMNS)
+
+
+def _refuse_other_mode(context: typer.Context, panel: str) -> None:
+    """Raises ConfigError for a given option of that panel, which would be without effect."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name)
+        if getattr(option, "rich_help_panel", None) == panel and source is not None and source.name == "COMMANDLINE":
+            raise ConfigError(f"{option.opts[0]} works only {panel}")
 
 
 def _on_motion(file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any]) -> dict[str, Any]:

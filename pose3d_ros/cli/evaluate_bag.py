@@ -1,5 +1,6 @@
 """The work behind `pose3d evaluate --bag`."""
 
+import os
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -41,6 +42,10 @@ QUALITY = (
     ("people", "people", 1, 0),
     ("frames", "frames", 1, 0),
 )
+OF_CURVES = (
+    "mpjpe_mm", "mpjpe_absolute_mm", "pa_mpjpe_mm", "seen_mm", "hidden_mm", "accel_error_mm_s2", "root_error_percent",
+    "sigma_coverage", "coverage", "share_inferred", "reprojection_px",
+)  # fmt: skip
 HARDLY_BETTER, FAR_MS = 0.95, 10.0
 
 
@@ -83,6 +88,7 @@ def evaluate(options: BagOptions, play: Callable[[Any, Path], Any] | None = None
         raise ConfigError("curves of faults need --estimates rerun: faults change what the lifter is given")
     out = options.out or Path("out/evaluate") / options.bag.resolve().stem
     run.refuse_replacing(out, options.force)
+    _refuse_unwritable(out)
     if options.json_path is not None and options.json_path.exists() and not options.force:
         raise InputError(f"{options.json_path}: is there already; give --force to replace it")
     found = []
@@ -93,6 +99,8 @@ def evaluate(options: BagOptions, play: Callable[[Any, Path], Any] | None = None
             lifter = bag.load_lifter(config)
             material = bag.read(config, lifter.spec.joints)
             result = bag.evaluate_direct(lifter, material, config, on_progress)
+            if config.offset_ms is None and result.info["truth"]:  # time that a fault takes is its error, no offset
+                config = replace(config, offset_ms=result.info["truth"]["offset_ms"])
             found = [
                 curves.curve(lifter, material, config, name, severities, on_progress)
                 for name, severities in wanted.items()
@@ -110,6 +118,14 @@ def evaluate(options: BagOptions, play: Callable[[Any, Path], Any] | None = None
         show_curve(entry)
     typer.echo(f"run     {out}")
     return result
+
+
+def _refuse_unwritable(folder: Path) -> None:
+    """Before any work. Raises InputError where the folder cannot be made or written into."""
+    there = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    why = "is read-only" if there.is_dir() else "is a file"
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"--out {folder}: expected a folder to write into, {there} {why}")
 
 
 def configuration(options: BagOptions) -> Any:
@@ -169,6 +185,8 @@ def _curves(options: BagOptions) -> dict[str, tuple[float, ...]]:
 def show(result: Any) -> None:
     """Tables of a run on stdout."""
     info = result.info
+    if info["weights"]:
+        typer.echo(f"model   {info['device']}")
     if info["truth"]:
         _show_truth(info["truth"])
         found = info["metrics"]
@@ -182,7 +200,7 @@ def show(result: Any) -> None:
     rows = {"all": found["all"]}
     if len(found["segments"]) > 1 and not info["truth"]:
         rows |= {_span(part): part for part in found["segments"]}
-    print_table("without truth", "", QUALITY, rows)
+    print_table("what needs no truth", "", QUALITY, rows)
     for name, values in result.timings.summary().items():
         if values:
             typer.echo(f"{name:<11} p50 {values['p50']:.1f}  p95 {values['p95']:.1f}  p99 {values['p99']:.1f}")
@@ -211,5 +229,5 @@ def _span(part: dict[str, Any]) -> str:
 def show_curve(curve: Any) -> None:
     """Errors and quality against severity."""
     rows = {f"{point['severity']:g}": {**point["quality"], **point["metrics"]} for point in curve.points}
-    columns = tuple({column[0]: column for column in (*ERRORS[:11], *QUALITY[:6])}.values())
+    columns = tuple(column for column in (*ERRORS, *QUALITY) if column[0] in OF_CURVES)
     print_table(f"{curve.fault}: {curve.help}; against {curve.reference}", curve.unit, columns, rows)

@@ -49,6 +49,10 @@ def _one(options: evaluate_bag.BagOptions, more: More) -> None:
         play = _replay(more.rate)
     elif more.ray:
         raise ConfigError("--ray is for many bags: give several, a folder of bags, or a list")
+    if more.rerun:
+        from pose3d_ros.viewing import rerun_export
+
+        rerun_export.sdk()
     run = evaluate_bag.evaluate(options, play)
     if more.report or more.rerun:
         _pictures(run, options, more)

@@ -24,6 +24,10 @@ def command(
         from pose3d_ros.viewing import render
     except ModuleNotFoundError as error:
         raise Pose3DError(f"view needs rosbags and matplotlib ({error}): pip install 'pose3d_ros[tools]'") from None
+    if rerun is not None:
+        from pose3d_ros.viewing import rerun_export
+
+        rerun_export.sdk()
     recording = bags.Recording(bag, namespace, image)
     if not recording.skeletons:
         from pose3d_ros.viewing.offline import lift
@@ -32,9 +36,7 @@ def command(
         lift(recording, weights)
     show(render.view(recording, out or Path("out/view") / bag.stem))
     if rerun is not None:
-        from pose3d_ros.viewing.rerun_export import export
-
-        export(((moment, ()) for moment in recording.moments()), recording.camera, rerun)
+        rerun_export.export(((moment, ()) for moment in recording.moments()), recording.camera, rerun)
         typer.echo(f"Rerun   {rerun}")
 
 

@@ -47,7 +47,7 @@ def lift(
     for done, i in enumerate(order):
         entry = given[i]
         if entry.camera is None:
-            raise InputError("the bag holds no usable camera_info before its keypoints: they cannot be lifted")
+            raise InputError("the bag holds no usable camera_info to lift its keypoints with: record it beside them")
         answers.append(Answer(origins[i], entry, pipeline.push(entry.keypoints, entry.camera)))
         if on_progress:
             on_progress(done + 1, len(order))

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy
 
+from pose3d_ros.bags.choice import listing
 from pose3d_ros.bags.reader import Bag
 from pose3d_ros.bags.truth import load_truth
 from pose3d_ros.bags.types import Input, Timeline
 from pose3d_ros.core import formats
 from pose3d_ros.core.config import flatten
-from pose3d_ros.core.errors import InputError
+from pose3d_ros.core.errors import CheckpointError, InputError
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.evaluation import faults, offset, scoring
 from pose3d_ros.evaluation.answers import Answer, lift, recorded
@@ -27,6 +28,7 @@ from pose3d_ros.evaluation.report import identity, machine
 from pose3d_ros.evaluation.run import RUN_VERSION, RunResult
 from pose3d_ros.evaluation.truth import Truth, prepare
 from pose3d_ros.geometry.camera import Camera
+from pose3d_ros.hands import SKELETON as HAND
 from pose3d_ros.models import Lifter
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
 
@@ -59,8 +61,12 @@ def evaluate_bag(config: BagEvaluationConfig, on_progress: OnProgress | None = N
 
 
 def load_lifter(config: BagEvaluationConfig) -> Lifter:
-    """The one that the options name. Raises CheckpointError, ConfigError, EngineError."""
-    return Pipeline(bodies(config.pipeline)).lifter
+    """The one that the options name. Raises CheckpointError (also for weights of hands), ConfigError, EngineError."""
+    lifter = Pipeline(bodies(config.pipeline)).lifter
+    if lifter.spec.joints.name == HAND:
+        lifter.close()
+        raise CheckpointError(f"weights {config.pipeline.body.weights}: they lift hands, expected some of bodies")
+    return lifter
 
 
 def bodies(config: PipelineConfig) -> PipelineConfig:
@@ -97,7 +103,8 @@ def evaluate_direct(
     Raises InputError where there are none.
     """
     if not material.inputs:
-        raise InputError(f"bag {config.bag}: no keypoints to lift; to score what it holds: --estimates recorded")
+        held = listing(material.bag)
+        raise InputError(f"bag {config.bag}: no keypoints to lift (skeletons: --estimates recorded); {held}")
     given = faults.apply(config.faults, material.inputs, config.seed)
     label = ", ".join(config.faults) or "lifting"
     progress = (lambda done, total: on_progress(label, done, total)) if on_progress else None
@@ -111,7 +118,8 @@ def evaluate_recorded(material: Material, config: BagEvaluationConfig) -> RunRes
     estimates = material.bag.estimates()
     names = [person.skeleton for frame in estimates.frames for person in frame.people] if estimates else []
     if not names:
-        raise InputError(f"bag {config.bag}: no recorded skeletons of people; lift its keypoints: --estimates rerun")
+        held = listing(material.bag)
+        raise InputError(f"bag {config.bag}: no recorded skeletons (keypoints: --estimates rerun); {held}")
     skeleton = formats.get(max(sorted(set(names)), key=names.count))
     return assess(recorded(material.inputs, estimates), material, config, RECORDED, skeleton)
 

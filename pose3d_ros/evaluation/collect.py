@@ -20,6 +20,7 @@ from pose3d_ros.evaluation.truth import Identities, Truth, pair_frames
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.tracking.keypoints import hide_weak
 
+CLOCKS_AGREE_MS = 60_000.0  # an age beyond that is two clocks: stamps of a recording, or of a simulation
 OWN_SHARE = 0.5  # keypoints farther from a projected skeleton than this share of its height are another person's
 
 
@@ -76,6 +77,7 @@ def timings(answers: Sequence[Answer]) -> Timings:
             age_ms[i] = (answer.arrival_ns - answer.stamp_ns) / 1e6
             if answer.given is not None:
                 latency_ms[i] = (answer.arrival_ns - answer.given.arrival_ns) / 1e6
+    age_ms[~(np.abs(age_ms) < CLOCKS_AGREE_MS)] = np.nan
     return Timings(push_ms, latency_ms, age_ms, np.array(stages, np.str_))
 
 

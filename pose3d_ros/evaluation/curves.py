@@ -17,7 +17,7 @@ from pose3d_ros.models import Lifter
 from pose3d_ros.pipeline import Pipeline
 
 FILE = "curves.json"
-TRUTH, UNFAULTED = "truth", "the run without this fault"
+TRUTH, UNFAULTED = "the truth", "the run without this fault"
 
 
 @dataclass(frozen=True)

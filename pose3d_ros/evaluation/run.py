@@ -99,7 +99,8 @@ class Timings:
     - `push_ms` float32 (F, S): of `Pipeline.push`, stages as `stage`; the last one is "total". Reruns only.
     - `latency_ms` float32 (F,): arrival of the recorded estimate, minus arrival of its keypoints. Recorded runs and
       replay only.
-    - `age_ms` float32 (F,): arrival of the estimate minus its stamp (a rerun: of the keypoints, plus `push_ms`).
+    - `age_ms` float32 (F,): arrival of the estimate minus its stamp (a rerun: of the keypoints, plus `push_ms`); NaN
+      also where that is over a minute: the stamps come from another clock than the recorder's.
     - `stage` str (S,).
     """
 

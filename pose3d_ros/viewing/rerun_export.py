@@ -19,12 +19,18 @@ JOINT_M, TRUTH_M = 0.02, 0.008  # radii
 IMAGE, KEYPOINTS, PEOPLE, TRUTH = "camera/image", "camera/image/keypoints", "camera/people", "camera/truth"
 
 
-def export(moments: Iterable[tuple[Moment, tuple[Person3D, ...]]], camera: Camera | None, path: Path) -> None:
-    """Writes a .rrd file of moments and the true people in each. Raises Pose3DError where Rerun is not installed."""
+def sdk() -> Any:
+    """The module. Raises Pose3DError where Rerun is not installed: ask before long work."""
     try:
         import rerun
     except ImportError:
         raise Pose3DError("--rerun needs the Rerun SDK: pip install 'pose3d_ros[rerun]'") from None
+    return rerun
+
+
+def export(moments: Iterable[tuple[Moment, tuple[Person3D, ...]]], camera: Camera | None, path: Path) -> None:
+    """Writes a .rrd file of moments and the true people in each. Raises Pose3DError where Rerun is not installed."""
+    rerun = sdk()
     path.parent.mkdir(parents=True, exist_ok=True)
     stream = rerun.RecordingStream("pose3d_ros")
     stream.save(str(path))

@@ -104,7 +104,10 @@ def test_faults_and_curves(folder, tmp_path, capsys):
         (("--topic", "color=/c"), "ROLE=/NAME"),
         (("--estimates", "both"), "rerun or recorded"),
         (("--estimates", "recorded", "--curve", "lost"), "--estimates rerun"),
-        (("--estimates", "recorded"), "--estimates rerun"),
+        (("--estimates", "recorded"), "--estimates rerun); it holds /camera_info"),
+        (("--weights", "hand_dtf27"), "they lift hands"),
+        (("--hands",), "--hands works only with --motion"),
+        (("--rate", "15"), "--fault rate:2"),
         (("--truth", "topic:/none"), "/none"),
     ],
 )
@@ -114,6 +117,21 @@ def test_bad_options_are_one_line(folder, tmp_path, capsys, options, message):
     assert message in error
     assert "Traceback" not in error
     assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(folder, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    run(folder, tmp_path / "file" / "run", "--weights", "nonsense", code=2)
+    assert "file is a file" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_curve_keeps_the_offset_of_the_run_without_faults(folder, tmp_path):
+    """The offset of a run with noisy stamps would be found anew, and would hide a part of their error."""
+    run(folder, tmp_path / "run", *TRUTH, "--offset-ms", "auto", "--fault", "joints", "--severities", "0,16")
+    offset_ms = load_run(tmp_path / "run").info["truth"]["offset_ms"]
+    run(folder, tmp_path / "fixed", *TRUTH, "--offset-ms", offset_ms, "--fault", "joints", "--severities", "0,16")
+    assert load(tmp_path / "run") == load(tmp_path / "fixed")
 
 
 def test_unknown_parameters_are_refused(folder, tmp_path, capsys):
@@ -148,6 +166,10 @@ def test_compare_breaks_on_a_regression(folder, tmp_path, capsys):
     assert "BROKEN coverage@all" in printed
     assert "joint:left_wrist" in printed
     assert compare(*pair, "--json", tmp_path / "c.json") == 2
+    assert compare(*pair, "--by", "joints") == 2
+    assert "--by: expected joint, person, segment" in capsys.readouterr().err
+    assert compare(*pair[:2]) == 0
+    assert "no intervals: the recordings are shorter than 5 blocks of 1 s" in capsys.readouterr().out
     assert compare(tmp_path / "a", tmp_path / "c.json") == 2
     assert "--motion" in capsys.readouterr().err
     assert compare(tmp_path / "a", tmp_path) == 2

@@ -23,6 +23,7 @@ class MemoryBag:
     recorded: Timeline | None = None
     skipped: Counter = field(default_factory=Counter)
     duration_s: float = 1.0
+    topics: dict = field(default_factory=dict)
 
     def estimates(self):
         return self.recorded

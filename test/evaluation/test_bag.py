@@ -274,3 +274,10 @@ def test_invalid_joints_are_not_compared(tmp_path, clip):
     run = scored(tmp_path, replace(truth, frames=tuple(frames)), truth)
     assert run.info["metrics"]["all"]["mpjpe_absolute_mm"] == 0
     assert np.isnan(run.frames.error_mm[5, 13])
+
+
+def test_stamps_of_another_clock_give_no_age(tmp_path, clip):
+    truth = timeline(clip.stamps_ns, clip.truth_m[:1])
+    arrivals = {stamp: at + 3600 * 10**9 for stamp, at in truth.arrivals_ns.items()}
+    run = scored(tmp_path, replace(truth, arrivals_ns=arrivals), truth)
+    assert run.timings.summary()["age_ms"] is None
