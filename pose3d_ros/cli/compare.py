@@ -6,9 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from pose3d_ros.cli.tables import write_json
-from pose3d_ros.core.errors import InputError
+from pose3d_ros.core.errors import ConfigError, InputError
 
 BROKEN = 1
+KINDS = ("joint", "person", "segment")
 
 
 def command(
@@ -33,6 +34,9 @@ def command(
     from pose3d_ros.evaluation.run import load_run
 
     limits = [compare.parse_limit(text) for text in max_regression or ()]
+    kinds = tuple(kind.strip() for kind in by.split(",") if kind.strip())
+    if set(kinds) - set(KINDS):
+        raise ConfigError(f"--by: expected {', '.join(KINDS)}, got {by!r}")
     for path in (first, second):
         if path.is_file():
             raise InputError(
@@ -46,15 +50,20 @@ def command(
     verdicts = compare.judge(rows, limits)
     if json_path is not None:
         write_json(json_path, compare.as_dict(a, b, rows, verdicts))
-    kinds = tuple(f"{kind.strip()}:" for kind in by.split(",") if kind.strip())
-    show([row for row in rows if row.group == compare.ALL or row.group.startswith(kinds)])
+    show([row for row in rows if row.group == compare.ALL or row.group.split(":")[0] in kinds])
     if not compare.same_bag(a, b):
         typer.echo("the runs are of different bags: intervals hold the scatter of both")
+    if rows and all(row.low is None for row in rows):
+        blocks = f"{compare.LEAST_BLOCKS} blocks of {block_s:g} s"
+        typer.echo(f"no intervals: the recordings are shorter than {blocks}; --block-s makes them shorter")
     for verdict in verdicts:
         limit, word = verdict.limit, "BROKEN" if verdict.broken else "ok    "
         unit = " %" if limit.percent else ""
-        worse = f"worse by {verdict.worse:.3g}{unit}, allowed {limit.most:g}{unit}"
-        typer.echo(f"{word} {limit.metric}@{limit.group}: {worse}")
+        way = "better" if verdict.worse < 0 else "worse"
+        typer.echo(
+            f"{word} {limit.metric}@{limit.group}: {way} by {abs(verdict.worse):.3g}{unit}, allowed: worse by "
+            f"{limit.most:g}{unit}"
+        )
     if any(verdict.broken for verdict in verdicts):
         raise typer.Exit(BROKEN)
 
