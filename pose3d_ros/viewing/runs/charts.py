@@ -115,7 +115,7 @@ def joints(run: RunResult) -> Figure | None:
 
 def curve(found: Curve) -> Figure:
     """Errors over the severity of a fault, and the share of people that still got a skeleton."""
-    with _figure(2.7) as (figure, (axis,)):
+    with _figure(3.0) as (figure, (axis,)):
         for key, label, colour in (
             ("mpjpe_mm", "all joints", INK), ("seen_mm", "seen", SEEN), ("hidden_mm", "hidden", HIDDEN),
         ):  # fmt: skip
@@ -128,7 +128,7 @@ def curve(found: Curve) -> Figure:
         other.plot(severities, 100 * np.array(coverage), "--", color=GREY, lw=1.3, label="coverage")
         other.set(ylim=(0, 105), ylabel="people with a skeleton, %")
         handles = [*axis.lines, *other.lines]
-        axis.legend(handles, [line.get_label() for line in handles], loc="lower right", ncols=4)
+        axis.legend(handles, [line.get_label() for line in handles], loc="lower right", bbox_to_anchor=(1, 1), ncols=4)
     return figure
 
 
@@ -213,10 +213,8 @@ def _ticks(axis: Axes, seconds: np.ndarray, label: str) -> None:
     """Marks on the upper border, with what they mean."""
     if len(seconds):
         top = axis.get_xaxis_transform()
-        axis.plot(
-            seconds, np.full(len(seconds), 0.985), "|", color="#c62f2f", ms=7, mew=1, transform=top, clip_on=False
-        )
-        axis.text(1, 1.02, f"| {label}", color="#c62f2f", ha="right", va="bottom", fontsize=9, transform=axis.transAxes)
+        axis.plot(seconds, np.full(len(seconds), 0.985), "|", color=RED, ms=7, mew=1, transform=top, clip_on=False)
+        axis.text(1, 1.02, f"| {label}", color=RED, ha="right", va="bottom", fontsize=9, transform=axis.transAxes)
 
 
 def _binned(seconds: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -79,7 +79,7 @@ def quality(run: RunResult) -> Table | None:
     tracks = found["tracks"]
     rows = [("everybody", found["all"])]
     rows += [(f"track {number}", entry) for number, entry in tracks.items()] if 1 < len(tracks) <= 12 else []
-    return table("Without truth", "", QUALITY, rows)
+    return table("What needs no truth", "", QUALITY, rows)
 
 
 def times(run: RunResult) -> Table | None:
