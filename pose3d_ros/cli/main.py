@@ -3,6 +3,7 @@
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from typing import NoReturn
 
 from pose3d_ros.core.errors import Pose3DError
 
@@ -29,8 +30,17 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         _app(arguments[0] if arguments else "")(arguments, prog_name="pose3d")
     except Pose3DError as error:
-        print(f"pose3d: {error}", file=sys.stderr)
-        raise SystemExit(EXIT_ERROR) from None
+        _refuse(str(error))
+    except OSError as error:
+        if not error.filename:
+            raise
+        _refuse(f"{error.filename}: cannot be read or written: {error.strerror}")
+
+
+def _refuse(why: str) -> NoReturn:
+    """One line, also of what parsers of YAML and others say in several."""
+    print(f"pose3d: {' '.join(why.split())}", file=sys.stderr)
+    raise SystemExit(EXIT_ERROR) from None
 
 
 def _app(wanted: str):

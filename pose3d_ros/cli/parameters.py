@@ -28,7 +28,7 @@ def parameters(file: Path) -> dict[str, Any]:
 
     try:
         content = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{file}: expected a YAML file of parameters ({error})") from None
     nodes = [entry["ros__parameters"] for entry in _tables(content) if "ros__parameters" in entry]
     return _dotted(nodes[0] if nodes else content)

@@ -5,6 +5,7 @@ The ROS nodes declare them as parameters, the command line reads them, the READM
 
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
+from numbers import Real
 from typing import Any
 
 from pose3d_ros.core.errors import ConfigError
@@ -67,7 +68,7 @@ def frozen_changes(old: Any, new: Any) -> tuple[str, ...]:
 
 
 def validate(config: Any) -> None:
-    """Raises ConfigError naming the parameter, its range and the value. Call it from `__post_init__`."""
+    """Raises ConfigError naming the parameter, its range or type, and the value. Call it from `__post_init__`."""
     for entry in fields(config):
         value = getattr(config, entry.name)
         if is_dataclass(value):
@@ -75,6 +76,8 @@ def validate(config: Any) -> None:
         rule = meta(entry)
         if rule.choices and value not in rule.choices:
             raise ConfigError(f"{entry.name}: expected one of {', '.join(rule.choices)}, got {value!r}")
+        if (rule.low is not None or rule.high is not None) and not isinstance(value, Real):
+            raise ConfigError(f"{entry.name}: expected a number, got {value!r}")
         # `not (low <= value)` also refuses NaN
         if rule.low is not None and not rule.low <= value:
             raise ConfigError(f"{entry.name}: expected at least {rule.low} {rule.unit}, got {value}")

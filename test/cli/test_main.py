@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +44,14 @@ def test_evaluate_without_a_file_says_what_is_missing(capsys):
     with pytest.raises(SystemExit):
         main(["evaluate"])
     assert "--motion FILE" in capsys.readouterr().err
+
+
+def test_a_file_of_the_system_that_fails_is_one_line_too(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    motion = Path(__file__).parents[1] / "data" / "motion_sample.npz"
+    with pytest.raises(SystemExit) as end:
+        main(["synthesize", str(tmp_path / "file" / "bag"), "--motion", str(motion), "--seconds", "1"])
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "file: cannot be read or written: File exists" in error

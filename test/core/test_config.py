@@ -44,6 +44,11 @@ def test_out_of_range_names_parameter_range_and_value(rate, words):
         Config(rate=rate)
 
 
+def test_a_value_of_another_type_is_named():
+    with pytest.raises(ConfigError, match="rate: expected a number, got 'fast'"):
+        Config(rate="fast")
+
+
 def test_choices():
     assert Config(variant="linear").variant == "linear"
     with pytest.raises(ConfigError, match="variant: expected one of nearest, linear, got 'spline'"):
