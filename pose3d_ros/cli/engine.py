@@ -123,13 +123,16 @@ def clear(
     cache: Folder = None,
 ) -> None:
     """Delete engines from the cache: all of them, unless an option says which."""
-    store = _cache(cache)
+    store, removed = _cache(cache), 0
     for entry in list(store.entries()):
         of = entry.meta.get("identity", {}).get("model")
         if (damaged and not entry.fault) or (model and model not in (of, entry.folder.name)):
             continue
         store.remove(entry)
+        removed += 1
         print(f"removed {entry.folder}")
+    if not removed:
+        print(f"nothing to remove in {store.folder}")
 
 
 def _wanted(
@@ -140,7 +143,7 @@ def _wanted(
 
     config = pipeline_config(params)
     given = {"backend": backend, "device": device, "precision": precision}
-    options = replace(config.body.engines(), **{name: value for name, value in given.items() if value})
+    options = replace(config.body, **{name: value for name, value in given.items() if value}).engines()
     names = models or [name for name in (config.body.weights, config.hands.weights) if name]
     return names, options, _cache(cache)
 

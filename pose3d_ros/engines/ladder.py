@@ -30,7 +30,7 @@ class Ladder:
         self._news: list[str] = []
         self._background: Background | None = None
         to_build = self._start(wait, named)
-        if to_build and program.origin and cache:
+        if to_build and not wait and program.origin and cache:
             self._background = Background(program, [(i, self._steps[i]) for i in to_build], cache)
             self._refused |= dict.fromkeys(to_build, "being built")
 

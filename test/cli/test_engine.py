@@ -48,6 +48,7 @@ def test_build_list_check_clear(fake, run):
     assert code == 0
     assert "standing, openvino fp32: ready, differs from eager fp32 by xyz 0" in out
     assert "standing, cuda fp32: not here, no GPU that torch sees" in out
+    assert "nothing to remove" in run("clear", "--model", "other")[1]
     assert "removed" in run("clear")[1]
     assert "standing, openvino fp32: not built (`pose3d engine build`)" in run("check")[1]
 
@@ -96,3 +97,10 @@ def test_no_cache(fake, monkeypatch, capsys):
         main(["engine", "list"])
     assert end.value.code == 2
     assert f"{VARIABLE} is empty" in capsys.readouterr().err
+
+
+def test_an_unknown_precision_is_refused(fake, run, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["engine", "build", "--precision", "fp8"])
+    assert end.value.code == 2
+    assert "precision: expected one of fp32, fp16, got 'fp8'" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """The ladder: the best that works, one line that says why, one step down on an error, up when a build is ready."""
 
+from dataclasses import replace
 from threading import Event
 
 import numpy as np
@@ -133,6 +134,8 @@ def test_no_cache_and_one_that_cannot_be_written(program, fake, ladder_of, tmp_p
     ladder = Ladder(program, ladder_of, Cache(tmp_path / "file" / "engines"), wait=True)
     assert "Not a directory; set POSE3D_ROS_ENGINES to a folder that can be written" in ladder.description
     assert same(ladder, program)
+    again = replace(program, origin=("pose3d_ros.engines.lifters:from_file", "w"))  # what failed is not built beside it
+    assert not Ladder(again, ladder_of, Cache(tmp_path / "file" / "engines"), wait=True).building
 
 
 @pytest.fixture
