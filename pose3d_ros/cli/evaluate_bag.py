@@ -88,7 +88,7 @@ def evaluate(options: BagOptions, play: Callable[[Any, Path], Any] | None = None
         raise ConfigError("curves of faults need --estimates rerun: faults change what the lifter is given")
     out = options.out or Path("out/evaluate") / options.bag.resolve().stem
     run.refuse_replacing(out, options.force)
-    _refuse_unwritable(out)
+    refuse_unwritable(out)
     if options.json_path is not None and options.json_path.exists() and not options.force:
         raise InputError(f"{options.json_path}: is there already; give --force to replace it")
     found = []
@@ -120,7 +120,7 @@ def evaluate(options: BagOptions, play: Callable[[Any, Path], Any] | None = None
     return result
 
 
-def _refuse_unwritable(folder: Path) -> None:
+def refuse_unwritable(folder: Path) -> None:
     """Before any work. Raises InputError where the folder cannot be made or written into."""
     there = next(path for path in (folder, *folder.resolve().parents) if path.exists())
     why = "is read-only" if there.is_dir() else "is a file"

@@ -103,6 +103,9 @@ def _many(options: evaluate_bag.BagOptions, given: list[Path], bags: list[Path],
             raise ConfigError(f"{name} is for one bag, {len(bags)} were found; summary.json holds their numbers")
     config = evaluate_bag.configuration(options)
     out = options.out or Path("out/evaluate") / (given[0].resolve().stem if len(given) == 1 else "bags")
+    evaluate_bag.refuse_unwritable(out)
+    if more.jobs < 0:
+        raise ConfigError(f"--jobs: expected 0 or more processes, got {more.jobs}")
     clashes = many.clashes(many.tasks(bags, out), Evaluation(config).fingerprint)
     if clashes and not options.force:
         raise InputError(
@@ -122,4 +125,4 @@ def _many(options: evaluate_bag.BagOptions, given: list[Path], bags: list[Path],
     print_table(f"{every['bags']} bags, {every['failed']} failed; errors in mm", "bag", COLUMNS, rows)
     typer.echo(f"summary {out / PAGE}")
     if every["failed"]:
-        raise Pose3DError(f"{every['failed']} of {every['bags']} bags failed; the others are evaluated")
+        raise Pose3DError(f"{every['failed']} of {every['bags']} bags failed, see error.txt in their folders")

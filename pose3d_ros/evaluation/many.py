@@ -128,7 +128,10 @@ class _Call:
         self._job, self._options = job, options
 
     def __call__(self, task: Task) -> str:
-        task.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            task.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return f"{task.folder}: {error.strerror}"
         (task.folder / ERROR).unlink(missing_ok=True)
         mark = _mark(task, self._options)  # a bag that changes meanwhile is evaluated again next time
         (task.folder / MARK).write_text(json.dumps(mark | {"complete": False}) + "\n")

@@ -23,6 +23,8 @@ from pose3d_ros.core.skeleton import Skeleton
 
 RUN_VERSION = 1
 JSON, FRAMES, TIMINGS = "run.json", "frames.npz", "timings.npz"
+# Curves, report and pictures beside a run; of another run they would be untrue
+MADE_OF_A_RUN = ("curves.json", "report.html", "run.rrd", "timeline.png", "joints.png", "curve_*.png", "worst_*.png")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of the format: no clock time gets into compared files
 
 
@@ -165,9 +167,13 @@ class RunResult:
 
 
 def save_run(run: RunResult, folder: Path, force: bool = False) -> RunResult:
-    """Write the three files. Raises InputError where the folder holds a run already, unless `force`."""
+    """Write the three files. Raises InputError where the folder holds a run already, unless `force`: what was made of
+    that one goes with it."""
     refuse_replacing(folder, force)
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / JSON).exists():
+        for old in [path for pattern in MADE_OF_A_RUN for path in folder.glob(pattern)]:
+            old.unlink()
     (folder / JSON).write_text(json.dumps(run.info, indent=1) + "\n")
     _write_npz(folder / FRAMES, run.frames)
     _write_npz(folder / TIMINGS, run.timings)
@@ -190,7 +196,7 @@ def load_run(folder: Path) -> RunResult:
         info = json.loads((folder / JSON).read_text())
         version = info["version"]
     except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"{folder / JSON}: expected the description of a run ({error!r})") from None
+        raise InputError(f"{folder / JSON}: damaged, expected a run ({error!r}); evaluate the bag again") from None
     if version != RUN_VERSION:
         raise InputError(f"{folder}: expected a run of version {RUN_VERSION}, got {version}; evaluate the bag again")
     return RunResult(info, _read_npz(folder / FRAMES, Frames), _read_npz(folder / TIMINGS, Timings), folder)
@@ -212,4 +218,4 @@ def _read_npz(path: Path, kind: type) -> Any:
         with np.load(path, allow_pickle=False) as data:
             return kind(**{entry.name: data[entry.name] for entry in fields(kind)})
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: missing or damaged ({error}); evaluate the bag again") from None
+        raise InputError(f"{path}: missing or damaged ({type(error).__name__}); evaluate the bag again") from None

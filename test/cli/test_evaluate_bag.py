@@ -90,6 +90,8 @@ def test_faults_and_curves(folder, tmp_path, capsys):
     assert load(tmp_path / "curve")["noise"].values("mpjpe_absolute_mm")[1][0] == 0
     assert json.loads((tmp_path / "c.json").read_text())["curves"]["noise"]["unit"]
     assert load_run(tmp_path / "curve").info["faults"] == []
+    run(folder, tmp_path / "curve", *TRUTH, "--force")
+    assert load(tmp_path / "curve") == {}  # the curve was of another run
     assert "against the run without this fault" in capsys.readouterr().out
 
 

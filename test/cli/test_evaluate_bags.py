@@ -59,6 +59,14 @@ def test_a_folder_of_bags_gets_one_summary_is_resumed_and_not_overwritten(bags, 
     assert (out / "walk" / "run.json").stat().st_mtime_ns > before
 
 
+def test_many_bags_into_a_file_are_refused_before_the_work(bags, tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    assert evaluate("--bag", bags, "--weights", "nonsense", "--out", tmp_path / "file") == 2
+    assert "file is a file" in capsys.readouterr().err
+    assert evaluate("--bag", bags, "--jobs", "-1") == 2
+    assert "--jobs: expected 0 or more" in capsys.readouterr().err
+
+
 def test_a_bag_that_fails_is_named_and_the_others_are_done(bags, standing_weights, capsys):
     (bags / "broken.mcap").write_bytes(b"nothing")
     assert evaluate("--bag", bags, "--weights", standing_weights) == 2

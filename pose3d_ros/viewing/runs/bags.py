@@ -18,9 +18,10 @@ from pose3d_ros.viewing.runs.page import NAME, Card, render, write_report
 
 PAGE = "summary.html"
 BAG = "{bag}"
+LEFT_OUT = ("frames", "root_error_percent", "pck150", "accel_error_mm_s2")  # the rest fits a page
 COLUMNS = (
-    *(column for column in tables.ERRORS if column.key not in ("frames", "root_error_percent")),
-    *(column for column in tables.QUALITY if column.key in ("coverage", "jitter_m_s2", "reprojection_px")),
+    *(column for column in tables.ERRORS if column.key not in LEFT_OUT),
+    *(column for column in tables.QUALITY if column.key in ("coverage", "jitter_m_s2")),
     tables.Column("share_inferred", "hidden %", 100, 0, "share of joints that were inferred"),
     tables.Column("push_ms_p95", "computing p95 ms", 1, 1, "time in Pipeline.push, 95 of 100 are faster"),
     tables.Column("frames", "frames", 1, 0, "frames in the bag"),

@@ -48,7 +48,8 @@ def worst(run: RunResult, get_image: GetImage, count: int = 4) -> list[Shown]:
     for row in rows:
         frame = frames.frame[row]
         person = frames.person[row]
-        who = run.people[person] if person >= 0 else f"track {frames.track[row]}"
+        name = run.people[person] if person >= 0 else ""
+        who = (f"person {name}" if name.isdigit() else name) or f"track {frames.track[row]}"
         picture = _picture(run, frame, scene, camera, get_image(int(frames.image_stamp_ns[frame])))
         found.append(Shown(int(row), float(frames.seconds[frame]), float(np.nanmean(values[row])), who, picture))
     return found
