@@ -21,10 +21,11 @@ Job = Callable[[Path, Path], None]
 
 @dataclass(frozen=True)
 class Task:
-    """A bag, and the folder of its run."""
+    """A bag, the folder of its run, and a file beside the bag that decides about results too (its truth)."""
 
     bag: Path
     folder: Path
+    beside: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +149,8 @@ def _mark(task: Task, options: str) -> dict[str, Any]:
     """What a task was done with. Sizes and times stand for the bag's bytes: hashing those would take longer than
     finding out that nothing is to be done."""
     files = sorted(path for path in (task.bag.rglob("*") if task.bag.is_dir() else [task.bag]) if path.is_file())
+    if task.beside and task.beside.is_file():
+        files.append(task.beside)
     facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     return {"options": options, "bag": fingerprint({"files": facts})}
 

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
@@ -10,8 +11,10 @@ pytest.importorskip("typer")
 pytest.importorskip("rosbags")
 pytest.importorskip("jinja2")
 
+from pose3d_ros.bags.reader import Bag
 from pose3d_ros.bags.synthetic import SyntheticConfig, synthesize
 from pose3d_ros.cli.main import main
+from pose3d_ros.core import formats
 from pose3d_ros.evaluation import many
 
 SAMPLE = Path(__file__).parents[1] / "data" / "motion_sample.npz"
@@ -57,6 +60,20 @@ def test_a_folder_of_bags_gets_one_summary_is_resumed_and_not_overwritten(bags, 
     assert "other options (turn, walk)" in capsys.readouterr().err
     assert evaluate(*command, "--seed", "7", "--force") == 0
     assert (out / "walk" / "run.json").stat().st_mtime_ns > before
+
+
+def test_another_truth_file_is_compared_with(bags, standing_weights, tmp_path):
+    joints = formats.get("h36m17").joints
+    stamps_ns = [entry.keypoints.stamp_ns for entry in Bag(bags / "walk").inputs()]
+    source = f"file:{tmp_path / 't.npz'}"
+    command = ("--bag", bags, "--weights", standing_weights, "--truth", source, "--out", tmp_path)
+    made = []
+    for depth_m in (3.0, 3.5):
+        xyz_m = np.arange(17)[:, None] * 0.1 + np.array([0, 0, depth_m])
+        np.savez(tmp_path / "t.npz", stamps_ns=stamps_ns, xyz_m=np.tile(xyz_m, (len(stamps_ns), 1, 1)), joints=joints)
+        assert evaluate(*command) == 0
+        made.append((tmp_path / "walk" / "run.json").stat().st_mtime_ns)
+    assert made[0] < made[1]
 
 
 def test_many_bags_into_a_file_are_refused_before_the_work(bags, tmp_path, capsys):

@@ -35,9 +35,17 @@ class Evaluation:
     config: BagEvaluationConfig
 
     def __call__(self, bag: Path, folder: Path) -> None:
-        config = replace(self.config, bag=bag, truth=self.config.truth.replace(BAG, str(bag)))
+        config = replace(self.config, bag=bag, truth=self._truth(bag))
         run = save_run(evaluate_bag(config), folder, force=True)
         write_report(run, folder, Bag(bag, config.topics).image)
+
+    def truth_file(self, bag: Path) -> Path | None:
+        """Of this bag, None where the truth is in the bag or there is none."""
+        kind, _, path = self._truth(bag).partition(":")
+        return Path(path) if kind == "file" else None
+
+    def _truth(self, bag: Path) -> str:
+        return self.config.truth.replace(BAG, str(bag))
 
     @property
     def fingerprint(self) -> str:
@@ -61,7 +69,7 @@ def evaluate_bags(
     summary. `config.bag` is replaced. `workers`: 0 = one less than this machine's processors. `on_done(outcome, number,
     of)`. Resumed, and on Ray, as `many.run_all` says."""
     job = Evaluation(config)
-    work = many.tasks(bags, out)
+    work = [replace(task, beside=job.truth_file(task.bag)) for task in many.tasks(bags, out)]
     finished = 0
 
     def count(outcome: many.Outcome) -> None:
