@@ -38,6 +38,7 @@ class Method(str, Enum):
     __str__ = str.__str__
 
 
+CLOCKS_AGREE_MS = 60_000.0  # an age beyond that is two clocks: stamps of a recording, or of a simulation
 MAX_STAMP_NS = 2**62  # the year 2116; differences of stamps stay within int64
 SIDES = ("", "left", "right")
 

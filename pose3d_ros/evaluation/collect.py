@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 from pose3d_ros.core.errors import FormatError
 from pose3d_ros.core.mapping import mapping
 from pose3d_ros.core.skeleton import Skeleton
-from pose3d_ros.core.types import JointState, Keypoints2D, Person3D
+from pose3d_ros.core.types import CLOCKS_AGREE_MS, JointState, Keypoints2D, Person3D
 from pose3d_ros.evaluation.answers import Answer
 from pose3d_ros.evaluation.bag_config import ScoringConfig
 from pose3d_ros.evaluation.metrics import FrameErrors, frame_errors
@@ -20,7 +20,6 @@ from pose3d_ros.evaluation.truth import Identities, Truth, pair_frames
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.tracking.keypoints import hide_weak
 
-CLOCKS_AGREE_MS = 60_000.0  # an age beyond that is two clocks: stamps of a recording, or of a simulation
 OWN_SHARE = 0.5  # keypoints farther from a projected skeleton than this share of its height are another person's
 
 

@@ -12,6 +12,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from pose3d_ros import detectors
 from pose3d_ros.core.config import param
 from pose3d_ros.core.errors import InputError
+from pose3d_ros.core.types import CLOCKS_AGREE_MS
 from pose3d_ros.detectors import Detector, DetectorConfig
 from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.ros import conversions, images, lifecycle, qos
@@ -22,7 +23,6 @@ from pose3d_ros.ros.worker import Worker
 
 QUEUE = 10  # keypoint messages kept for a slow reader
 WARM_UP = (480, 640, 3)
-CLOCKS_AGREE_MS = 60_000.0  # an older stamp is a recording's
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from std_srvs.srv import Trigger
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import CameraError
-from pose3d_ros.core.types import Keypoints2D, Skeletons3D
+from pose3d_ros.core.types import CLOCKS_AGREE_MS, Keypoints2D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
@@ -25,7 +25,6 @@ from pose3d_ros.ros.parameters import Parameters
 from pose3d_ros.ros.worker import Worker
 
 QUEUE = 100  # keypoint messages: more than any window holds, since a lost one is a hole in the window
-CLOCKS_AGREE_MS = 60_000.0  # an older stamp is a recording's
 
 
 class Job(NamedTuple):
