@@ -5,16 +5,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pose3d_ros.bags import scene
+from pose3d_ros.bags.scene import Scene
 from pose3d_ros.core.errors import ConfigError, InputError
 from pose3d_ros.core.types import JointState
 from pose3d_ros.evaluation import motion as motion_evaluation
-from pose3d_ros.evaluation.bag import evaluate_direct, evaluate_recorded
+from pose3d_ros.evaluation.bag import evaluate_bag, evaluate_direct, evaluate_recorded
 from pose3d_ros.evaluation.bag_config import BagEvaluationConfig, ScoringConfig
 from pose3d_ros.evaluation.metrics import measure
 from pose3d_ros.evaluation.motion import EvaluationConfig, contestant
 from pose3d_ros.evaluation.recordings import record
+from pose3d_ros.evaluation.report import LIFTER, evaluate_motion
 from pose3d_ros.evaluation.run import FRAMES, JSON, TIMINGS, load_run, save_run
+from pose3d_ros.geometry.camera import Camera
+from pose3d_ros.models import checkpoint
+from pose3d_ros.pipeline import BodyConfig, PipelineConfig
 from test.evaluation.bags import inputs, material, person, shifted, timeline
+from test.evaluation.conftest import SAMPLE
 
 RECORDED = BagEvaluationConfig(bag=None, truth="topic:/truth", estimates="recorded")
 DIRECT = replace(RECORDED, estimates="rerun")
@@ -89,9 +96,31 @@ def test_numbers_are_those_of_the_motion_evaluation(tmp_path, clip, small_lifter
     score = np.where(clip.hidden(protocol, 5), 0, clip.score.numpy())
     given = inputs(clip.stamps_ns, clip.rays.numpy(), score)
     run = evaluate_direct(small_lifter, material(tmp_path, given, timeline(clip.stamps_ns, clip.truth_m)), DIRECT)
-    found = run.info["metrics"]["all"]
+    assert_agree(run.info["metrics"]["all"], vars(expected))
+
+
+@pytest.mark.parametrize("protocol", ["clean", "burst"])
+def test_numbers_are_those_of_the_motion_evaluation_through_a_bag_file(tmp_path, clip, small_lifter, protocol):
+    """Pixels, messages, a file, weights and all options: what both commands do, from end to end."""
+    weights = tmp_path / "small.safetensors"
+    checkpoint.save(weights, small_lifter.network, small_lifter.spec)
+    config = EvaluationConfig(protocols=(protocol,), cameras=1, clips=1, seed=5)
+    expected = evaluate_motion(SAMPLE, str(weights), "none", config, "cpu")[LIFTER][protocol]
+    camera, xyz_m = Camera.from_fov(640, 480, 70), clip.truth_m.astype(np.float64)
+    rays = clip.rays.numpy().astype(np.float64)
+    score = np.where(clip.hidden(protocol, 5), 0, clip.score.numpy()).astype(np.float32)
+    xy_px = camera.project(np.concatenate((rays, np.ones_like(rays[..., :1])), -1)).astype(np.float32)
+    lost = np.zeros(len(clip.stamps_ns), bool)
+    scene.write(tmp_path / "bag", Scene(clip.stamps_ns, camera, xyz_m, xy_px, score, lost, ("anna",)))
+    pipeline = PipelineConfig(body=BodyConfig(weights=str(weights), backend="torch", device="cpu"))
+    run = evaluate_bag(BagEvaluationConfig(bag=tmp_path / "bag", truth="topic:/truth", pipeline=pipeline))
+    assert_agree(run.info["metrics"]["all"], expected)
+
+
+def assert_agree(found, expected):
+    """Metrics of a bag and those of motion: lengths to 0.1 mm."""
     assert found["mpjpe_mm"] > 20
-    for name, value in vars(expected).items():
+    for name, value in expected.items():
         if name.endswith("_mm"):
             if isinstance(value, dict):
                 assert found[name] == pytest.approx(value, abs=0.1)
