@@ -1,29 +1,32 @@
 """Parameters of the lifter node from a YAML file, as ROS nodes take it."""
 
+import difflib
 from pathlib import Path
 from typing import Any
 
 from pose3d_ros.core.config import build, flatten
 from pose3d_ros.core.errors import ConfigError
 
+ROS_SIDE = ("camera.", "output.", "markers.")  # of the lifter node; they say nothing about lifting
+ALIKE = 0.85  # of two names, above which one is a typing error of the other
+
 
 def pipeline_config(file: Path | None) -> Any:
-    """The `PipelineConfig` of the file's first node with parameters; the defaults without a file.
+    """The `PipelineConfig` of the file's first node with parameters of the lifter; the defaults without a file.
 
-    Parameters of the node's ROS side are left out. Raises ConfigError: no such file, unknown name, value out of range.
+    Parameters of the node's ROS side are left out, and so are other nodes' in the same table. Raises ConfigError: no
+    such file, no parameter of the lifter in it, a name that is none but was meant as one, value out of range.
     """
     from pose3d_ros.pipeline import PipelineConfig
 
-    values = parameters(file) if file else {}
-    known = {name for name, _, _ in flatten(PipelineConfig())}
-    groups = tuple({name.split(".")[0] + "." for name in known})
-    if unknown := sorted(name for name in values if name.startswith(groups) and name not in known):
-        raise ConfigError(f"{file}: unknown parameters {', '.join(unknown)}; see docs/parameters.md")
+    known = [name for name, _, _ in flatten(PipelineConfig())]
+    values = parameters(file, known) if file else {}
+    _refuse_typing_errors(file, values, known)
     return build(PipelineConfig(), {name: value for name, value in values.items() if name in known})
 
 
-def parameters(file: Path) -> dict[str, Any]:
-    """{full name: value} of the first node with parameters, or of a plain table. Raises ConfigError."""
+def parameters(file: Path, known: list[str]) -> dict[str, Any]:
+    """{full name: value} of the first node with parameters of the lifter, or of a plain table. Raises ConfigError."""
     import yaml
 
     try:
@@ -31,7 +34,37 @@ def parameters(file: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"{file}: expected a YAML file of parameters ({error})") from None
     nodes = [entry["ros__parameters"] for entry in _tables(content) if "ros__parameters" in entry]
-    return _dotted(nodes[0] if nodes else content)
+    tables = [_dotted(table) for table in nodes or [content]]
+    groups = _groups(known) + ROS_SIDE
+    for table in tables:
+        if any(name.startswith(groups) for name in table):
+            return table
+    names = [name for table in tables for name in table]
+    near = next((near for name in names if (near := _nearest(name, known))), "")
+    raise ConfigError(
+        f"{file}: expected parameters of the lifter (body.weights ...), it holds {', '.join(names[:4]) or 'none'}"
+        f"{near}; see docs/parameters.md"
+    )
+
+
+def _refuse_typing_errors(file: Path | None, values: dict[str, Any], known: list[str]) -> None:
+    """Raises ConfigError for names in a group of the lifter that are none, and others that are almost one."""
+    groups, wrong = _groups(known), []
+    for name in sorted(set(values) - set(known)):
+        near = "" if name.startswith(ROS_SIDE) else _nearest(name, known)
+        if near or name.startswith(groups):
+            wrong.append(name + near)
+    if wrong:
+        raise ConfigError(f"{file}: unknown parameters {', '.join(wrong)}; see docs/parameters.md")
+
+
+def _groups(known: list[str]) -> tuple[str, ...]:
+    return tuple({name.split(".")[0] + "." for name in known})
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=ALIKE)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _tables(content: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pose3d_ros.core.errors import Pose3DError
+from pose3d_ros.core.errors import InputError, Pose3DError
 
 
 def command(
@@ -17,6 +17,7 @@ def command(
         str, typer.Option(help="lifts the keypoints of a bag without skeletons: name, or a .safetensors file")
     ] = "body_dtf27",
     rerun: Annotated[Path | None, typer.Option(help="also write this Rerun recording (.rrd)")] = None,
+    force: Annotated[bool, typer.Option("--force", help="replace the view that is there")] = False,
 ) -> None:
     """2D keypoints in, 3D skeletons out, seen and inferred joints told apart; no ROS needed."""
     try:
@@ -24,9 +25,13 @@ def command(
         from pose3d_ros.viewing import render
     except ModuleNotFoundError as error:
         raise Pose3DError(f"view needs rosbags and matplotlib ({error}): pip install 'pose3d_ros[tools]'") from None
+    out = out or Path("out/view") / bag.stem
+    render.refuse_replacing(out, force)
     if rerun is not None:
         from pose3d_ros.viewing import rerun_export
 
+        if rerun.exists() and not force:
+            raise InputError(f"{rerun}: is there already; give --force to replace it")
         rerun_export.sdk()
     recording = bags.Recording(bag, namespace, image)
     if not recording.skeletons:
@@ -34,7 +39,7 @@ def command(
 
         typer.echo(f"no skeletons in {bag}: lifting its keypoints with {weights}")
         lift(recording, weights)
-    show(render.view(recording, out or Path("out/view") / bag.stem))
+    show(render.view(recording, out))
     if rerun is not None:
         rerun_export.export(((moment, ()) for moment in recording.moments()), recording.camera, rerun)
         typer.echo(f"Rerun   {rerun}")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from pose3d_ros.core.errors import InputError
 from pose3d_ros.viewing import overlay, strokes
 from pose3d_ros.viewing.bag import NS_PER_S, Moment, Recording
 from pose3d_ros.viewing.movie import CODECS, Movie
@@ -43,6 +44,8 @@ def view(
     `sent_stamps` as in `report`.
     """
     out.mkdir(parents=True, exist_ok=True)
+    for old in _videos(out):  # another codec has another name
+        old.unlink()
     written = Written(out / "video", out / "sheet.png", out / "report.json", report(recording, sent_stamps), "")
     chosen = np.unique(np.linspace(0, len(recording.stamps) - 1, SHEET_MOMENTS + 2).round().astype(int)[1:-1])
     written.report.write_text(json.dumps(written.numbers, indent=2) + "\n")
@@ -54,6 +57,17 @@ def view(
                 pictures.append(picture)
     cv2.imwrite(str(written.sheet), sheet(pictures))
     return written._replace(video=movie.path, codec=movie.codec)
+
+
+def refuse_replacing(out: Path, force: bool) -> None:
+    """Raises InputError where the folder holds a view already, unless `force`."""
+    taken = [path.name for path in (*_videos(out), out / "sheet.png", out / "report.json") if path.exists()]
+    if taken and not force:
+        raise InputError(f"{out}: already holds a view ({', '.join(taken)}); give --force to replace it")
+
+
+def _videos(out: Path) -> list[Path]:
+    return [path for suffix in sorted(set(CODECS.values())) if (path := out / f"video{suffix}").exists()]
 
 
 def frames(recording: Recording, title: str) -> Iterator[np.ndarray]:
