@@ -92,12 +92,16 @@ def params_file(tmp_path):
     weights = tmp_path / "untrained.safetensors"
     checkpoint.save(weights, DTF(DTFConfig()), ModelSpec("untrained", "h36m17", 27, 30.0))
     path = tmp_path / "params.yaml"
-    path.write_text(f"/**:\n  ros__parameters:\n    body.weights: {weights}\n    body.device: cpu\n")
+    path.write_text(
+        f"/**:\n  ros__parameters:\n    body.weights: {weights}\n    body.device: cpu\n    body.backend: torch\n"
+        '    refine.hands: ""\n'
+    )
     return str(path)
 
 
-def test_launch_configures_and_activates_the_lifter(params_file):
-    reached = launched(OnTransition("active"), namespace="here", params_file=params_file)
+@pytest.mark.parametrize("pictures", ["false", "true"])
+def test_launch_configures_and_activates_one_lifting_node(params_file, pictures):
+    reached = launched(OnTransition("active"), namespace="here", params_file=params_file, pictures=pictures)
     assert reached == ["configuring", "inactive", "activating", "active"]
 
 
