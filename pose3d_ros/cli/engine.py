@@ -20,6 +20,7 @@ Params = Annotated[Path | None, typer.Option(help="YAML file of the lifter node'
 Backend = Annotated[str, typer.Option(help="instead of body.backend")]
 Device = Annotated[str, typer.Option(help="instead of body.device")]
 Precision = Annotated[str, typer.Option(help="instead of body.precision")]
+Weights = Annotated[list[Path] | None, typer.Option(help="compare with these files too, not only with shipped weights")]
 Folder = Annotated[Path | None, typer.Option("--cache", help="another cache than the user's")]
 
 
@@ -61,23 +62,26 @@ def build(
 
 
 @app.command("list")
-def list_engines(cache: Folder = None) -> None:
-    """What is in the cache: model, backend, precision, rows, versions, size, and what is damaged."""
+def list_engines(weights: Weights = None, cache: Folder = None) -> None:
+    """What is in the cache: model, backend, rows, versions, size; what is current, stale (and why) or damaged."""
     from rich.console import Console
     from rich.table import Table
 
-    store = _cache(cache)
-    table = Table("model", "backend", "rows", "versions", "MB", "difference", title=str(store.folder))
+    from pose3d_ros.engines.staleness import Staleness
+
+    store, staleness = _cache(cache), Staleness(weights or ())
+    table = Table("model", "backend", "rows", "versions", "MB", "difference", "state", title=str(store.folder))
     for entry in store.entries():
         name, size = entry.folder.name, f"{entry.bytes / 1e6:.1f}"
         if entry.fault:
-            table.add_row(name, "", "", "DAMAGED or foreign", size, "")
+            table.add_row(name, "", "", "", size, "", "DAMAGED or foreign")
             continue
         made = entry.meta["identity"]
         versions = ", ".join(f"{key} {value}" for key, value in made["versions"].items() if key != "platform")
         rows = ", ".join(str(rows) for rows in made["buckets"])
         gap = ", ".join(f"{key} {value:.1g}" for key, value in entry.meta.get("parity", {}).items())
-        table.add_row(made["model"], f"{made['backend']} {made['precision']}", rows, versions, size, gap)
+        state = ": ".join(part for part in staleness.of(entry) if part)
+        table.add_row(made["model"], f"{made['backend']} {made['precision']}", rows, versions, size, gap, state)
     Console(width=None if Console().is_terminal else 160).print(table)
 
 
@@ -120,13 +124,20 @@ def check(
 def clear(
     model: Annotated[str, typer.Option(help="only the engines of this model")] = "",
     damaged: Annotated[bool, typer.Option("--damaged", help="only what cannot be loaded")] = False,
+    stale: Annotated[bool, typer.Option("--stale", help="only what is loaded no more, as `list` says")] = False,
+    weights: Weights = None,
     cache: Folder = None,
 ) -> None:
     """Delete engines from the cache: all of them, unless an option says which."""
-    store, removed = _cache(cache), 0
+    from pose3d_ros.engines.staleness import STALE, Staleness
+
+    store, staleness, removed = _cache(cache), Staleness(weights or ()), 0
     for entry in list(store.entries()):
         of = entry.meta.get("identity", {}).get("model")
-        if (damaged and not entry.fault) or (model and model not in (of, entry.folder.name)):
+        if model and model not in (of, entry.folder.name):
+            continue
+        wanted = bool(entry.fault) if damaged else not stale
+        if not wanted and not (stale and not entry.fault and staleness.of(entry)[0] == STALE):
             continue
         store.remove(entry)
         removed += 1

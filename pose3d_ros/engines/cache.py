@@ -144,10 +144,8 @@ class Cache:
                 there = json.loads((folder / META).read_text())["identity"]
             except (OSError, ValueError, KeyError, TypeError):
                 continue
-            other = sorted(_leaves(there).items() ^ _leaves(wanted).items())
-            if other:
-                names = sorted({name for name, _ in other})
-                return f" for this: the one there is of other {', '.join(names[:4])}"
+            if other := differing(there, wanted):
+                return f" for this: the one there is of other {', '.join(other[:4])}"
         return ""
 
     @contextmanager
@@ -192,6 +190,11 @@ def verify(folder: Path) -> dict:
     if not owners <= {os.geteuid(), 0}:
         raise CacheError(again.format("it was written by another user"))
     return meta
+
+
+def differing(there: dict, wanted: dict) -> list[str]:
+    """Names of what differs between two identities; the same engine has none."""
+    return sorted({name for name, _ in _leaves(there).items() ^ _leaves(wanted).items()})
 
 
 def _leaves(tree: dict, prefix: str = "") -> dict[str, str]:

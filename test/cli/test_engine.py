@@ -66,6 +66,36 @@ def test_a_damaged_engine_is_refused_and_can_be_cleared(fake, run):
     assert not file.exists()
 
 
+def test_what_is_stale_is_told_apart_and_can_be_cleared(fake, run, standing_weights):
+    run("build")
+    fake.version = "2"
+    run("build")
+    of = ("--weights", str(standing_weights))
+    states = [line for line in run("list", *of)[1].splitlines() if "fp32" in line]
+    assert sorted("current" in line for line in states) == [False, True]
+    (old,) = (line for line in states if "current" not in line)
+    assert "fake 1" in old
+    assert "stale: other versions.fake" in old
+    assert "weights not shipped" in " ".join(run("list")[1].split())
+    assert "nothing to remove" in run("clear", "--stale")[1]  # of weights that are not here nobody knows
+    assert "nothing to remove" in run("clear", "--damaged", *of)[1]
+    assert run("clear", "--stale", *of)[1].count("removed") == 1
+    assert "standing, openvino fp32: ready" in run("check")[1]
+
+
+def test_engines_of_another_gpu_are_not_stale(fake, run, standing_weights, monkeypatch):
+    fake.on_gpu, card = True, {"gpu": "A", "driver": "1"}
+    monkeypatch.setattr("pose3d_ros.engines.cache.gpu", lambda _: dict(card))
+    run("build")
+    of = ("--weights", str(standing_weights))
+    assert "current" in run("list", *of)[1]
+    card["gpu"] = "B"
+    assert "of another GPU" in run("list", *of)[1]
+    assert "nothing to remove" in run("clear", "--stale", *of)[1]
+    card.update(gpu="A", driver="2")
+    assert "removed" in run("clear", "--stale", *of)[1]
+
+
 def test_a_build_that_fails(fake, run):
     fake.error = 0.1
     code, out = run("build")
