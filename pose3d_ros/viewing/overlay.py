@@ -7,10 +7,10 @@ from pose3d_ros.core import formats
 from pose3d_ros.core.types import JointState, Person2D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.viewing import strokes
-from pose3d_ros.viewing.bag import Moment
+from pose3d_ros.viewing.bag import HandView, Moment
 
 BLANK = (52, 45, 40)
-SEEN_WIDTH, INFERRED_WIDTH = 4, 2
+SEEN_WIDTH, INFERRED_WIDTH, HAND_WIDTH = 4, 2, 2
 
 
 def draw(moment: Moment, camera: Camera | None, size: tuple[int, int], source_size: tuple[int, int]) -> np.ndarray:
@@ -26,6 +26,8 @@ def draw(moment: Moment, camera: Camera | None, size: tuple[int, int], source_si
     for person in moment.skeletons.people if moment.skeletons and camera else ():
         xy = (camera.project(person.xyz_m) + 0.5) * scale - 0.5
         skeleton(canvas, xy, person.state, person.skeleton)
+    for hand in moment.hands if camera else ():
+        _hand(canvas, (camera.project(hand.xyz_m) + 0.5) * scale - 0.5, hand)
     return canvas
 
 
@@ -48,6 +50,16 @@ def skeleton(canvas: np.ndarray, xy: np.ndarray, state: np.ndarray, name: str) -
             strokes.joint(canvas, xy[row], colour, 5.5)
         else:
             strokes.joint(canvas, xy[row], strokes.pale(colour), 5.5, hollow=True)
+
+
+def _hand(canvas: np.ndarray, xy: np.ndarray, hand: HandView) -> None:
+    """Thin bones in the side's colour; paler where an end is inferred."""
+    seen = hand.state == JointState.MEASURED
+    colour = strokes.side_colour(f"{hand.side}_hand")
+    for parent, child in formats.get("hand21").bones:
+        shade = colour if seen[parent] and seen[child] else strokes.pale(colour)
+        strokes.line(canvas, xy[parent], xy[child], strokes.BACKGROUND, HAND_WIDTH + 1)
+        strokes.line(canvas, xy[parent], xy[child], shade, HAND_WIDTH)
 
 
 def _keypoints(canvas: np.ndarray, person: Person2D, scale: np.ndarray) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pose3d_ros.core.types import JointState
 from pose3d_ros.viewing import overlay, render
-from pose3d_ros.viewing.bag import Recording
+from pose3d_ros.viewing.bag import HandView, Recording
 from pose3d_ros.viewing.report import report
 from pose3d_ros.viewing.scene import Scene
 from pose3d_ros.viewing.viewer import Viewer, fit
@@ -99,6 +99,22 @@ def test_overlay_puts_joints_where_the_camera_sees_them(make_bag):
     x, y = pelvis.round().astype(int)
     assert picture[y, x].min() > 200  # white, on a red picture
     assert picture[5, 5, 2] > 100 > picture[5, 5, :2].max()
+
+
+def test_hands_are_drawn_over_the_picture_in_their_sides_colour(make_bag):
+    recording = Recording(make_bag(frames=1))
+    (moment,) = recording.moments()
+    xyz_m = np.column_stack((np.linspace(-0.4, 0.4, 21), np.full((21, 2), (0.5, 2.0))))
+    hands = tuple(HandView(1, side, xyz_m, np.ones(21, np.uint8)) for side in ("left", "right"))
+    bare = overlay.draw(moment._replace(hands=()), recording.camera, (640, 480), recording.size).astype(int)
+    left, right = (
+        overlay.draw(moment._replace(hands=(hand,)), recording.camera, (640, 480), recording.size) for hand in hands
+    )
+    assert (left != bare).any(2).sum() > 100
+    changed = (left != bare).any(2) & (right != bare).any(2)
+    assert (left[changed].mean(0) - right[changed].mean(0))[2] > 40  # orange against blue, BGR
+    away = overlay.draw(moment._replace(hands=hands), None, (640, 480), recording.size)
+    np.testing.assert_array_equal(away, overlay.draw(moment._replace(hands=()), None, (640, 480), recording.size))
 
 
 def test_viewer_sees_the_whole_box_and_not_much_more():
