@@ -84,15 +84,20 @@ class Hands:
         tracks = [track for track, ok in zip(tracks, enough, strict=True) if ok]
         if not tracks:
             return [], reasons
-        depth_m = np.array([_wrist_depth(track, people) for track in tracks])
-        reasons += [HandReason.BODY_LOST for t, z in zip(tracks, depth_m, strict=True) if t.has_body and np.isnan(z)]
+        wrist_m = np.stack([_wrist(track, people) for track in tracks])
+        lost = np.isnan(wrist_m).any(1)
+        reasons += [HandReason.BODY_LOST for track, gone in zip(tracks, lost, strict=True) if track.has_body and gone]
         left = np.array([track.side == "left" for track in tracks])
         config = self.config
         lifted = lift_hands(
-            self.lifter, rays[enough], score[enough], left, depth_m, config.hand_size_m, config.keypoint_sigma_m
+            self.lifter, rays[enough], score[enough], left, wrist_m[:, 2], config.hand_size_m, config.keypoint_sigma_m
         )
+        # a hand that is carried on unseen goes with its arm
+        carried = ~lifted.seen.any(1) & ~lost
+        moved = np.where(carried[:, None], wrist_m - lifted.xyz_m[:, 0], 0).astype(np.float32)
+        placed = lifted.xyz_m + moved[:, None]
         hands = []
-        xyz_m = [self._smooth(t, stamp_ns, joints) for t, joints in zip(tracks, lifted.xyz_m, strict=True)]
+        xyz_m = [self._smooth(t, stamp_ns, joints) for t, joints in zip(tracks, placed, strict=True)]
         pose = describe(np.stack(xyz_m), left)
         plausible = pose.valid & lifted.plausible
         for i, track in enumerate(tracks):
@@ -215,10 +220,11 @@ def _sides(person: Person2D) -> tuple[str, ...]:
     return SIDES if all(f"{side}_hand_wrist" in formats.get(person.format) for side in SIDES) else ()
 
 
-def _wrist_depth(track: HandTrack, people: list[Person3D]) -> float:
-    """z of the body's wrist that the hand hangs on, NaN where there is none."""
+def _wrist(track: HandTrack, people: list[Person3D]) -> np.ndarray:
+    """Place (3,) of the body's wrist that the hand hangs on, NaN where there is none."""
     for person in people:
         if track.has_body and person.track == track.track:
             row = formats.get(person.skeleton).index(f"{track.side}_wrist")
-            return float(person.xyz_m[row, 2]) if person.state[row] != JointState.INVALID else np.nan
-    return np.nan
+            if person.state[row] != JointState.INVALID:
+                return person.xyz_m[row]
+    return np.full(3, np.nan)

@@ -174,6 +174,18 @@ def test_a_lost_hand_is_held_and_then_absent():
             assert (result.hands[0].state == JointState.INFERRED).all()
 
 
+def test_a_hand_that_is_not_seen_goes_with_its_arm():
+    pipeline = make()
+    push(pipeline, person(), hand2d("left"))
+    walked = dataclasses.replace(person(), xy_px=CAMERA.project(BODY_M + np.array((0.15, 0, 0))))
+    for frame in range(1, 4):
+        result = push(pipeline, walked, frame=frame)
+    (found,) = result.hands
+    wrist = result.people[0].xyz_m[list(BODY).index("left_wrist")]
+    assert found.wrist_m == pytest.approx(wrist, abs=1e-4)
+    assert found.wrist_m[0] > BODY["left_wrist"][0] + 0.1
+
+
 def test_a_hand_seen_again_after_the_hold_is_there_at_once():
     pipeline = make(hold_s=0.1)
     push(pipeline, person(), hand2d("left"))
