@@ -28,7 +28,10 @@ GUESSED = 0.1  # weight of a joint that is not seen, where the lifter has it, in
 class RefineConfig:
     """Which picture models refine what."""
 
-    hands: str = param("hand_extpose", "name of shipped weights, or path of a .safetensors file; empty = not refined")
+    hands: str = param(
+        "", "path of ExtPose weights of hands, which config/train/hand_extpose.yaml makes (none are shipped); empty = hands "
+        "stay as the lifter has them",
+    )  # fmt: skip
     max_sigma: float = param(
         1.0, "the picture's result is taken where its mean sigma is at most this times the lifter's", low=0.0,
         high=100.0, live=True,
