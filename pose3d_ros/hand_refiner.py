@@ -29,8 +29,8 @@ class RefineConfig:
     """Which picture models refine what."""
 
     hands: str = param(
-        "", "path of ExtPose weights of hands, which config/train/hand_extpose.yaml makes (none are shipped); empty = hands "
-        "stay as the lifter has them",
+        "", "path of ExtPose weights of hands, which config/train/hand_extpose.yaml makes (none are shipped); empty = "
+        "hands stay as the lifter has them",
     )  # fmt: skip
     max_sigma: float = param(
         1.0, "the picture's result is taken where its mean sigma is at most this times the lifter's", low=0.0,
