@@ -12,14 +12,14 @@ from pose3d_ros.core.types import Hand3D, Method
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.crop import Crops, boxes, cut
 from pose3d_ros.geometry.crop_camera import look_at_crops
-from pose3d_ros.geometry.hand import describe, hand_length
+from pose3d_ros.geometry.hand import describe, resized
 from pose3d_ros.geometry.hand_placement import place_hands
 from pose3d_ros.geometry.placement import pull_to_rays
 from pose3d_ros.geometry.skeleton_image import draw_skeletons
 from pose3d_ros.hands import MAX_MISFIT, SKELETON, HandConfig
 from pose3d_ros.models.frame_attention import Cache
 from pose3d_ros.models.picture import PictureLifter
-from pose3d_ros.tracking.smoothing import OneEuro
+from pose3d_ros.tracking.smoothing import OneEuro, smooth
 
 GUESSED = 0.1  # weight of a joint that is not seen, where the lifter has it, in the placement
 
@@ -125,15 +125,14 @@ class HandRefiner:
         left = np.array([hand.side == "left" for hand in hands])
         images, drawn = self._inputs(look, crops, rays, score, left)
         cache = Cache.join([self._remembered(hand, look.stamp_ns).cache for hand in hands])
-        spec, config = self.lifter.spec, look.config
+        spec = self.lifter.spec
         slot = np.full(len(hands), round(look.stamp_ns * spec.rate_hz / 1e9))
         seen = score > 0
         out = self.lifter(images, drawn, cache, slot, pose_present=seen.any(1))
         for row, hand in enumerate(hands):
             self._memory[hand.track, hand.side].cache = cache.pick(slice(row, row + 1))
         xyz_m = look_at_crops(crops, look.camera, mirrored=left).to_camera(out.xyz_m)
-        if config.hand_size_m:
-            xyz_m = xyz_m * (config.hand_size_m / np.maximum(hand_length(xyz_m), 1e-3))[:, None, None]
+        xyz_m = resized(xyz_m, look.config.hand_size_m)
         sigma_m = out.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
         return self._placed(look, hands, xyz_m, sigma_m, rays, score)
 
@@ -167,21 +166,19 @@ class HandRefiner:
         xyz_m = pull_to_rays(placed.xyz_m, where, score, sigma_m, look.config.keypoint_sigma_m)
         finite = np.isfinite(xyz_m).all((1, 2)) & np.isfinite(sigma_m).all(1)
         xyz_m = np.where(finite[:, None, None], xyz_m, lifted_m)
-        smooth = [self._smooth(hand, look, joints) for hand, joints in zip(hands, xyz_m, strict=True)]
-        xyz_m = np.stack(smooth).astype(np.float32)
+        memories = [self._memory[hand.track, hand.side] for hand in hands]
+        filtered = [smooth(m, look.config.smoothing, look.stamp_ns, x) for m, x in zip(memories, xyz_m, strict=True)]
+        xyz_m = np.stack(filtered).astype(np.float32)
         pose = describe(xyz_m, np.array([hand.side == "left" for hand in hands]))
         good = finite & pose.valid & (placed.misfit < MAX_MISFIT)
         return [
             replace(
                 hand,
                 wrist_m=xyz_m[i, 0],
-                quat_xyzw=pose.quat_xyzw[i].astype(np.float32),
                 xyz_m=xyz_m[i],
                 sigma_m=sigma_m[i].astype(np.float32),
-                joint_angles_rad=pose.angles_rad[i].astype(np.float32),
-                aperture_m=float(pose.aperture_m[i]),
-                curl=pose.curl[i].astype(np.float32),
                 method=Method.EXTPOSE,
+                **pose.of(i),
             )
             if good[i]
             else None
@@ -189,18 +186,13 @@ class HandRefiner:
         ]
 
     def _remembered(self, hand: Hand3D, stamp_ns: int) -> _Memory:
-        memory = self._memory.setdefault((hand.track, hand.side), _Memory(self.lifter.start(1), stamp_ns))
-        memory.last_ns = stamp_ns
-        return memory
+        key = hand.track, hand.side
+        if key not in self._memory:
+            self._memory[key] = _Memory(self.lifter.start(1), stamp_ns)
+        self._memory[key].last_ns = stamp_ns
+        return self._memory[key]
 
     def _forget(self, stamp_ns: int) -> None:
         """Hands that have not been looked at for as long as the network looks back, or that are of the future."""
         reach_ns = self.lifter.spec.frames / self.lifter.spec.rate_hz * 1e9
         self._memory = {key: m for key, m in self._memory.items() if 0 <= stamp_ns - m.last_ns <= reach_ns}
-
-    def _smooth(self, hand: Hand3D, look: Look, xyz_m: np.ndarray) -> np.ndarray:
-        if not look.config.smoothing.min_cutoff_hz:
-            return xyz_m
-        memory = self._memory[hand.track, hand.side]
-        memory.smoother = memory.smoother or OneEuro(look.config.smoothing)
-        return memory.smoother(look.stamp_ns, xyz_m)

@@ -12,7 +12,7 @@ from pose3d_ros.core.mapping import mapping
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Person2D, Person3D
 from pose3d_ros.geometry.camera import Camera
-from pose3d_ros.geometry.hand import describe, hand_length
+from pose3d_ros.geometry.hand import describe, resized
 from pose3d_ros.geometry.hand_camera import look_at_hand, normalise_hand
 from pose3d_ros.geometry.hand_placement import place_hands
 from pose3d_ros.geometry.placement import pull_to_rays
@@ -21,7 +21,7 @@ from pose3d_ros.models import Lifter
 from pose3d_ros.tracking.hand_matching import SIDES, BodyWrists, HandReason, SeenHand
 from pose3d_ros.tracking.hand_tracks import HandTrack, HandTracks
 from pose3d_ros.tracking.keypoints import hide_weak
-from pose3d_ros.tracking.smoothing import OneEuro, SmoothingConfig
+from pose3d_ros.tracking.smoothing import SmoothingConfig, smooth
 from pose3d_ros.tracking.tracker import Track
 
 SKELETON = "hand21"
@@ -97,7 +97,7 @@ class Hands:
         moved = np.where(carried[:, None], wrist_m - lifted.xyz_m[:, 0], 0).astype(np.float32)
         placed = lifted.xyz_m + moved[:, None]
         hands = []
-        xyz_m = [self._smooth(t, stamp_ns, joints) for t, joints in zip(tracks, placed, strict=True)]
+        xyz_m = [smooth(t, config.smoothing, stamp_ns, joints) for t, joints in zip(tracks, placed, strict=True)]
         pose = describe(np.stack(xyz_m), left)
         plausible = pose.valid & lifted.plausible
         for i, track in enumerate(tracks):
@@ -107,11 +107,16 @@ class Hands:
             state = np.where(lifted.seen[i], JointState.MEASURED, JointState.INFERRED).astype(np.uint8)
             hands.append(
                 Hand3D(
-                    track.person_id, track.track, track.side, xyz_m[i][0], pose.quat_xyzw[i].astype(np.float32),
-                    xyz_m[i], lifted.sigma_m[i], state, pose.angles_rad[i].astype(np.float32),
-                    float(pose.aperture_m[i]), pose.curl[i].astype(np.float32),
+                    track.person_id,
+                    track.track,
+                    track.side,
+                    wrist_m=xyz_m[i][0],
+                    xyz_m=xyz_m[i],
+                    sigma_m=lifted.sigma_m[i],
+                    state=state,
+                    **pose.of(i),
                 )
-            )  # fmt: skip
+            )
         return hands, reasons
 
     def keypoints(self, stamp_ns: int, hands: list[Hand3D]) -> tuple[np.ndarray, np.ndarray]:
@@ -122,9 +127,6 @@ class Hands:
 
     def reconfigure(self, config: HandConfig) -> None:
         """Other live parameters from the next frame on; no hand is lost."""
-        if config.smoothing != self.config.smoothing:
-            for track in self._tracks.tracks:
-                track.smoother = None
         self.config = config
 
     def reset(self) -> None:
@@ -153,12 +155,6 @@ class Hands:
         rays = camera.rays(np.stack(points)).astype(np.float32)
         rays, score = hide_weak(rays, np.stack(scores).astype(np.float32), self.config.min_score)
         return [SeenHand(*hand, *source) for *hand, source in zip(rays, score, sources, strict=True)], reasons
-
-    def _smooth(self, track: HandTrack, stamp_ns: int, xyz_m: np.ndarray) -> np.ndarray:
-        if not self.config.smoothing.min_cutoff_hz:
-            return xyz_m
-        track.smoother = track.smoother or OneEuro(self.config.smoothing)
-        return track.smoother(stamp_ns, xyz_m).astype(np.float32)
 
 
 class LiftedHands(NamedTuple):
@@ -189,9 +185,7 @@ def lift_hands(
     virtual = look_at_hand(filled[:, -1], confidence[:, -1], left)
     xy = normalise_hand(virtual, filled, confidence)
     lifted = lifter(np.concatenate((xy, confidence[..., None]), -1, dtype=np.float32))
-    xyz_m = virtual.to_camera(lifted.xyz_m)
-    if hand_size_m:
-        xyz_m = xyz_m * (hand_size_m / np.maximum(hand_length(xyz_m), 1e-3))[:, None, None]
+    xyz_m = resized(virtual.to_camera(lifted.xyz_m), hand_size_m)
     seen = score[:, -1] > 0
     placed = place_hands(xyz_m, filled[:, -1], confidence[:, -1], seen, depth_m)
     sigma_m = lifted.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)

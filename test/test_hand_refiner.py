@@ -16,6 +16,7 @@ from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.picture import PictureLifter, PictureSpec, Seen
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
+from pose3d_ros.tracking.smoothing import SmoothingConfig
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
 STEP_NS = 33_333_334
@@ -138,6 +139,23 @@ def test_a_known_size_holds_for_pictures_too():
     known = look(config=HandConfig(hand_size_m=0.15, keypoint_sigma_m=0.0))
     (found,), _ = HandRefiner(Knowing()).refine(known, [given], *keypoints(given))
     assert hand.hand_length(found.xyz_m) == pytest.approx(0.15, rel=1e-3)
+
+
+def test_smoothing_starts_anew_when_its_settings_change():
+    refiner = HandRefiner(Knowing())
+
+    def moved(frame, cutoff_hz):
+        given = lifted(at=(0.02 + 0.05 * frame, 0.09, 0.8))
+        config = HandConfig(smoothing=SmoothingConfig(min_cutoff_hz=cutoff_hz, beta=0.0))
+        now = look(stamp_ns=10**9 + frame * STEP_NS, config=config)
+        (found,), _ = refiner.refine(now, [given], *keypoints(given))
+        return found.wrist_m[0] - given.wrist_m[0]
+
+    assert abs(moved(0, 0.5)) < 0.01
+    assert moved(1, 0.5) < -0.03  # stays behind
+    assert abs(moved(2, 0.6)) < 0.01
+    assert moved(3, 0.6) < -0.03
+    assert abs(moved(4, 0.0)) < 0.01
 
 
 def test_every_hand_has_a_past_of_its_own():

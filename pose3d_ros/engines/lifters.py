@@ -66,7 +66,7 @@ def open_lifter(
     steps = rungs(options)
     lifter = registry.load_lifter(weights)
     if isinstance(lifter, StreamingLifter):
-        return registry.load_lifter(weights, options.device, options.precision)
+        return StreamingLifter(lifter.network, lifter.spec, options.device, options.precision)
     origin = str(registry.find(weights).resolve())
     lifter.engine = Ladder(program(lifter, origin), steps, cache or Cache.default(), wait, options.named)
     return lifter

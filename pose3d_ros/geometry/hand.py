@@ -53,6 +53,15 @@ class HandPose(NamedTuple):
     curl: np.ndarray
     valid: np.ndarray
 
+    def of(self, row: int) -> dict[str, Any]:
+        """One hand, as the fields of `Hand3D`."""
+        return {
+            "quat_xyzw": self.quat_xyzw[row].astype(np.float32),
+            "joint_angles_rad": self.angles_rad[row].astype(np.float32),
+            "aperture_m": float(self.aperture_m[row]),
+            "curl": self.curl[row].astype(np.float32),
+        }
+
 
 def describe(xyz_m: np.ndarray, left: np.ndarray) -> HandPose:
     """Pose of hands (N, 21, 3) in any right-handed frame; `left` bool (N,). Degenerate hands are not valid."""
@@ -63,6 +72,11 @@ def describe(xyz_m: np.ndarray, left: np.ndarray) -> HandPose:
     quat = np.where(hidden, np.nan, Rotation.from_matrix(axes).as_quat()) if len(xyz_m) else np.zeros((0, 4))
     angles = np.where(hidden, np.nan, angles)
     return HandPose(quat, angles, np.where(valid, aperture(xyz_m), np.nan), curl(angles), valid)
+
+
+def resized(xyz_m: np.ndarray, size_m: float) -> np.ndarray:
+    """Hands (N, 21, 3) about their wrists with this `hand_length`; as they are where it is 0, not known."""
+    return xyz_m * (size_m / np.maximum(hand_length(xyz_m), MIN_LENGTH_M))[:, None, None] if size_m else xyz_m
 
 
 def palm_axes(xyz: Any, left: Any) -> tuple[Any, Any]:

@@ -8,15 +8,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError, EngineError, InputError
-from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.guidance import GuidanceConfig
 from pose3d_ros.models.precision import place
+from pose3d_ros.models.spec import Spec
 
 
 @dataclass(frozen=True)
-class ModelSpec:
+class ModelSpec(Spec):
     """What belongs to the weights and is stored with them, never in a settings file.
 
     Inputs float32 (people, frames, joints, 3): x, y of the virtual camera and confidence, as `guidance` fills them,
@@ -24,22 +23,7 @@ class ModelSpec:
     the network's sigma that were measured on people outside of training. Raises FormatError or ConfigError.
     """
 
-    name: str
-    skeleton: str
-    frames: int
-    rate_hz: float
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
-    sigma_seen: float = 1.0
-    sigma_hidden: float = 1.0
-
-    def __post_init__(self) -> None:
-        formats.get(self.skeleton)
-        if self.frames < 1 or not 0 < self.rate_hz < 1000 or not (self.sigma_seen > 0 and self.sigma_hidden > 0):
-            raise ConfigError(f"spec of {self.name}: expected positive frames, rate and sigma factors, got {self}")
-
-    @property
-    def joints(self) -> Skeleton:
-        return formats.get(self.skeleton)
 
     def input_shape(self, people: int) -> tuple[int, int, int, int]:
         return people, self.frames, len(self.joints), 3

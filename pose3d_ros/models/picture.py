@@ -8,22 +8,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError, EngineError, InputError
-from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.geometry.crop import CropConfig, as_input
 from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig
 from pose3d_ros.models.extpose import ExtPose
 from pose3d_ros.models.frame_attention import Cache
 from pose3d_ros.models.lifter import as_lifted, torch_device
 from pose3d_ros.models.precision import place
+from pose3d_ros.models.spec import Spec
 
 INPUTS = ("image", "pose", "present", "keys", "values", "shape", "seen", "age")  # of `Frame`
 OWN = ("keys", "values", "shape")  # what a frame leaves in the cache
 
 
 @dataclass(frozen=True)
-class PictureSpec:
+class PictureSpec(Spec):
     """What belongs to the weights of a picture model and is stored with them, never in a settings file.
 
     `frames` at `rate_hz` is how far back it looks. `crop` and `drawing`: how crops are cut and skeletons are drawn.
@@ -31,23 +30,8 @@ class PictureSpec:
     are shown mirrored. Raises FormatError or ConfigError.
     """
 
-    name: str
-    skeleton: str
-    frames: int
-    rate_hz: float
     crop: CropConfig = field(default_factory=CropConfig)
     drawing: SkeletonImageConfig = field(default_factory=SkeletonImageConfig)
-    sigma_seen: float = 1.0
-    sigma_hidden: float = 1.0
-
-    def __post_init__(self) -> None:
-        formats.get(self.skeleton)
-        if self.frames < 1 or not 0 < self.rate_hz < 1000 or not (self.sigma_seen > 0 and self.sigma_hidden > 0):
-            raise ConfigError(f"spec of {self.name}: expected positive frames, rate and sigma factors, got {self}")
-
-    @property
-    def joints(self) -> Skeleton:
-        return formats.get(self.skeleton)
 
 
 def spec_of(fields: dict) -> PictureSpec:

@@ -1,5 +1,6 @@
 """Every message conversion (images are in `images`). Quaternion order and time representation change only here."""
 
+import math
 from array import array
 
 import numpy as np
@@ -21,7 +22,7 @@ from pose3d_ros.bags.messages import (  # noqa: F401
     stamp_to_ns,
 )
 from pose3d_ros.core.skeleton import Skeleton
-from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Person3D, Skeletons3D
+from pose3d_ros.core.types import CLOCKS_AGREE_MS, Hand3D, JointState, Keypoints2D, Person3D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
 
 HAND = "hand21"
@@ -31,6 +32,12 @@ def stamp_from_ns(stamp_ns: int) -> Time:
     """Inverse of `stamp_to_ns`."""
     sec, nanosec = divmod(int(stamp_ns), NS_PER_S)
     return Time(sec=sec, nanosec=nanosec)
+
+
+def age_ms(now_ns: int, stamp_ns: int) -> float:
+    """Of what was stamped then; NaN where the two are of different clocks."""
+    age = (now_ns - stamp_ns) / 1e6
+    return age if 0 <= age < CLOCKS_AGREE_MS else math.nan
 
 
 def header(stamp_ns: int, frame_id: str) -> Header:

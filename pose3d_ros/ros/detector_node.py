@@ -1,6 +1,5 @@
 """`detector_node`: images in, 2D keypoints of bodies and hands out. Newest image wins; there is never a queue."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from threading import Lock
@@ -12,7 +11,6 @@ from sensor_msgs.msg import CompressedImage, Image
 from pose3d_ros import detectors
 from pose3d_ros.core.config import param
 from pose3d_ros.core.errors import InputError
-from pose3d_ros.core.types import CLOCKS_AGREE_MS
 from pose3d_ros.detectors import Detector, DetectorConfig
 from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.ros import conversions, images, lifecycle, qos
@@ -131,8 +129,7 @@ class DetectorNode(lifecycle.ManagedNode):
         self.health.published(job.arrived_s, sum(not person.side for person in frame.people))
 
     def _age_ms(self, msg: Image | CompressedImage) -> float:
-        age_ms = (self.get_clock().now().nanoseconds - conversions.stamp_to_ns(msg.header.stamp)) / 1e6
-        return age_ms if 0 <= age_ms < CLOCKS_AGREE_MS else math.nan
+        return conversions.age_ms(self.get_clock().now().nanoseconds, conversions.stamp_to_ns(msg.header.stamp))
 
     def _failed(self, error: Exception) -> None:
         """An image never stops the node."""

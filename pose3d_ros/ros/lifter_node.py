@@ -1,6 +1,5 @@
 """`lifter_node`: 2D keypoints and camera_info in, metric skeletons and hands of several people out."""
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ from std_srvs.srv import Trigger
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import CameraError
-from pose3d_ros.core.types import CLOCKS_AGREE_MS, Keypoints2D, Skeletons3D
+from pose3d_ros.core.types import Keypoints2D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
@@ -200,8 +199,7 @@ class LifterNode(lifecycle.ManagedNode):
         self._worker.call(apply) if self._worker else apply()
 
     def _age_ms(self, stamp_ns: int) -> float:
-        age_ms = (self.get_clock().now().nanoseconds - stamp_ns) / 1e6
-        return age_ms if 0 <= age_ms < CLOCKS_AGREE_MS else math.nan
+        return conversions.age_ms(self.get_clock().now().nanoseconds, stamp_ns)
 
     def _failed(self, error: Exception) -> None:
         if not self.context.ok():

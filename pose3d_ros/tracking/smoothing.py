@@ -1,6 +1,7 @@
 """The 1-euro filter (Casiez et al., CHI 2012) for output joints: calm at rest, quick in motion."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ class OneEuro:
     """Filters points (J, 3) in metres at their own stamps; each joint by its own speed."""
 
     def __init__(self, config: SmoothingConfig):
-        self._config = config
+        self.config = config
         self._stamp_ns: int | None = None
 
     def __call__(self, stamp_ns: int, xyz_m: np.ndarray) -> np.ndarray:
@@ -37,12 +38,23 @@ class OneEuro:
             dt = (stamp_ns - self._stamp_ns) / 1e9
             self._velocity += _share(SPEED_CUTOFF_HZ, dt) * ((xyz_m - self._value) / dt - self._velocity)
             speed = np.linalg.norm(self._velocity, axis=-1, keepdims=True)
-            cutoff = self._config.min_cutoff_hz + self._config.beta * speed
+            cutoff = self.config.min_cutoff_hz + self.config.beta * speed
             self._value = self._value + _share(cutoff, dt) * (xyz_m - self._value)
         else:
             return xyz_m
         self._stamp_ns = stamp_ns
         return self._value
+
+
+def smooth(owner: Any, config: SmoothingConfig, stamp_ns: int, xyz_m: np.ndarray) -> np.ndarray:
+    """Points through the filter that `owner.smoother` keeps, which starts anew when the settings change; as they are
+    where it is switched off."""
+    if not config.min_cutoff_hz:
+        owner.smoother = None
+        return xyz_m
+    if owner.smoother is None or owner.smoother.config != config:
+        owner.smoother = OneEuro(config)
+    return owner.smoother(stamp_ns, xyz_m).astype(np.float32)
 
 
 def _share(cutoff_hz, dt: float):

@@ -65,7 +65,9 @@ def export(
     if known.validation is not None:
         measure = Validator(known.validation, frames, rate_hz, guidance, PROTOCOLS, windows, trainer.assemble)
         metrics = measure(network)
-    spec = ModelSpec(config.name, SKELETON, network.config.frames, rate_hz, guidance, seen, hidden)
+    spec = ModelSpec(
+        config.name, SKELETON, network.config.frames, rate_hz, guidance, sigma_seen=seen, sigma_hidden=hidden
+    )
     path = weights_dir / f"{config.name}{SUFFIX}"
     checkpoint.save(path, network, spec)
     path.chmod(0o644)  # whoever installs it must be able to read it

@@ -34,8 +34,9 @@ def export_extpose(
 def _spec(config: TrainConfig, seen: float, hidden: float) -> PictureSpec:
     pictures, network = config.pictures, config.extpose
     return PictureSpec(
-        config.name, network.skeleton, network.frames, pictures.rate_hz, pictures.crop, pictures.drawing, seen, hidden
-    )
+        config.name, network.skeleton, network.frames, pictures.rate_hz, pictures.crop, pictures.drawing,
+        sigma_seen=seen, sigma_hidden=hidden,
+    )  # fmt: skip
 
 
 def _sigma_factors(network: ExtPose, config: TrainConfig, windows: int) -> tuple[float, float]:

@@ -84,7 +84,9 @@ def export_hands(
 
 def _spec(config: TrainConfig, seen: float = 1.0, hidden: float = 1.0) -> ModelSpec:
     window = config.hands
-    return ModelSpec(config.name, SKELETON, window.frames, window.rate_hz, window.guidance, seen, hidden)
+    return ModelSpec(
+        config.name, SKELETON, window.frames, window.rate_hz, window.guidance, sigma_seen=seen, sigma_hidden=hidden
+    )
 
 
 def _lifted(

@@ -17,7 +17,9 @@ from pose3d_ros.models.dtf import DTF, DTFConfig
 CONFIG = DTFConfig(
     frames=9, channels=16, hidden=16, heads=2, generator_layers=1, generator_heads=3, layers=2, uncertainty=True
 )
-SPEC = ModelSpec("tiny", "h36m17", 9, 30.0, GuidanceConfig(variant="linear", f_past=7), 0.8, 1.3)
+SPEC = ModelSpec(
+    "tiny", "h36m17", 9, 30.0, GuidanceConfig(variant="linear", f_past=7), sigma_seen=0.8, sigma_hidden=1.3
+)
 
 
 @pytest.fixture

@@ -16,7 +16,16 @@ from pose3d_ros.models.vit import ViTConfig
 
 VIT = ViTConfig(image_height=48, image_width=32, width=24, depth=2, heads=2)
 CONFIG = ExtPoseConfig(VIT, DecoderConfig(32, 1, 2, 16, 32), frames=3)
-SPEC = PictureSpec("tiny", "hand21", 3, 30.0, CropConfig(padding=1.5), SkeletonImageConfig(threshold=0.2), 0.9, 1.4)
+SPEC = PictureSpec(
+    "tiny",
+    "hand21",
+    3,
+    30.0,
+    CropConfig(padding=1.5),
+    SkeletonImageConfig(threshold=0.2),
+    sigma_seen=0.9,
+    sigma_hidden=1.4,
+)
 RNG = np.random.default_rng(0)
 CROPS = RNG.integers(0, 256, (4, 2, 48, 32, 3), np.uint8)
 DRAWN = RNG.random((4, 2, 3, 48, 32), np.float32)
