@@ -112,17 +112,20 @@ class ExtPose(nn.Module):
         image_present: Tensor | None = None,
         pose_present: Tensor | None = None,
         causal: bool = False,
+        tokens: bool = False,
     ) -> dict[str, Tensor]:
-        """All frames. Causal: no frame sees a later one, nor one that is `config.frames` or more older."""
+        """All frames. Causal: no frame sees a later one, nor one that is `config.frames` or more older. `tokens`: the
+        output holds `tokens` (B, T, N, width) too, what the decoder looks at."""
         present = _present(image, pose, image_present, pose_present)
         x, sizes = self._embed(image, pose, present)
         present = None if present is None else self.kept(present)
         sight = Sight(x.shape[1], sizes, present, self.config.frames, causal)
         for layer, block in enumerate(self.backbone.blocks):
             x = block(x, lambda q, k, v, layer=layer: self.attention(layer, q, k, v, sight))
+        x = self.backbone.last_norm(x)
         out = self._read_out(x, sight.context_mask())
         out["shape"] = sight.average(out["shape"])
-        return self._pose(out)
+        return self._pose(out) | ({"tokens": x} if tokens else {})
 
     def frame(
         self, image: Tensor | None, pose: Tensor | None, present: Tensor, cache: Cache, age: Tensor
@@ -143,7 +146,7 @@ class ExtPose(nn.Module):
 
         for layer, block in enumerate(self.backbone.blocks):
             x = block(x, lambda q, k, v, layer=layer: attend(layer, q, k, v))
-        out = self._read_out(x, sight.context_mask())
+        out = self._read_out(self.backbone.last_norm(x), sight.context_mask())
         own = out["shape"][:, 0]
         out["shape"] = cache.average(own, age)[:, None]
         return self._pose(out), (torch.stack(keys, 1), torch.stack(values, 1), own)
@@ -225,7 +228,7 @@ class ExtPose(nn.Module):
 
     def _read_out(self, x: Tensor, mask: Tensor | None) -> dict[str, Tensor]:
         batch = x.shape[:2]
-        out = self.head(self.backbone.last_norm(x).flatten(0, 1), None if mask is None else mask.flatten(0, 1))
+        out = self.head(x.flatten(0, 1), None if mask is None else mask.flatten(0, 1))
         return {name: value.unflatten(0, batch) for name, value in out.items()}
 
     def _pose(self, out: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -59,6 +59,7 @@ class PictureTraining:
     steady_weight: float = param(
         5.0, "of the absolute error of the joints' differences from frame to frame (1/m)", low=0
     )
+    places_weight: float = param(2.0, "of what the tokens are asked: each joint's patch and depth", low=0)
     start: str = param("", "weights or folder of a run to start from; only the temporal embedding may differ in size")
     folders: tuple[str, ...] = param((), "recorded pictures beside the rendered ones, in the data folder")
     trust_pickle: bool = param(False, "read HO3D's annotations, which are Python pickles and can run code")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,8 @@ from pose3d_ros.synthesis.picture_folders import Folders
 from pose3d_ros.synthesis.picture_windows import PictureWindows, pose_input
 from pose3d_ros.training.config import TrainConfig
 from pose3d_ros.training.losses import sigma_loss
+from pose3d_ros.training.optimizers import MuonAdamW
+from pose3d_ros.training.places import Places
 from pose3d_ros.training.priming import prime
 from pose3d_ros.training.trainer import DTYPES, STATE, Trainer
 
@@ -37,6 +40,18 @@ class PictureTrainer(Trainer):
             image, pose = self.apart(lambda: self.draw(PRIMED))[:2]
             prime(self.model, image, pose)
         self.average.module.load_state_dict(self.model.state_dict())
+
+    def _optimizer(self) -> MuonAdamW:
+        config = self.config
+        self.places = Places(config.extpose).to(self.device)
+        return MuonAdamW(self.model, config.learning_rate, config.weight_decay, self.places)
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"places": self.places.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.places.load_state_dict(state["places"])
+        super().restore(state)
 
     @staticmethod
     def new_network(config: TrainConfig) -> nn.Module:
@@ -74,7 +89,10 @@ class PictureTrainer(Trainer):
             share = len(part[0]) / len(batch[0])
             with torch.autocast(self.device.type, DTYPES[config.precision], enabled=config.precision != "fp32"):
                 out = self._forward(name, part)
+                asked = self.places(out.pop("tokens"), part[4], part[3])
             losses, error = self.losses(out, *part[3:])
+            if config.picture.places_weight:
+                losses["places"] = config.picture.places_weight * asked
             self.scaler.scale(share * sum(losses.values())).backward()
             report[f"{name}_mm"] = 1000 * error.detach().mean()
             for kind, value in losses.items():
@@ -130,9 +148,9 @@ class PictureTrainer(Trainer):
         image, pose, score = part[:3]
         causal = self.config.picture.causal
         if name == "image":
-            return self.forward(image, None, causal=causal)
+            return self.forward(image, None, causal=causal, tokens=True)
         there = presence(score)
-        return self.forward(None if name == "pose" else image, pose, pose_present=there, causal=causal)
+        return self.forward(None if name == "pose" else image, pose, pose_present=there, causal=causal, tokens=True)
 
 
 def start_from(network: ExtPose, path: Path) -> None:

@@ -24,10 +24,11 @@ ENDS = (
 class MuonAdamW:
     """Looks like one optimizer to the training loop and to a gradient scaler."""
 
-    def __init__(self, model: nn.Module, learning_rate: float, weight_decay: float):
+    def __init__(self, model: nn.Module, learning_rate: float, weight_decay: float, beside: nn.Module | None = None):
+        """`beside`: layers that are thrown away after the training, all of them for AdamW."""
         if not hasattr(torch.optim, "Muon"):
             raise ConfigError(f"training: expected torch 2.9 or newer, which has Muon, got {torch.__version__}")
-        inner, rest = [], []
+        inner, rest = [], list(beside.parameters()) if beside else []
         for name, parameter in model.named_parameters():
             matrix = parameter.ndim == 2 and not name.startswith(ENDS)
             (inner if matrix else rest).append(parameter)

@@ -13,11 +13,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from pose3d_ros.models.extpose import ExtPose
-from pose3d_ros.models.vit import ViTConfig
+from pose3d_ros.models.vit import Attention, ViTConfig
 
 SIZE, CONTENT = 2.0, 0.7  # amplitude of the position's, spread of the patch's part of a token
 FLAT = 1e-2  # variance below which a component is noise
 SAMPLE = 20_000  # patches
+SHARP = 4.0  # how much higher a head's value is for the patch that it looks at than for a far one, at least
+STEPS = ((0, 0), (1, 0), (0, 1), (-1, 0), (0, -1), (1, 1), (-1, -1), (1, -1), (-1, 1))  # in patches
 
 
 @torch.no_grad()
@@ -36,17 +38,47 @@ def prime(network: ExtPose, image: Tensor, pose: Tensor) -> None:
     layer = network.backbone.patch_embed.proj
     weight, bias = whitening(pictures, config.vit.patch, len(layer.weight))
     layer.weight[: len(weight)], layer.bias[: len(bias)] = weight, bias
+    for number, block in enumerate(network.backbone.blocks):
+        look_about(block.attn, config.vit, number)
+
+
+@torch.no_grad()
+def look_about(attention: Attention, vit: ViTConfig, number: int) -> None:
+    """Queries and keys such that every head looks at the patch at one place beside its own, or at its own: a stack of
+    them sees at first as a convolutional network does (Zheng et al. 2024, "Structured Initialization for Attention in
+    Vision Transformers"). It works by turning the sines and cosines of `positions` by the step."""
+    width, size = vit.width, vit.width // vit.heads
+    rates = _rates(vit)
+    count = min(size // 4, len(rates))
+    chosen = torch.linspace(0, len(rates) - 1, count).round().long()
+    weight = attention.qkv.weight.unflatten(0, (3, vit.heads, size))
+    gain = (SHARP * size**0.5 / (2 * count)) ** 0.5
+    for head in range(vit.heads):
+        step = STEPS[(number * vit.heads + head) % len(STEPS)]
+        query, key = torch.zeros(size, width), torch.zeros(size, width)
+        for axis in range(2):
+            turn = rates[chosen] * step[axis] / (vit.image_height // vit.patch)
+            sines = 2 * axis * len(rates) + chosen
+            cosines = sines + len(rates)
+            row = 2 * axis * count + torch.arange(count)
+            key[row, sines], key[row + count, cosines] = gain, gain
+            query[row, sines], query[row, cosines] = gain * turn.cos(), gain * turn.sin()
+            query[row + count, cosines], query[row + count, sines] = gain * turn.cos(), -gain * turn.sin()
+        weight[0, head] += query.to(weight.device)
+        weight[1, head] += key.to(weight.device)
 
 
 def positions(vit: ViTConfig) -> Tensor:
     """(tokens, width): sines and cosines of both coordinates, half a turn over the height to half a turn a patch."""
     rows, columns = vit.image_height // vit.patch, vit.image_width // vit.patch
     y, x = torch.meshgrid(torch.arange(rows) / rows, torch.arange(columns) / rows, indexing="ij")
-    count = vit.width // 4
-    rates = math.pi * rows ** torch.linspace(0, 1, count)
-    turns = [place.reshape(-1, 1) * rates for place in (x, y)]
+    turns = [place.reshape(-1, 1) * _rates(vit) for place in (x, y)]
     table = torch.cat([wave(turn) for turn in turns for wave in (torch.sin, torch.cos)], 1)
     return SIZE * functional.pad(table, (0, vit.width - table.shape[1]))
+
+
+def _rates(vit: ViTConfig) -> Tensor:
+    return math.pi * (vit.image_height // vit.patch) ** torch.linspace(0, 1, vit.width // 4)
 
 
 def whitening(pictures: Tensor, patch: int, outputs: int) -> tuple[Tensor, Tensor]:

@@ -176,8 +176,8 @@ class Trainer:
                 if on_report:
                     on_report(report)
 
-    def save(self) -> None:
-        """Write everything to resume from; a crash in the middle leaves the old file."""
+    def state(self) -> dict[str, Any]:
+        """Everything to resume from."""
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -192,8 +192,12 @@ class Trainer:
         }
         if self.device.type == "cuda":  # dropout and stochastic depth draw from the device's own generator
             state["cuda_rng"] = torch.cuda.get_rng_state(self.device)
+        return state
+
+    def save(self) -> None:
+        """Write the state; a crash in the middle leaves the old file."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        torch.save(state, self.folder / f"{STATE}.new")
+        torch.save(self.state(), self.folder / f"{STATE}.new")
         (self.folder / f"{STATE}.new").replace(self.folder / STATE)
 
     def resume(self) -> bool:
@@ -201,7 +205,12 @@ class Trainer:
         path = self.folder / STATE
         if not path.is_file():
             return False
-        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.restore(torch.load(path, map_location=self.device, weights_only=True))
+        LOG.info("resumed at %d windows", self.windows_seen)
+        return True
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -216,8 +225,6 @@ class Trainer:
         for _ in range(taken):
             next(self._batches)
         self.windows_seen, self.seconds = state["windows_seen"], state.get("seconds", 0.0)
-        LOG.info("resumed at %d windows", self.windows_seen)
-        return True
 
     def _log(self, report: dict) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

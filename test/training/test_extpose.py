@@ -13,7 +13,7 @@ from pose3d_ros.evaluation.pictures import FAULTS, faulty, held_back, measure, p
 from pose3d_ros.models import checkpoint
 from pose3d_ros.models.extpose import ExtPoseConfig
 from pose3d_ros.models.pose_decoder import DecoderConfig
-from pose3d_ros.models.vit import ViTConfig
+from pose3d_ros.models.vit import Block, ViTConfig
 from pose3d_ros.synthesis import hand_motion
 from pose3d_ros.synthesis.hand_render import RenderConfig
 from pose3d_ros.synthesis.picture_windows import PictureWindowConfig
@@ -22,7 +22,7 @@ from pose3d_ros.training import run
 from pose3d_ros.training.config import PictureTraining, TrainConfig
 from pose3d_ros.training.export import export
 from pose3d_ros.training.extpose import start_from
-from pose3d_ros.training.priming import positions, whitening
+from pose3d_ros.training.priming import STEPS, look_about, positions, whitening
 
 NETWORK = ExtPoseConfig(
     vit=ViTConfig(image_height=32, image_width=24, patch=8, padding=0, width=32, depth=2, heads=2),
@@ -49,7 +49,18 @@ def test_it_learns_a_batch_by_heart(config, tmp_path, pose_input):
     first = trainer.step()
     for _ in range(10):
         last = trainer.step()
-    assert {"both_mm", "image_mm", "pose_mm", "joints", "pixels", "rotation", "shape", "steady", "sigma"} <= set(first)
+    assert {
+        "both_mm",
+        "image_mm",
+        "pose_mm",
+        "joints",
+        "pixels",
+        "rotation",
+        "shape",
+        "steady",
+        "sigma",
+        "places",
+    } <= set(first)
     assert last["joints"] < 0.9 * first["joints"]
     assert last["pixels"] < 0.9 * first["pixels"]
 
@@ -105,6 +116,22 @@ def test_recorded_pictures_join_the_rendered_ones(config, tmp_path):
     image = trainer.draw(8)[0]
     assert sum(bool(each.std((0, 2, 3)).max() < 0.5) for each in image) >= 3
     assert all(torch.isfinite(value) for value in trainer.step().values())
+
+
+def test_priming_makes_every_head_look_at_a_place_beside():
+    vit = ViTConfig(image_height=64, image_width=48, patch=8, padding=0, width=128, depth=5, heads=4)
+    block = Block(vit, 0.0)
+    look_about(block.attn, vit, number=1)
+    tokens = block.norm1(positions(vit)[None])
+    q, k, _ = block.attn.qkv(tokens).reshape(48, 3, 4, 32).unbind(1)
+    logits = torch.einsum("qhd,khd->hqk", q, k) / 32**0.5
+    columns, rows = 6, 8
+    for head in range(4):
+        right, down = STEPS[(4 + head) % len(STEPS)]
+        for row in range(1, rows - 1):
+            for column in range(1, columns - 1):
+                looked = logits[head, row * columns + column].argmax()
+                assert divmod(int(looked), columns) == (row + down, column + right)
 
 
 def test_priming_whitens_patches_and_tells_places_apart():
