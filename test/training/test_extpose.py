@@ -121,6 +121,7 @@ def test_recorded_pictures_join_the_rendered_ones(config, tmp_path):
 def test_priming_makes_every_head_look_at_a_place_beside():
     vit = ViTConfig(image_height=64, image_width=48, patch=8, padding=0, width=128, depth=5, heads=4)
     block = Block(vit, 0.0)
+    torch.nn.init.normal_(block.attn.qkv.weight, std=0.02)
     look_about(block.attn, vit, number=1)
     tokens = block.norm1(positions(vit)[None])
     q, k, _ = block.attn.qkv(tokens).reshape(48, 3, 4, 32).unbind(1)
