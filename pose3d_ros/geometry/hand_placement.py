@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pose3d_ros.geometry.placement import MIN_DEPTH_M, place
+from pose3d_ros.geometry.placement import MIN_DEPTH_M, misfit, place
 
 MIN_SEEN = 8  # fewer joints are met by almost any hand
 
@@ -31,17 +31,4 @@ def place_hands(
     aside = (share[..., None] * (rays * (xyz_m[..., 2:] + depth[:, None, None]) - xyz_m[..., :2])).sum(1)
     root = np.where(hung[:, None], np.concatenate((aside, depth[:, None]), -1), root)
     placed = xyz_m + root[:, None]
-    return PlacedHands(placed, determined | hung, _misfit(placed, rays, weight * seen))
-
-
-def _misfit(xyz_m: np.ndarray, rays: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """After the best shift and scale of the drawn hand: what size and depth cannot explain. 0 where little is seen."""
-    share = weight / np.maximum(weight.sum(-1, keepdims=True), 1e-9)
-    drawn = xyz_m[..., :2] / np.maximum(xyz_m[..., 2:], MIN_DEPTH_M)
-    drawn, wanted = (points - (share[..., None] * points).sum(1, keepdims=True) for points in (drawn, rays))
-    extent = (share[..., None] * wanted**2).sum((1, 2))
-    scale = (share[..., None] * drawn * wanted).sum((1, 2)) / np.maximum(
-        (share[..., None] * drawn**2).sum((1, 2)), 1e-12
-    )
-    off = (share[..., None] * (scale[:, None, None] * drawn - wanted) ** 2).sum((1, 2))
-    return np.where((weight > 0).sum(-1) >= MIN_SEEN, np.sqrt(off / np.maximum(extent, 1e-12)), 0.0)
+    return PlacedHands(placed, determined | hung, misfit(placed, rays, weight * seen, MIN_SEEN))

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pose3d_ros.core import formats
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.geometry.arrays import namespace
@@ -37,14 +39,24 @@ class Placed(NamedTuple):
     determined: Any
 
 
-def place_people(xyz_m: Any, rays: Any, weight: Any, config: PlacementConfig) -> Placed:
+class DepthPrior(NamedTuple):
+    """Where the roots were thought to be, `depth_m` (N,). A metre off counts like a metre between a joint and its
+    keypoint of this `weight` (N,)."""
+
+    depth_m: Any
+    weight: Any
+
+
+def place_people(
+    xyz_m: Any, rays: Any, weight: Any, config: PlacementConfig, prior: DepthPrior | None = None
+) -> Placed:
     """Root-relative h36m17 bodies (N, J, 3) put where their rays (N, J, 2) say; all in the axes of the camera.
 
     A known stature rescales the body first: distance follows size.
     """
     if config.stature_m:
         xyz_m = xyz_m * (config.stature_m / stature_m(xyz_m))[:, None, None]
-    root, determined = place(xyz_m, rays, weight)
+    root, determined = place(xyz_m, rays, weight, prior)
     return Placed(xyz_m + root[:, None], determined)
 
 
@@ -67,12 +79,13 @@ def pull_to_rays(xyz_m: Any, rays: Any, score: Any, sigma_m: Any, keypoint_sigma
     return xp.concatenate((moved, xyz_m[..., 2:]), -1)
 
 
-def place(xyz_m: Any, rays: Any, weight: Any) -> tuple[Any, Any]:
+def place(xyz_m: Any, rays: Any, weight: Any, prior: DepthPrior | None = None) -> tuple[Any, Any]:
     """Root translations (N, 3) of N people, and whether they are determined (N,) bool.
 
     `xyz_m` (N, J, 3) root-relative, `rays` (N, J, 2) = x/z, y/z in the same axes, `weight` (N, J) >= 0.
-    Minimises the sum of weight * ((X + t_x) - u (Z + t_z))^2 + the same in y, which is linear in t. Determined needs
-    two joints apart from each other; the depth is at least `MIN_DEPTH_M` in front of the camera.
+    Minimises the sum of weight * ((X + t_x) - u (Z + t_z))^2 + the same in y, which is linear in t; with a `prior` also
+    its weight * (t_z - depth)^2. Determined needs two joints apart from each other, or a prior; the depth is at least
+    `MIN_DEPTH_M` in front of the camera.
     """
     xp = namespace(xyz_m)
     u, v = rays[..., 0], rays[..., 1]
@@ -84,11 +97,29 @@ def place(xyz_m: Any, rays: Any, weight: Any) -> tuple[Any, Any]:
     du, dv = u - mean_u[:, None], v - mean_v[:, None]
     spread = (w * (du**2 + dv**2)).sum(-1)
     slope = (w * (du * a + dv * b)).sum(-1)
+    if prior is not None:
+        share = prior.weight / total
+        spread, slope = spread + share, slope - share * prior.depth_m
     determined = (spread > 1e-8) & (total > 1e-6)
     depth = -slope / xp.where(determined, spread, 1.0)
     determined = determined & (depth > MIN_DEPTH_M)
     depth = xp.clip(depth, MIN_DEPTH_M, None)
     return xp.stack((mean_a + mean_u * depth, mean_b + mean_v * depth, depth), -1), determined
+
+
+def misfit(xyz_m: np.ndarray, rays: np.ndarray, weight: np.ndarray, min_seen: int) -> np.ndarray:
+    """(N,) root mean square distance of placed joints (N, J, 3) from their rays (N, J, 2), `weight` 0 where they are
+    hidden, in units of their extent in the picture, after the best shift and scale: what size and depth cannot
+    explain. 0 where fewer than `min_seen` are seen."""
+    share = weight / np.maximum(weight.sum(-1, keepdims=True), 1e-9)
+    drawn = xyz_m[..., :2] / np.maximum(xyz_m[..., 2:], MIN_DEPTH_M)
+    drawn, wanted = (points - (share[..., None] * points).sum(1, keepdims=True) for points in (drawn, rays))
+    extent = (share[..., None] * wanted**2).sum((1, 2))
+    scale = (share[..., None] * drawn * wanted).sum((1, 2)) / np.maximum(
+        (share[..., None] * drawn**2).sum((1, 2)), 1e-12
+    )
+    off = (share[..., None] * (scale[:, None, None] * drawn - wanted) ** 2).sum((1, 2))
+    return np.where((weight > 0).sum(-1) >= min_seen, np.sqrt(off / np.maximum(extent, 1e-12)), 0.0)
 
 
 def stature_m(xyz_m: Any) -> Any:

@@ -5,7 +5,16 @@ import pytest
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError
-from pose3d_ros.geometry.placement import MIN_DEPTH_M, PlacementConfig, place, place_people, pull_to_rays, stature_m
+from pose3d_ros.geometry.placement import (
+    MIN_DEPTH_M,
+    DepthPrior,
+    PlacementConfig,
+    misfit,
+    place,
+    place_people,
+    pull_to_rays,
+    stature_m,
+)
 
 COUNT = 6
 
@@ -55,6 +64,44 @@ def test_a_joint_without_weight_has_no_say_and_a_light_one_little(scene):
 
     assert error(0) < 1e-8
     assert 1e-4 < error(0.01) < error(1)
+
+
+def test_a_prior_pulls_the_depth_and_leaves_the_person_on_the_picture(scene):
+    body, root, rays = scene
+    weight, thought = np.ones((COUNT, 17)), 1.2 * root[:, 2]
+
+    def placed(strength: float) -> np.ndarray:
+        return place(body, rays, weight, DepthPrior(thought, np.full(COUNT, strength)))[0]
+
+    np.testing.assert_allclose(placed(0.0), root, atol=1e-9)
+    np.testing.assert_allclose(placed(1e6)[:, 2], thought, rtol=1e-4)
+    between = (placed(0.1)[:, 2] - root[:, 2]) / (thought - root[:, 2])
+    assert (between > 0.01).all()
+    assert (between < 0.99).all()
+    middle = (body + placed(1e6)[:, None])[..., :2] / (body + placed(1e6)[:, None])[..., 2:]
+    np.testing.assert_allclose(middle.mean(1), rays.mean(1), atol=0.05)
+
+
+def test_a_prior_places_who_shows_one_joint(scene):
+    body, root, rays = scene
+    weight = np.zeros((COUNT, 17))
+    weight[:, 3] = 1
+    assert not place(body, rays, weight)[1].any()
+    found, determined = place(body, rays, weight, DepthPrior(root[:, 2], np.full(COUNT, 0.01)))
+    assert determined.all()
+    np.testing.assert_allclose(found, root, atol=1e-6)
+
+
+def test_misfit_is_what_size_and_depth_cannot_explain(scene):
+    body, root, rays = scene
+    weight = np.ones((COUNT, 17))
+    np.testing.assert_allclose(misfit(body + root[:, None], rays, weight, 6), 0, atol=1e-9)
+    small = 0.8 * body * (1, 1, 0) + root[:, None]  # flat, so that depth does not bend the picture
+    flat = (body * (1, 1, 0) + root[:, None])[..., :2] / root[:, None, 2:]
+    np.testing.assert_allclose(misfit(small, flat, weight, 6), 0, atol=1e-9)
+    assert (misfit((body * (-1, 1, 1)) + root[:, None], rays, weight, 6) > 0.3).all()
+    weight[:, 5:] = 0
+    assert (misfit(np.roll(body, 1, 1) + root[:, None], rays, weight, 6) == 0).all()
 
 
 def test_scaling_all_weights_changes_nothing(scene):
