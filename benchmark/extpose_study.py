@@ -3,8 +3,10 @@
     python benchmark/extpose_study.py --out out/extpose_study [--windows 150000] [--only image both] [--seconds 1800]
 
 Trains what is not trained yet (every variant has its folder and is resumed), measures it, and writes `study.md` and
-`study.json` of all that is there. Variants with several frames go on from `both`; so does `both, T = 1, longer`, which
-they are to be compared with. A budget this small ranks variants, it says little about a whole training.
+`study.json` of all that is there. All variants go on from one network that has seen pictures only, as the paper's go on
+from HaMeR: `image, first`, which sees FIRST times as many. Variants with several frames go on from `both`; so does
+`both, T = 1, longer`, which they are to be compared with. A budget this small ranks variants, it says little about a
+whole training.
 """
 
 import argparse
@@ -25,6 +27,7 @@ from pose3d_ros.training.export import load_network
 from pose3d_ros.training.trainer import STATE
 
 LONG = 16  # frames of the windows that videos are measured on
+FIRST = 5
 ROW = "row.json"
 VIDEO = {
     "both, T = 1, longer": (1, False),
@@ -39,14 +42,17 @@ class OutOfTimeError(Exception):
     """The variant's share of time is spent; it is resumed the next time."""
 
 
-def variants(base: TrainConfig, start: Path) -> dict[str, TrainConfig]:
+def variants(base: TrainConfig, out: Path) -> dict[str, TrainConfig]:
     """Settings by name, in the order in which they are trained."""
+    first, both = folder_of(out, "image, first"), folder_of(out, "both")
 
     def made(modalities: str, **network: object) -> TrainConfig:
-        picture = replace(base.picture, modalities=modalities)
+        picture = replace(base.picture, modalities=modalities, start=str(first))
         return replace(base, picture=picture, extpose=replace(base.extpose, **network))
 
+    image = replace(base.picture, modalities="image")
     found = {
+        "image, first": replace(base, picture=image, windows=FIRST * base.windows, warmup=FIRST * base.warmup),
         "both": made("both"),
         "image": made("image"),
         "pose": made("pose"),
@@ -60,7 +66,7 @@ def variants(base: TrainConfig, start: Path) -> dict[str, TrainConfig]:
         found[name] = replace(
             made("both", frames=frames),
             pictures=replace(base.pictures, frames=frames),
-            picture=replace(base.picture, causal=causal, start=str(start)),
+            picture=replace(base.picture, causal=causal, start=str(both)),
             windows=max(base.windows // frames, 1),
             warmup=base.warmup // frames,
             batch=max(base.batch // frames, 4),
@@ -68,11 +74,24 @@ def variants(base: TrainConfig, start: Path) -> dict[str, TrainConfig]:
     return found
 
 
+def folder_of(out: Path, name: str) -> Path:
+    """Where a variant is trained."""
+    return out / name.replace(",", "").replace(" = ", "").replace(" ", "_")
+
+
+def is_done(config: TrainConfig, folder: Path) -> bool:
+    """Whether a variant has seen all its windows."""
+    state = folder / STATE
+    return state.is_file() and (
+        torch.load(state, map_location="cpu", weights_only=True)["windows_seen"] >= config.windows
+    )
+
+
 def train(config: TrainConfig, folder: Path, seconds: float) -> bool:
     """Train or go on; whether it is done."""
-    state = folder / STATE
-    if state.is_file() and torch.load(state, map_location="cpu", weights_only=True)["windows_seen"] >= config.windows:
+    if is_done(config, folder):
         return True
+    state = folder / STATE
     end = time.monotonic() + seconds
 
     def check(_: dict) -> None:
@@ -141,7 +160,11 @@ def markdown(found: dict[str, dict], meta: dict) -> str:
     def errors(values: dict) -> list[object]:
         return [values["pa_mpjpe_mm"], values["mpjpe_mm"], values["pck20"]]
 
-    names = [name for name in ("pose as coordinates", "pose as heatmaps", "pose", "image", "both") if name in found]
+    names = [
+        name
+        for name in ("image, first", "pose as coordinates", "pose as heatmaps", "pose", "image", "both")
+        if name in found
+    ]
     rows = [[name, *errors(next(iter(found[name]["given"].values())))] for name in names]
     if "both" in found:
         rows += [[f"both, given {part} only", *errors(found["both"]["given"][part])] for part in ("image", "pose")]
@@ -227,7 +250,8 @@ def main() -> None:
     base = replace(
         base, windows=args.windows or base.windows, warmup=min(base.warmup, (args.windows or base.windows) // 10)
     )
-    known = variants(base, args.out / "both")
+    known = variants(base, args.out)
+    by_folder = {folder_of(args.out, name): config for name, config in known.items()}
     unknown = set(args.only or ()) - set(known)
     if unknown:
         parser.error(f"unknown variants {sorted(unknown)}; known are {', '.join(known)}")
@@ -235,11 +259,12 @@ def main() -> None:
     videos = held_back(max(args.count // 8, 1), replace(base.pictures, frames=LONG))
     meta = {"windows": base.windows, "seed": base.seed, "machine": run.machine(args.device), "count": args.count}
     for name, config in known.items():
-        folder = args.out / name.replace(",", "").replace(" = ", "").replace(" ", "_")
+        folder = folder_of(args.out, name)
         if args.only and name not in args.only:
             continue
-        if config.picture.start and not (args.out / "both" / STATE).is_file():
-            print(f"{name}: goes on from `both`, which is not there")
+        start = Path(config.picture.start)
+        if config.picture.start and not is_done(by_folder[start], start):
+            print(f"{name}: goes on from {start}, which is not done")
         elif train(config, folder, args.seconds):
             network, _ = load_network(folder, config)
             (folder / ROW).write_text(json.dumps({"name": name} | row_of(network, config, single, videos)))

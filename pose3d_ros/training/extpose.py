@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pose3d_ros.core.errors import CheckpointError, ConfigError
 from pose3d_ros.evaluation.pictures import MODALITIES, held_back, measure, predict, presence
@@ -22,6 +23,7 @@ from pose3d_ros.training.places import Places
 from pose3d_ros.training.priming import prime
 from pose3d_ros.training.trainer import DTYPES, STATE, Trainer
 
+PATCHES = "backbone.patch_embed.proj.weight"
 PRIMED = 128  # windows whose pictures the first layer is fitted to
 Source = Callable[[int], PictureWindows]
 
@@ -35,7 +37,9 @@ class PictureTrainer(Trainer):
         self.source = source
         super().__init__(config, nobody, folder)
         if config.picture.start:
-            start_from(self.model, Path(config.picture.start))
+            state = start_from(self.model, Path(config.picture.start))
+            if "places" in state:
+                self.places.load_state_dict(state["places"])
         else:
             image, pose = self.apart(lambda: self.draw(PRIMED))[:2]
             prime(self.model, image, pose)
@@ -153,24 +157,36 @@ class PictureTrainer(Trainer):
         return self.forward(None if name == "pose" else image, pose, pose_present=there, causal=causal, tokens=True)
 
 
-def start_from(network: ExtPose, path: Path) -> None:
-    """Weights of a file or a run's folder into `network`; the temporal embedding is kept where its size differs.
-    Raises CheckpointError."""
+def start_from(network: ExtPose, path: Path) -> dict[str, Any]:
+    """Weights of a file or a run's folder into `network`. Kept as they are: the temporal embedding where its size
+    differs, what embeds poses as numbers, and the channels of a joined picture that only the poses have, which start
+    from zero. Returns the run's state, empty for a file. Raises CheckpointError."""
+    state: dict[str, Any] = {}
     if path.is_dir():
         if not (path / STATE).is_file():
             raise CheckpointError(f"{path}: expected {STATE} of a training run, there is none")
-        state = torch.load(path / STATE, map_location="cpu", weights_only=True)["average"]
-        given = {name.removeprefix("module."): value for name, value in state.items() if name != "n_averaged"}
+        state = torch.load(path / STATE, map_location="cpu", weights_only=True)
+        given = {name.removeprefix("module."): value for name, value in state["average"].items()}
+        given.pop("n_averaged")
     else:
         given = checkpoint.load(path)[0].state_dict()
     own = network.state_dict()
     for name, value in own.items():
-        if name in given and given[name].shape != value.shape and ".temporal." in f".{name}.":
+        other = given.get(name)
+        if name.startswith("pose_embed.") or (other is not None and _temporal(name) and other.shape != value.shape):
             given[name] = value
+        elif name == PATCHES and other is not None and other.shape[1] < value.shape[1]:
+            given[name] = functional.pad(other, (0, 0, 0, 0, 0, value.shape[1] - other.shape[1]))
+    given = {name: value for name, value in given.items() if name in own or not name.startswith("pose_embed.")}
     try:
         network.load_state_dict(given)
     except RuntimeError as error:
         raise CheckpointError(f"{path}: its network is another than the run's ({error})") from None
+    return state
+
+
+def _temporal(name: str) -> bool:
+    return ".temporal." in f".{name}."
 
 
 def prepare_extpose(config: TrainConfig, data: Path, folder: Path) -> tuple[Trainer, Callable | None]:

@@ -118,6 +118,24 @@ def test_recorded_pictures_join_the_rendered_ones(config, tmp_path):
     assert all(torch.isfinite(value) for value in trainer.step().values())
 
 
+@pytest.mark.parametrize(
+    "network",
+    [{}, {"pose_input": "coordinates"}, {"pose_input": "heatmaps"}, {"fusion": "channel_concat"}, {"fusion": "late"}],
+)
+def test_every_kind_of_network_starts_from_pictures_alone(config, tmp_path, network):
+    folder = tmp_path / "run"
+    alone = replace(config, windows=8, picture=PictureTraining(modalities="image"))
+    first = run.train(alone, tmp_path, folder, resume=False, report_every=1)
+    started = replace(
+        config, extpose=replace(NETWORK, **network), picture=PictureTraining(start=str(folder)), windows=8
+    )
+    trainer, _ = run.prepare(started, tmp_path, tmp_path / "other")
+    assert all(torch.equal(a, b) for a, b in zip(trainer.places.parameters(), first.places.parameters(), strict=True))
+    windows = held_back(4, PICTURES)
+    expected, _ = predict(first.network, windows, PICTURES, "image")
+    np.testing.assert_allclose(predict(trainer.network, windows, PICTURES, "image")[0], expected, atol=1e-5)
+
+
 def test_priming_makes_every_head_look_at_a_place_beside():
     vit = ViTConfig(image_height=64, image_width=48, patch=8, padding=0, width=128, depth=5, heads=4)
     block = Block(vit, 0.0)
