@@ -13,7 +13,7 @@ from pose3d_ros.core.config import frozen_changes, param, validate
 from pose3d_ros.core.errors import ConfigError, EngineError, FormatError
 from pose3d_ros.core.mapping import mapping
 from pose3d_ros.core.skeleton import Skeleton
-from pose3d_ros.core.types import JointState, Keypoints2D, Person3D, Skeletons3D
+from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Person3D, Skeletons3D
 from pose3d_ros.engines import CHOICES, EngineOptions, Ladder, open_lifter
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.placement import PlacementConfig, place_people, pull_to_rays
@@ -132,20 +132,11 @@ class Pipeline:
         Raises CameraError where the camera is calibrated for an image of another size, EngineError after `close`.
         """
         timer = Timer()
-        reasons, (tracks, rays, score) = self._store(frame, camera, timer)
-        with timer("guidance"):
-            enough = (score > 0).any(1).sum(1) >= self.config.body.min_joints
-            reasons += [Reason.FEW_JOINTS] * int((~enough).sum())
-            tracks = [track for track, ok in zip(tracks, enough, strict=True) if ok]
-        people: list[Person3D] = []
-        if tracks:
-            people, failed = self._lift(tracks, rays[enough], score[enough], frame.stamp_ns, timer)
-            reasons += failed
-        hands = ()
-        if self.hands:
-            with timer("hands"):
-                hands, failed = self.hands.lift(frame.stamp_ns, people)
-                reasons += failed
+        reasons, windows = self._store(frame, camera, timer)
+        people, failed = self._people(windows, frame.stamp_ns, timer)
+        reasons += failed
+        hands, failed = self._hands_of(people, frame.stamp_ns, timer)
+        reasons += failed
         for ladder in self._ladders:
             reasons += ladder.news()
         texts = tuple(str(reason) for reason in reasons)
@@ -220,6 +211,25 @@ class Pipeline:
             with timer("hands"):
                 reasons += self.hands.store(frame, camera, wrists_of(*windows, self.body_skeleton))
         return reasons, windows
+
+    def _people(self, windows: Windows, stamp_ns: int, timer: "Timer") -> tuple[list[Person3D], list[str]]:
+        """Everybody's skeleton, and why some have none."""
+        tracks, rays, score = windows
+        with timer("guidance"):
+            enough = (score > 0).any(1).sum(1) >= self.config.body.min_joints
+            reasons: list[str] = [Reason.FEW_JOINTS] * int((~enough).sum())
+            tracks = [track for track, ok in zip(tracks, enough, strict=True) if ok]
+        if not tracks:
+            return [], reasons
+        people, failed = self._lift(tracks, rays[enough], score[enough], stamp_ns, timer)
+        return people, reasons + failed
+
+    def _hands_of(self, people: list[Person3D], stamp_ns: int, timer: "Timer") -> tuple[list[Hand3D], list[str]]:
+        """All hands, on the wrists of these people, and why some are missing."""
+        if not self.hands:
+            return [], []
+        with timer("hands"):
+            return self.hands.lift(stamp_ns, people)
 
     def _lift(self, tracks: list[Track], rays: np.ndarray, score: np.ndarray, stamp_ns: int, timer: "Timer"):
         """Windows (N, T, J) of people to (their skeletons in the camera frame, why some have none)."""
@@ -304,7 +314,7 @@ class Timer:
     def __call__(self, stage: str) -> Iterator[None]:
         begin = time.perf_counter()
         yield
-        self._stages[stage] += 1e3 * (time.perf_counter() - begin)
+        self._stages[stage] = self._stages.get(stage, 0.0) + 1e3 * (time.perf_counter() - begin)
 
     def finish(self) -> dict[str, float]:
         return {**self._stages, "total": 1e3 * (time.perf_counter() - self._start)}

@@ -1,30 +1,28 @@
 """The main path with eyes: what the lifters say, refined by the picture that the keypoints were found in."""
 
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
-from pose3d_ros.core.types import Keypoints2D, Skeletons3D
+from pose3d_ros.body_refiner import BodyRefiner
+from pose3d_ros.core.types import Hand3D, Keypoints2D, Person3D, Skeletons3D
 from pose3d_ros.engines.pictures import open_picture_lifter
 from pose3d_ros.geometry.camera import Camera
-from pose3d_ros.hand_refiner import HandRefiner, Look, RefineConfig, RefineReason
+from pose3d_ros.hand_refiner import HandRefiner
 from pose3d_ros.models import Lifter
 from pose3d_ros.models.picture import PictureLifter
-from pose3d_ros.pipeline import Pipeline, PipelineConfig
+from pose3d_ros.pipeline import Pipeline, Timer
+from pose3d_ros.refiner import Look, RefinedConfig, Refiner, RefineReason
+from pose3d_ros.tracking.people import Windows
 
-
-@dataclass(frozen=True)
-class RefinedConfig(PipelineConfig):
-    """The pipeline's parameters, and those of the refinement."""
-
-    refine: RefineConfig = field(default_factory=RefineConfig)
+STAGE = "refine"  # beside those of the pipeline, where a picture was looked at
 
 
 class RefinedPipeline(Pipeline):
     """A `Pipeline` whose `push` may be given the picture. Without one it gives what the lifters say.
 
-    `hand_pictures` replaces the weights that `config.refine` names.
+    Bodies are refined before hands are lifted, so that hands hang on the wrists that are published. `body_pictures` and
+    `hand_pictures` replace the weights that `config.refine` names.
     """
 
     def __init__(
@@ -33,44 +31,64 @@ class RefinedPipeline(Pipeline):
         lifter: Lifter | None = None,
         hand_lifter: Lifter | None = None,
         hand_pictures: PictureLifter | None = None,
+        body_pictures: PictureLifter | None = None,
     ):
         config = config or RefinedConfig()
         super().__init__(config, lifter, hand_lifter)
-        self.refiner: HandRefiner | None = None
+        self._look: Look | None = None
+        self.body_refiner: BodyRefiner | None = None
+        self.hand_refiner: HandRefiner | None = None
+        if body_pictures or config.refine.body:
+            self.body_refiner = BodyRefiner(body_pictures or self._open(config.refine.body, open_picture_lifter))
         if self.hands and (hand_pictures or config.refine.hands):
-            self.refiner = HandRefiner(hand_pictures or self._open(config.refine.hands, open_picture_lifter))
+            self.hand_refiner = HandRefiner(hand_pictures or self._open(config.refine.hands, open_picture_lifter))
 
     @property
     def description(self) -> str:
-        return "; ".join([super().description, *([self.refiner.lifter.description] if self.refiner else [])])
+        return "; ".join([super().description, *(refiner.lifter.description for refiner in self._refiners())])
 
     def push(self, frame: Keypoints2D, camera: Camera, picture: np.ndarray | None = None) -> Skeletons3D:
         """As `Pipeline.push`; `picture` uint8 (H, W, 3), RGB, is the image of the keypoints."""
-        result = super().push(frame, camera)
-        if picture is None or not (self.refiner and result.hands):
-            return result
-        began = time.perf_counter()
-        hands, reasons = list(result.hands), [RefineReason.PICTURE_SIZE]
-        if (camera.width, camera.height) == picture.shape[1::-1]:
-            given = self.hands.keypoints(frame.stamp_ns, hands)
-            look = Look(frame.stamp_ns, picture, camera, self.config.hands, self.config.refine.max_sigma)
-            hands, reasons = self.refiner.refine(look, hands, *given)
-        spent_ms = 1e3 * (time.perf_counter() - began)
-        stages = dict(result.timings_ms)
-        total_ms = stages.pop("total") + spent_ms
-        return replace(
-            result,
-            hands=tuple(hands),
-            reasons=(*result.reasons, *(str(reason) for reason in reasons)),
-            timings_ms={**stages, "refine": spent_ms, "total": total_ms},
-        )
+        if picture is None or not self._refiners():
+            return super().push(frame, camera)
+        fits = (camera.width, camera.height) == picture.shape[1::-1]
+        self._look = Look(frame.stamp_ns, picture, camera, self.config) if fits else None
+        try:
+            result = super().push(frame, camera)
+        finally:
+            self._look = None
+        if not fits and (result.people or result.hands):
+            result = replace(result, reasons=(*result.reasons, str(RefineReason.PICTURE_SIZE)))
+        return result
 
     def close(self) -> None:
         super().close()
-        if self.refiner:
-            self.refiner.close()
+        for refiner in self._refiners():
+            refiner.close()
+
+    def _refiners(self) -> list[Refiner]:
+        return [refiner for refiner in (self.body_refiner, self.hand_refiner) if refiner]
+
+    def _people(self, windows: Windows, stamp_ns: int, timer: Timer) -> tuple[list[Person3D], list[str]]:
+        people, reasons = super()._people(windows, stamp_ns, timer)
+        if not (self._look and self.body_refiner and people):
+            return people, reasons
+        with timer(STAGE):
+            row = {track.number: row for row, track in enumerate(windows.tracks)}
+            rows = [row[person.track] for person in people]
+            now = windows.rays[rows, -1], windows.score[rows, -1]
+            people, why = self.body_refiner.refine(self._look, people, *now)
+        return people, reasons + why
+
+    def _hands_of(self, people: list[Person3D], stamp_ns: int, timer: Timer) -> tuple[list[Hand3D], list[str]]:
+        hands, reasons = super()._hands_of(people, stamp_ns, timer)
+        if not (self._look and self.hand_refiner and hands):
+            return hands, reasons
+        with timer(STAGE):
+            hands, why = self.hand_refiner.refine(self._look, hands, *self.hands.keypoints(stamp_ns, hands))
+        return hands, reasons + why
 
     def _forget(self) -> None:
         super()._forget()
-        if self.refiner:
-            self.refiner.reset()
+        for refiner in self._refiners():
+            refiner.reset()

@@ -10,12 +10,13 @@ from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.core.types import Hand3D, Method
 from pose3d_ros.geometry import hand
 from pose3d_ros.geometry.camera import Camera
-from pose3d_ros.hand_refiner import HandRefiner, Look, RefineReason
+from pose3d_ros.hand_refiner import HandRefiner
 from pose3d_ros.hands import HandConfig
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.picture import PictureLifter, PictureSpec, Seen
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
+from pose3d_ros.refiner import Look, RefineConfig, RefinedConfig, RefineReason
 from pose3d_ros.tracking.smoothing import SmoothingConfig
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
@@ -77,8 +78,9 @@ def keypoints(*hands, seen=slice(None)):
     return rays.astype(np.float32), score
 
 
-def look(**changes):
-    return Look(10**9, PICTURE, CAMERA)._replace(**changes)
+def look(max_sigma=1.0, hands=HandConfig(), **changes):
+    config = RefinedConfig(hands=hands, refine=RefineConfig(max_sigma=max_sigma))
+    return Look(10**9, PICTURE, CAMERA, config)._replace(**changes)
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
@@ -124,19 +126,19 @@ def test_the_lifters_hand_stays_where_the_picture_does_not_help(change, reason):
     given = lifted()
     (found,), reasons = HandRefiner(Knowing(**change)).refine(look(), [given], *keypoints(given))
     assert found is given
-    assert reasons == [reason]
+    assert reasons == [reason.of("hand")]
 
 
 def test_a_hand_of_a_few_pixels_and_one_outside_stay_and_others_do_not():
     far, outside, near = lifted(at=(0, 0, 40.0)), lifted(at=(3.0, 0, 0.8), track=2), lifted(track=3)
     found, reasons = HandRefiner(Knowing()).refine(look(), [far, outside, near], *keypoints(far, outside, near))
     assert [one.method for one in found] == [Method.DTF, Method.DTF, Method.EXTPOSE]
-    assert reasons == [RefineReason.NO_CROP] * 2
+    assert reasons == ["hand_crop"] * 2
 
 
 def test_a_known_size_holds_for_pictures_too():
     given = lifted()
-    known = look(config=HandConfig(hand_size_m=0.15, keypoint_sigma_m=0.0))
+    known = look(hands=HandConfig(hand_size_m=0.15, keypoint_sigma_m=0.0))
     (found,), _ = HandRefiner(Knowing()).refine(known, [given], *keypoints(given))
     assert hand.hand_length(found.xyz_m) == pytest.approx(0.15, rel=1e-3)
 
@@ -147,7 +149,7 @@ def test_smoothing_starts_anew_when_its_settings_change():
     def moved(frame, cutoff_hz):
         given = lifted(at=(0.02 + 0.05 * frame, 0.09, 0.8))
         config = HandConfig(smoothing=SmoothingConfig(min_cutoff_hz=cutoff_hz, beta=0.0))
-        now = look(stamp_ns=10**9 + frame * STEP_NS, config=config)
+        now = look(stamp_ns=10**9 + frame * STEP_NS, hands=config)
         (found,), _ = refiner.refine(now, [given], *keypoints(given))
         return found.wrist_m[0] - given.wrist_m[0]
 

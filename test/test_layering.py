@@ -11,7 +11,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pose3d_ros"
 LAYERS = [
     "core", "geometry", "tracking", "guidance",  # numpy, scipy, OpenCV
-    "models", "engines", "synthesis", "hands", "hand_refiner", "pipeline", "refined", "bags",  # and torch
+    "models", "engines", "synthesis", "hands", "pipeline",  # and torch
+    "refiner", "hand_refiner", "body_refiner", "refined", "bags",
     "evaluation", "viewing", "training",
     "detectors", "ros", "cli",
 ]  # fmt: skip

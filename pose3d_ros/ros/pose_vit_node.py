@@ -8,9 +8,9 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.types import Skeletons3D
-from pose3d_ros.hand_refiner import RefineConfig
 from pose3d_ros.msg import Skeleton2DArray
-from pose3d_ros.refined import RefinedConfig, RefinedPipeline
+from pose3d_ros.refined import RefinedPipeline
+from pose3d_ros.refiner import RefineConfig, RefinedConfig
 from pose3d_ros.ros import compat, images, lifecycle, qos
 from pose3d_ros.ros.lifter_config import LifterConfig
 from pose3d_ros.ros.lifter_node import QUEUE, Job, LifterNode
