@@ -13,9 +13,7 @@ from pose3d_ros.tracking.smoothing import SmoothingConfig
 # person's pose in their place 82 % do, with the joints shuffled all
 MAX_MISFIT = 0.5
 MIN_SEEN = 6  # fewer joints are met by almost any body
-# What both methods know of the distance is averaged, so that nobody jumps when one takes over from the other
 LIFTED_DEPTH = 0.053  # error of the lifter's distance, as a share of it (docs/results.md)
-JOINT_M = 0.06  # of the picture's joints beside their keypoints
 
 
 class BodyRefiner(Refiner[Person3D]):
@@ -35,8 +33,9 @@ class BodyRefiner(Refiner[Person3D]):
     def _placed(
         self, config: RefinedConfig, xyz_m: np.ndarray, sigma_m: np.ndarray, seen: Sightings
     ) -> tuple[np.ndarray, np.ndarray]:
+        # the less sure the picture, the more counts where the lifter stood them: nobody jumps between the two
         depth_m = seen.lifted_m[:, 0, 2]
-        prior = DepthPrior(depth_m, (JOINT_M / (LIFTED_DEPTH * depth_m)) ** 2)
+        prior = DepthPrior(depth_m, (sigma_m.mean(1) / (LIFTED_DEPTH * depth_m)) ** 2)
         placed = place_people(xyz_m, seen.rays, seen.weight, config.placement, prior)
         plausible = placed.determined & (misfit(placed.xyz_m, seen.rays, seen.score, MIN_SEEN) < MAX_MISFIT)
         keypoint_sigma_m = config.placement.keypoint_sigma_m
