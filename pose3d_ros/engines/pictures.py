@@ -53,4 +53,12 @@ def _load(weights: str) -> PictureLifter:
     lifter = registry.load(weights)
     if not isinstance(lifter, PictureLifter):
         raise CheckpointError(f"{weights}: expected the weights of a picture model (extpose), got those of a lifter")
+    config = lifter.network.config
+    if config.pose_input != "image":
+        raise CheckpointError(f"{weights}: a study's network that takes {config.pose_input}, expected drawn skeletons")
+    if config.head != "kinematic":
+        raise CheckpointError(
+            f"{weights}: {config.head.upper()} weights give joints with a licensed model file only, which no parameter "
+            "names; expected those of the kinematic head. In Python, build ExtPose with a BodyModel"
+        )
     return lifter

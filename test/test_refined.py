@@ -1,0 +1,192 @@
+"""`RefinedPipeline`: bodies first, hands on their wrists, and what becomes of a frame whose picture is of no use."""
+
+import numpy as np
+import pytest
+import torch
+
+from pose3d_ros.core import formats
+from pose3d_ros.core.errors import CheckpointError, ConfigError, EngineError
+from pose3d_ros.core.types import Keypoints2D, Method, Person2D
+from pose3d_ros.geometry.camera import Camera
+from pose3d_ros.geometry.crop import boxes
+from pose3d_ros.geometry.crop_camera import look_at_crops
+from pose3d_ros.models import Lifter, ModelSpec, checkpoint
+from pose3d_ros.models.dtf import DTF, DTFConfig
+from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
+from pose3d_ros.models.picture import PictureLifter, PictureSpec, Seen
+from pose3d_ros.models.pose_decoder import DecoderConfig
+from pose3d_ros.models.vit import ViTConfig
+from pose3d_ros.pipeline import STAGES, BodyConfig
+from pose3d_ros.refined import RefinedPipeline
+from pose3d_ros.refiner import RefineConfig, RefinedConfig
+
+CAMERA = Camera.from_fov(640, 480, 60.0)
+PICTURE = np.zeros((480, 640, 3), np.uint8)
+STEP_NS = 33_333_334
+VIT = ViTConfig(32, 24, patch=8, padding=0, width=24, depth=1, heads=2)
+# standing 2.5 m before the camera, the left hand stretched out towards it
+BODY = np.array([
+    (0, 0.3, 2.5), (-0.1, 0.3, 2.5), (-0.1, 0.7, 2.5), (-0.1, 1.1, 2.5), (0.1, 0.3, 2.5), (0.1, 0.7, 2.5),
+    (0.1, 1.1, 2.5), (0, 0.05, 2.5), (0, -0.2, 2.5), (0, -0.35, 2.45), (0, -0.5, 2.5), (0.17, -0.18, 2.5),
+    (0.25, -0.1, 2.25), (0.3, -0.15, 2.0), (-0.17, -0.18, 2.5), (-0.3, 0.05, 2.5), (-0.35, -0.2, 2.5),
+])  # fmt: skip
+WRIST = formats.get("h36m17").index("left_wrist")
+# a hand that points up with spread fingers: five chains of four joints
+CHAINS = [(x * (1 + 0.2 * k), -0.08 - 0.02 * k, 0) for x in (0.05, 0.025, 0, -0.02, -0.04) for k in range(4)]
+HAND = np.array([(0, 0, 0), *CHAINS])
+
+
+class Known(torch.nn.Module):
+    """Stands for a lifting network: says the same joints for everybody."""
+
+    def __init__(self, xyz):
+        super().__init__()
+        self.xyz = torch.nn.Parameter(torch.tensor(xyz, dtype=torch.float32), requires_grad=False)
+
+    def forward(self, x, frame=None):
+        joints = self.xyz.expand(len(x), 1, -1, -1)
+        return {"xyz": joints, "log_sigma": torch.full(joints.shape[:3], -3.0)}
+
+
+class Knowing(PictureLifter):
+    """Stands for a picture network: knows where the body is."""
+
+    def __init__(self, skeleton="h36m17", true_m=BODY):
+        config = ExtPoseConfig(VIT, DecoderConfig(24, 1, 2, 12, 24), skeleton=skeleton, frames=2)
+        super().__init__(ExtPose(config), PictureSpec(f"pictures of {skeleton}", skeleton, 2, 30.0))
+        self.true_m, self.closed = true_m, False
+
+    def warm_up(self, streams=1):
+        pass
+
+    def close(self):
+        self.closed = True
+        super().close()
+
+    def __call__(self, crops_rgb, skeletons, *rest, **given):
+        true_m = self.true_m[None]
+        crops, _ = boxes(CAMERA.project(true_m), np.ones(true_m.shape[:2]), (640, 480), self.size, self.spec.crop)
+        xyz_m = look_at_crops(crops, CAMERA).from_camera(true_m - true_m[:, :1]).astype(np.float32)
+        xyz_m = np.repeat(xyz_m, len(crops_rgb), 0)
+        return Seen(xyz_m, np.full(xyz_m.shape[:2], 0.005, np.float32), np.ones((len(xyz_m), 3), np.float32))
+
+
+@pytest.fixture
+def make():
+    """make(**networks of pictures) -> a pipeline whose body lifter sees a flat body, the arm not stretched out."""
+
+    def made(**pictures):
+        flat = (BODY - BODY[0]) * (1, 1, 0)
+        body = Lifter(Known(flat), ModelSpec("body", "h36m17", 27, 30.0))
+        hands = Lifter(Known(HAND), ModelSpec("hand", "hand21", 27, 30.0))
+        return RefinedPipeline(lifter=body, hand_lifter=hands, **pictures)
+
+    return made
+
+
+def push(pipeline, picture=PICTURE, frame=0, camera=CAMERA):
+    body = Person2D("h36m17", camera.project(BODY), np.ones(17), id="anna")
+    hand = Person2D("hand21", camera.project(HAND * (-1, 1, 1) + BODY[WRIST]), np.ones(21), id="anna", side="left")
+    frame = Keypoints2D(10**9 + frame * STEP_NS, (body, hand), "camera", camera.width, camera.height)
+    return pipeline.push(frame, camera, picture)
+
+
+def test_the_hand_hangs_on_the_arm_that_the_picture_stretched_out(make):
+    plain, seen = push(make()), push(make(body_pictures=Knowing()))
+    assert (plain.people[0].method, seen.people[0].method) == (Method.DTF, Method.EXTPOSE)
+    assert plain.people[0].xyz_m[WRIST, 2] > 2.3
+    assert seen.people[0].xyz_m[WRIST, 2] == pytest.approx(2.0, abs=0.05)
+    for result in (plain, seen):
+        assert result.hands[0].method == Method.DTF
+        assert result.hands[0].wrist_m[2] == pytest.approx(result.people[0].xyz_m[WRIST, 2], abs=1e-4)
+    assert seen.hands[0].wrist_m == pytest.approx(seen.people[0].xyz_m[WRIST], abs=0.03)
+    assert seen.hands[0].wrist_m == pytest.approx(BODY[WRIST], abs=0.05)
+
+
+def test_both_are_refined_in_one_frame_and_timed(make):
+    hand_m = HAND * (-1, 1, 1) + BODY[WRIST]
+    pipeline = make(body_pictures=Knowing(), hand_pictures=Knowing("hand21", hand_m))
+    assert "pictures of h36m17" in pipeline.description
+    assert "pictures of hand21" in pipeline.description
+    result = push(pipeline)
+    assert result.people[0].method == Method.EXTPOSE
+    assert tuple(result.timings_ms) == (*STAGES, "refine", "total")
+    assert 0 < result.timings_ms["refine"] < result.timings_ms["total"]
+    assert sum(result.timings_ms[stage] for stage in (*STAGES, "refine")) <= result.timings_ms["total"]
+
+
+def test_without_a_picture_the_lifters_result_goes_out(make):
+    pipeline = make(body_pictures=Knowing())
+    push(pipeline)
+    result = push(pipeline, None, 1)
+    assert result.people[0].method == Method.DTF
+    assert result.reasons == ()
+    assert "refine" not in result.timings_ms
+
+
+def test_a_picture_of_another_size_is_told_once_and_not_used(make):
+    result = push(make(body_pictures=Knowing(), hand_pictures=Knowing("hand21")), PICTURE[:240])
+    assert result.people[0].method == Method.DTF
+    assert result.hands[0].method == Method.DTF
+    assert result.reasons == ("picture_of_another_size",)
+
+
+def test_another_camera_and_a_reset_forget_what_was_seen(make):
+    pipeline = make(body_pictures=Knowing())
+    push(pipeline)
+    assert pipeline.body_refiner._memory
+    push(pipeline, None, 1, Camera.from_fov(640, 480, 61.0))
+    assert not pipeline.body_refiner._memory
+    push(pipeline, frame=2)
+    pipeline.reset()
+    assert not pipeline.body_refiner._memory
+
+
+def test_close_frees_both(make):
+    pictures = Knowing(), Knowing("hand21")
+    pipeline = make(body_pictures=pictures[0], hand_pictures=pictures[1])
+    pipeline.close()
+    assert all(one.closed for one in pictures)
+    with pytest.raises(EngineError, match="closed"):
+        push(pipeline)
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """weights(kind) -> path of a file that is of no use for bodies in pictures."""
+
+    def written(kind):
+        path = tmp_path / f"{kind}.safetensors"
+        if kind == "lifter":
+            network = DTF(DTFConfig(frames=9, channels=32, hidden=32, heads=4, generator_layers=1))
+            checkpoint.save(path, network, ModelSpec("lifter", "h36m17", 9, 30.0))
+        elif kind != "missing":
+            changes = {
+                "hands": {"skeleton": "hand21"},
+                "smpl": {"head": "smpl"},
+                "heatmaps": {"pose_input": "heatmaps"},
+            }.get(kind, {})  # fmt: skip
+            config = ExtPoseConfig(
+                VIT, DecoderConfig(24, 1, 2, 12, 24), **({"skeleton": "h36m17", "frames": 2} | changes)
+            )
+            checkpoint.save(path, ExtPose(config), PictureSpec(kind, config.skeleton, 2, 30.0))
+        if kind == "another size":
+            path.write_bytes(path.read_bytes().replace(b'\\"width\\": 24', b'\\"width\\": 36'))
+        return str(path)
+
+    return written
+
+
+@pytest.mark.parametrize(("kind", "error", "words"), [
+    ("missing", CheckpointError, "no such file"),
+    ("lifter", CheckpointError, "expected the weights of a picture model"),
+    ("hands", ConfigError, r"refine\.body: expected ExtPose weights of h36m17, got hands \(hand21\)"),
+    ("smpl", CheckpointError, "licensed model"),
+    ("heatmaps", CheckpointError, "that takes heatmaps"),
+    ("another size", CheckpointError, "size mismatch"),
+])  # fmt: skip
+def test_weights_that_are_no_use_for_bodies_are_refused_with_the_reason(make, weights, kind, error, words):
+    config = RefinedConfig(body=BodyConfig(device="cpu", backend="torch"), refine=RefineConfig(body=weights(kind)))
+    networks = make()
+    with pytest.raises(error, match=words):
+        RefinedPipeline(config, networks.lifter, networks.hands.lifter)
