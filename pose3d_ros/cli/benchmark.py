@@ -1,5 +1,6 @@
-"""`pose3d benchmark`: how long bodies and hands take on this machine, and what a better backend would save."""
+"""`pose3d benchmark`: how long bodies, hands and pictures take here, and what a better backend would save."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,10 +34,19 @@ START_COLUMNS = (
 
 
 def command(
-    people: Annotated[str, typer.Option(help="numbers of people in view, with commas")] = "1,4",
+    people: Annotated[
+        str, typer.Option(help="numbers of people in view, with commas; with --pictures: of crops in one step")
+    ] = "1,4",
     backend: Annotated[str, typer.Option(help="a backend, auto, or all that work here")] = "auto",
     weights: Annotated[str, typer.Option(help="name, or a .safetensors file; default: of the parameters")] = "",
     hands: Annotated[bool, typer.Option("--hands", help="both hands of everybody too")] = False,
+    pictures: Annotated[
+        str,
+        typer.Option(
+            help="instead: picture models, with commas; tiny, S, B, L, H (random weights) or .safetensors files"
+        ),
+    ] = "",
+    frames: Annotated[str, typer.Option(help="with --pictures: frames that tiny to H look at")] = "1,4,8",
     seconds: Annotated[float, typer.Option(help="of measuring, after loading")] = 20.0,
     params: Annotated[Path | None, typer.Option(help="YAML file of the lifter node's parameters")] = None,
     threads: Annotated[int | None, typer.Option(help="instead of body.threads; 0 = the backend's own choice")] = None,
@@ -47,33 +57,40 @@ def command(
     """Times of `Pipeline.push` and of its networks alone, percentiles in milliseconds.
 
     Beside them in the same process, in turns: the same networks in eager torch, and the network of the published size.
+    With --pictures: steps of the picture models of pose_vit_node, which --hands and --weights say nothing about.
     """
     from pose3d_ros.cli.parameters import pipeline_config
     from pose3d_ros.cli.tables import write_json
-    from pose3d_ros.evaluation.latency import BenchmarkConfig
+    from pose3d_ros.evaluation import latency, picture_latency
 
     config = pipeline_config(params)
     given = {"weights": weights, "device": device, "precision": precision, "threads": threads}
     body = replace(config.body, **{name: value for name, value in given.items() if value not in ("", None)})
-    config = replace(config, body=body, hands=config.hands if hands else replace(config.hands, weights=""))
-    report = _measured(BenchmarkConfig(_numbers(people), backend, config, seconds))
+    if pictures:
+        measured = picture_latency.PictureBenchmarkConfig(
+            tuple(pictures.split(",")), _numbers("people", people), _numbers("frames", frames), backend,
+            body.engines(), seconds,
+        )  # fmt: skip
+        report = _measured(picture_latency.measure, measured)
+    else:
+        config = replace(config, body=body, hands=config.hands if hands else replace(config.hands, weights=""))
+        measured = latency.BenchmarkConfig(_numbers("people", people), backend, config, seconds)
+        report = _measured(latency.measure, measured)
     if json_path is not None:
         write_json(json_path, report)
-    show(report)
+    (show_pictures if pictures else show)(report)
 
 
-def _numbers(text: str) -> tuple[int, ...]:
+def _numbers(name: str, text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise ConfigError(f"people: expected numbers with commas, got {text!r}") from None
+        raise ConfigError(f"{name}: expected numbers with commas, got {text!r}") from None
 
 
-def _measured(config: Any) -> dict[str, Any]:
+def _measured(measure: Callable[..., dict[str, Any]], config: Any) -> dict[str, Any]:
     from rich.console import Console
     from rich.progress import Progress
-
-    from pose3d_ros.evaluation.latency import measure
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=1.0)
@@ -82,12 +99,9 @@ def _measured(config: Any) -> dict[str, Any]:
 
 def show(report: dict[str, Any]) -> None:
     """The report on stdout."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=None if Console().is_terminal else 160, highlight=False)
-    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
-    console.print(f"{report['device']}\n{report['cpu']}, {report['threads']} thread(s), {report['system']}; {versions}")
+    console = _machine(report)
     what = "bodies and both hands" if report["hands"] else "bodies"
     table = Table("backend", "people", title=f"{what}, ms; around = push without its networks", title_justify="left")
     for _, heading, _ in RUN_COLUMNS:
@@ -103,10 +117,7 @@ def show(report: dict[str, Any]) -> None:
     for name, found in report["start_up"].items():
         table.add_row(name, *(_cell(found, key, digits) for key, _, digits in START_COLUMNS))
     console.print(table)
-    for name, why in report["left_out"].items():
-        console.print(f"{name}: {why}", markup=False)
-    if report["load"] > 1.5:  # one of it is this process
-        print(f"this machine was busy, load {report['load']}: of the times only the fastest say something (--json)")
+    _missing(console, report)
     published, reach = report["published_ms"], report["reach"]
     console.print(
         f"published size, T = 351, eager torch, 1 person: p50 {published['p50']:.0f}, p99 {published['p99']:.0f} ms\n"
@@ -115,6 +126,42 @@ def show(report: dict[str, Any]) -> None:
         f"memory: {_cell(report, 'resident_mb', 0)} MB resident with all of these, "
         f"{_cell(report, 'gpu_mb', 0)} MB on the GPU; energy: {report['energy'] or 'no counter that can be read'}"
     )
+
+
+def show_pictures(report: dict[str, Any]) -> None:
+    """The report on picture models on stdout."""
+    from rich.table import Table
+
+    console = _machine(report)
+    console.print("one step, from crops and drawn skeletons to joints, past frames cached; ms; CPU = of the process")
+    table = Table("model")
+    for heading in ("frames", "crops", "backend", "p50", "p95", "p99", "CPU p50"):
+        table.add_column(heading, justify="left" if heading == "backend" else "right")
+    for run in report["runs"]:
+        times = [_cell(run, key, 1) for key in ("step_ms.p50", "step_ms.p95", "step_ms.p99", "cpu_ms.p50")]
+        table.add_row(run["model"], str(run["frames"]), str(run["crops"]), run["backend"], *times)
+    console.print(table)
+    _missing(console, report)
+
+
+def _machine(report: dict[str, Any]) -> Any:
+    """A console that has said what was measured on."""
+    from rich.console import Console
+
+    console = Console(width=None if Console().is_terminal else 160, highlight=False)
+    versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    console.print(f"{report['device']}\n{report['cpu']}, {report['threads']} thread(s), {report['system']}; {versions}")
+    return console
+
+
+def _missing(console: Any, report: dict[str, Any]) -> None:
+    """What could not be measured, or not well."""
+    for name, why in report["left_out"].items():
+        console.print(f"{name}: {why}", markup=False)
+    if report["load"] > 1.5:  # one of it is this process
+        print(
+            f"this machine was busy, load {report['load']}: only its fastest times (--json) and its CPU's say something"
+        )
 
 
 def _cell(found: dict[str, Any], key: str, digits: int) -> str:

@@ -43,8 +43,14 @@ def open_picture_lifter(
     weights: str, options: EngineOptions = EngineOptions(), wait: bool = False, cache: Cache | None = None
 ) -> PictureLifter:
     """A picture model on the best engine, which falls to the next one when that fails; as `lifters.open_lifter`."""
-    lifter = _load(weights)
-    origin = str(registry.find(weights).resolve())
+    return on_engine(_load(weights), options, wait, cache, str(registry.find(weights).resolve()))
+
+
+def on_engine(
+    lifter: PictureLifter, options: EngineOptions, wait: bool = False, cache: Cache | None = None,
+    origin: str | None = None,
+) -> PictureLifter:  # fmt: skip
+    """The same lifter, which is on the CPU, on the best engine. `origin`: its weights' file, for builds beside it."""
     lifter.engine = Ladder(program(lifter, origin), rungs(options), cache or Cache.default(), wait, options.named)
     return lifter
 

@@ -116,7 +116,6 @@ def measure(config: BenchmarkConfig, on_progress: Progress = lambda doing, share
     first = opened[runs[0].backend]
     return {
         **rows[0],
-        "device": first.lifters[0].description,
         "hands": len(config.weights) > 1,
         "weights": list(config.weights),
         "runs": rows,
@@ -295,13 +294,17 @@ def _refuse_falls(opened: dict[str, Opened]) -> None:
 def _machine(first: Opened) -> dict[str, Any]:
     """Versions and memory."""
     on_gpu = first.device.type == "cuda"
-    info = machine(first.lifters[0].description)
-    return {
-        "threads": info["threads"],
-        "load": round(os.getloadavg()[0], 1),
-        "cpu": info["cpu"],
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+    info = host(first.lifters[0].description)
+    return info | {
         "versions": info["versions"] | dict(first.ladders[0].info.versions),
         "resident_mb": round(found, 1) if (found := resident_mb()) else None,
         "gpu_mb": round(torch.cuda.max_memory_allocated(first.device) / 2**20, 1) if on_gpu else None,
+    }
+
+
+def host(description: str) -> dict[str, Any]:
+    """What times depend on besides the network: device, processor, threads, what else runs, versions."""
+    return machine(description) | {
+        "load": round(os.getloadavg()[0], 1),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
     }

@@ -1,6 +1,5 @@
 """`PictureLifter`: an ExtPose network with its spec. Crops and drawn skeletons in, root-relative joints out, online."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from pose3d_ros.geometry.crop import CropConfig, as_input
 from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig
 from pose3d_ros.models.extpose import ExtPose
 from pose3d_ros.models.frame_attention import Cache
-from pose3d_ros.models.lifter import as_lifted, torch_device
+from pose3d_ros.models.lifter import Runner, as_lifted, torch_device
 from pose3d_ros.models.precision import place
 from pose3d_ros.models.spec import Spec
 
@@ -87,13 +86,13 @@ class PictureLifter:
         self.dtype = torch.float16 if precision == "fp16" else torch.float32
         self.network: ExtPose | None = place(network.eval(), self.device, self.dtype).requires_grad_(False)
         self.frame: Frame | None = Frame(self.network)
-        self.engine: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = None
+        self.engine: Runner | None = None
 
     @property
     def description(self) -> str:
         """One line for diagnostics."""
         if self.engine is not None:
-            return f"{self.spec.name}, {getattr(self.engine, 'description', self.engine)}"
+            return f"{self.spec.name}, {self.engine.description}"
         return f"{self.spec.name}, eager torch {torch.__version__}, {self.device}, {str(self.dtype)[6:]}"
 
     @property
@@ -185,6 +184,8 @@ class PictureLifter:
 
     def close(self) -> None:
         """Free the device."""
+        if self.engine:
+            self.engine.close()
         self.network = self.frame = self.engine = None
         if self.device.type == "cuda":
             torch.cuda.empty_cache()

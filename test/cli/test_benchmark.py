@@ -9,12 +9,15 @@ pytest.importorskip("typer")
 
 from pose3d_ros.cli.main import main
 from pose3d_ros.core.errors import EngineError
-from pose3d_ros.evaluation import energy, floor, latency
+from pose3d_ros.evaluation import energy, floor, latency, picture_latency
 from pose3d_ros.evaluation.crowd import CAMERA, crowd
 from pose3d_ros.evaluation.floor import Reach, Work, work
 from pose3d_ros.evaluation.timing import Contestant, in_turns
 from pose3d_ros.hands import HandConfig
 from pose3d_ros.models.dtf import DTFConfig
+from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
+from pose3d_ros.models.picture import PictureLifter, PictureSpec
+from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.pipeline import BodyConfig, Pipeline, PipelineConfig
 
 WEIGHTS = "body_dtf27"
@@ -72,6 +75,42 @@ def test_all_backends_say_why_they_are_left_out(tmp_path, monkeypatch):
     assert set(report["left_out"]) == {"tensorrt"}
     assert report["left_out"]["tensorrt"]
     assert set(report["start_up"]) == {"torch"}
+
+
+def test_picture_models_step_by_step(tmp_path, monkeypatch, capsys):
+    vit = ViTConfig(image_height=32, image_width=32, width=16, depth=1, heads=2)
+    monkeypatch.setattr(picture_latency, "PRESETS", {"tiny": vit})
+    out = tmp_path / "p.json"
+    assert run("--pictures", "tiny", "--backend", "torch", "--people", "1,2", "--frames", "1,3", "--seconds", "0.05",
+               "--device", "cpu", "--json", str(out)) == 0  # fmt: skip
+    runs = json.loads(out.read_text())["runs"]
+    assert [(found["frames"], found["crops"]) for found in runs] == [(1, 1), (1, 2), (3, 1), (3, 2)]
+    for found in runs:
+        assert found["backend"] == "torch"
+        assert 0 < found["step_ms"]["p50"] <= found["step_ms"]["p95"] <= found["step_ms"]["p99"]
+        assert found["cpu_ms"]["p50"] > 0
+        assert found["calls"] >= 12
+    assert "past frames cached" in capsys.readouterr().out
+
+
+def test_a_step_is_measured_with_a_full_cache():
+    vit = ViTConfig(image_height=32, image_width=32, width=16, depth=1, heads=2)
+    lifter = PictureLifter(ExtPose(ExtPoseConfig(vit, frames=3)), PictureSpec("tiny", "hand21", 3, 30.0))
+    stepper = picture_latency.Stepper(lifter, 2)
+    assert (stepper._cache.age(stepper._cache.newest + 1) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("body_dtf27",), "expected a preset"),
+        (("tiny", "--frames", "0"), "frames"),
+        (("tiny", "--people", "x"), "people"),
+    ],
+)
+def test_pictures_refuse_what_is_none(options, says, capsys):
+    assert run("--backend", "torch", "--pictures", *options) == 2
+    assert says in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
