@@ -40,7 +40,8 @@ ARGUMENTS = [
         "pictures",
         default_value="false",
         choices=BOOL,
-        description="start pose_vit_node, which also looks at the image, instead of lifter_node",
+        description="start pose_vit_node, which also looks at the image, instead of lifter_node; refine.body and "
+        "refine.hands in params_file name its weights",
     ),
     DeclareLaunchArgument("rviz", default_value="false", choices=BOOL, description="start RViz"),
     DeclareLaunchArgument(

@@ -51,7 +51,7 @@ def load_lifter(name_or_path: str | Path, device: str = "cpu", precision: str = 
     if isinstance(lifter, PictureLifter):
         raise CheckpointError(
             f"weights {name_or_path}: they take pictures, expected some that lift keypoints; in ROS name them in "
-            "refine.hands of pose_vit_node"
+            "refine.body or refine.hands of pose_vit_node"
         )
     return lifter
 

@@ -1,5 +1,6 @@
 """The node with eyes: keypoints meet their picture, and go on without it when it does not come in time."""
 
+import dataclasses
 import time
 
 import pytest
@@ -9,9 +10,16 @@ pytest.importorskip("pose3d_ros.msg")
 pytest.importorskip("torch")
 
 import numpy as np
+import torch
 from sensor_msgs.msg import CompressedImage
 
+from pose3d_ros.models import Lifter, ModelSpec
+from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
+from pose3d_ros.models.picture import PictureLifter, PictureSpec, Seen
+from pose3d_ros.models.pose_decoder import DecoderConfig
+from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.msg import Skeleton3DArray
+from pose3d_ros.refined import RefinedPipeline
 from pose3d_ros.ros import conversions, images
 from pose3d_ros.ros.pose_vit_node import PoseVitNode
 
@@ -137,3 +145,106 @@ def test_deactivation_leaves_nothing_subscribed(vit):
     assert b.pipeline.closed
     inputs = {"/image", "/keypoints", "/camera_info"}
     assert not inputs & {subscription.topic_name for subscription in b.node.subscriptions}
+
+
+class Standing(torch.nn.Module):
+    """Stands for a lifting network: everybody stands like this."""
+
+    def __init__(self, xyz_m):
+        super().__init__()
+        self.xyz_m = torch.nn.Parameter(torch.tensor(xyz_m, dtype=torch.float32), requires_grad=False)
+
+    def forward(self, x, frame=None):
+        joints = self.xyz_m.expand(len(x), 1, -1, -1)
+        return {"xyz": joints, "log_sigma": torch.full(joints.shape[:3], -3.0)}
+
+
+class Looking(PictureLifter):
+    """Stands for a picture network: says the same, and is surer."""
+
+    def __init__(self, xyz_m):
+        vit = ViTConfig(32, 24, patch=8, padding=0, width=24, depth=1, heads=2)
+        network = ExtPose(ExtPoseConfig(vit, DecoderConfig(24, 1, 2, 12, 24), skeleton="h36m17", frames=2))
+        super().__init__(network, PictureSpec("looking", "h36m17", 2, 30.0))
+        self.xyz_m, self.closed = np.float32(xyz_m), False
+
+    def __call__(self, crops_rgb, *rest, **given):
+        xyz_m = np.repeat(self.xyz_m[None], len(crops_rgb), 0)
+        return Seen(xyz_m, np.full(xyz_m.shape[:2], 0.01, np.float32), np.ones((len(xyz_m), 3), np.float32))
+
+    def close(self):
+        self.closed = True
+        super().close()
+
+
+@pytest.fixture
+def standing(make):
+    """Joints (17, 3) about the pelvis of whom the keypoints show."""
+    return np.pad((make.standing_px - make.standing_px[0]) / 200, ((0, 0), (0, 1)))
+
+
+@pytest.fixture
+def lifter(standing):
+    return Lifter(Standing(standing), ModelSpec("standing", "h36m17", 9, 30.0))
+
+
+@pytest.fixture
+def looking(bench, make, standing, lifter):
+    """looking() -> bench of an active node with the real pipeline, and its picture network in `b.looks`."""
+
+    def start():
+        looks = Looking(standing)
+
+        def pipeline(config):
+            return RefinedPipeline(config, lifter, body_pictures=looks)
+
+        b = bench(pipeline, node=PoseVitNode, hands__weights="", picture__wait_s=1.0).up().calibrate(make.camera)
+        b.looks = looks
+        b.pictures = b.ros.publisher(images.MESSAGES["raw"], b.node.picture_topic)
+        return b
+
+    return start
+
+
+def published(b, out, frame, *pictures):
+    for msg in pictures:
+        b.pictures.publish(msg)
+    b.send(frame)
+    return out.wait_for(lambda msg: conversions.stamp_to_ns(msg.header.stamp) == frame.stamp_ns)
+
+
+def test_the_message_says_which_method_gave_each_body(looking, make):
+    b = looking()
+    out = b.inbox(Skeleton3DArray, "skeletons")
+    frame = make.frame(0)
+    (person,) = published(b, out, frame, picture(frame)).people
+    assert person.method == "extpose"
+    np.testing.assert_allclose(person.xyz_m[:3], (0, 0, 3), atol=0.05)
+    assert "looking" in b.node._facts()["model"]
+
+
+def test_a_body_too_small_for_the_picture_stays_the_lifters_and_is_told(looking, make):
+    b = looking()
+    out = b.inbox(Skeleton3DArray, "skeletons")
+    near = make.body("anna")
+    far = dataclasses.replace(near, id="ben", xy_px=(near.xy_px - near.xy_px[0]) / 36 + (120, 240))
+    frame = make.frame(0, near, far)
+    people = published(b, out, frame, picture(frame)).people
+    assert {person.id: person.method for person in people} == {"anna": "extpose", "ben": "dtf"}
+    assert b.reason("people").startswith("person_crop")
+
+
+def test_cleanup_frees_the_picture_network(looking):
+    b = looking()
+    assert b.node.trigger_deactivate().name == "SUCCESS", b.node.last_error
+    assert b.node.trigger_cleanup().name == "SUCCESS", b.node.last_error
+    assert b.looks.closed
+
+
+def test_weights_that_cannot_refine_bodies_fail_configure_with_the_reason(bench, lifter):
+    def pipeline(config):
+        return RefinedPipeline(config, lifter)
+
+    node = bench(pipeline, node=PoseVitNode, refine__body="no/such.safetensors", hands__weights="").node
+    assert node.trigger_configure().name == "FAILURE"
+    assert "no/such.safetensors: there is no such file" in node.last_error
