@@ -1,4 +1,4 @@
-"""Errors of picture models on held-back generated hands: with both modalities or one, and with wrong keypoints."""
+"""Errors of picture models on held-back hands or people: with both modalities or one, and with wrong keypoints."""
 
 from typing import Any
 
@@ -6,32 +6,36 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.models.extpose import ExtPose
 from pose3d_ros.synthesis import picture_windows
-from pose3d_ros.synthesis.picture_windows import PictureWindowConfig, PictureWindows, pose_input
+from pose3d_ros.synthesis.hand_pictures import HANDS
+from pose3d_ros.synthesis.picture_config import PictureWindowConfig, Subject
+from pose3d_ros.synthesis.picture_windows import PictureWindows, pose_input
 from pose3d_ros.synthesis.rng import Rng
 
 MODALITIES = ("both", "image", "pose")
 FAULTS = ("none", "shifted", "swapped", "missing")
-PCK_M = 0.02
 SHIFT = 0.1  # of the crop
 MISSING = 0.5  # of the joints
-HELD_BACK = 1_000_003  # seed of the hands that are measured on: others than any training's
+HELD_BACK = 1_000_003  # seed of what is measured on: others than any training's
 PIECE = 64
 
 
-def held_back(count: int, config: PictureWindowConfig, seed: int = HELD_BACK, device: str = "cpu") -> PictureWindows:
-    """The windows to measure on, the same ones for the same settings."""
+def held_back(
+    count: int, config: PictureWindowConfig, seed: int = HELD_BACK, device: str = "cpu", subject: Subject = HANDS
+) -> PictureWindows:
+    """The windows to measure on, the same ones for the same settings and people."""
     rng = Rng(seed, device)
-    parts = [picture_windows.draw(rng, min(PIECE, count - first), config) for first in range(0, count, PIECE)]
+    parts = [picture_windows.draw(rng, min(PIECE, count - first), config, subject) for first in range(0, count, PIECE)]
     return PictureWindows(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
 def faulty(windows: PictureWindows, fault: str, height: int, seed: int = 7) -> PictureWindows:
     """Wrong 2D. "shifted": each window's keypoints by a tenth of the crop in one direction; "swapped": those of another
-    hand; "missing": half of the joints, others in every frame. Raises ConfigError for other names."""
+    window; "missing": half of the joints, others in every frame. Raises ConfigError for other names."""
     rng = Rng(seed, windows.score.device)
     count, frames, joints = windows.score.shape
     if fault == "none":
@@ -74,8 +78,8 @@ def predict(
 
 def given_pose(network: ExtPose, windows: PictureWindows, config: PictureWindowConfig) -> Tensor:
     """The keypoints in the form that the network takes."""
-    size = config.render.width, config.render.height
-    return pose_input(network.config.pose_input, windows.xy_px, windows.score, *size, config.drawing)
+    skeleton = formats.get(network.config.skeleton)
+    return pose_input(network.config.pose_input, windows.xy_px, windows.score, config.render, config.drawing, skeleton)
 
 
 def presence(score: Tensor) -> Tensor | None:
@@ -84,11 +88,11 @@ def presence(score: Tensor) -> Tensor | None:
     return None if bool(some.all()) else some
 
 
-def measure(xyz: np.ndarray, windows: PictureWindows, rate_hz: float) -> dict[str, Any]:
-    """Errors of joints (N, T, 21, 3) from the wrist over all frames.
+def measure(xyz: np.ndarray, windows: PictureWindows, rate_hz: float, subject: Subject = HANDS) -> dict[str, Any]:
+    """Errors of joints (N, T, J, 3) from the root over all frames.
 
-    `mpjpe_mm`, `pa_mpjpe_mm`; `pck20`: share of joints within 20 mm; `accel_error_m_s2`: of the joints in the axes of
-    the camera, None for less than three frames.
+    `mpjpe_mm`, `pa_mpjpe_mm`; `pck20`: share of joints within 20 mm, `pck150` of bodies' within 150 mm;
+    `accel_error_m_s2`: of the joints in the axes of the camera, None for less than three frames.
     """
     truth = windows.xyz.cpu().numpy().astype(np.float64)
     xyz = xyz.astype(np.float64)
@@ -103,6 +107,11 @@ def measure(xyz: np.ndarray, windows: PictureWindows, rate_hz: float) -> dict[st
     return {
         "mpjpe_mm": round(1e3 * float(off.mean()), 3),
         "pa_mpjpe_mm": round(1e3 * float(aligned.mean()), 3),
-        "pck20": round(float((off < PCK_M).mean()), 4),
+        pck(subject): round(float((off < subject.pck_m).mean()), 4),
         "accel_error_m_s2": acceleration,
     }
+
+
+def pck(subject: Subject) -> str:
+    """The name of the share of right joints."""
+    return f"pck{1000 * subject.pck_m:.0f}"

@@ -30,7 +30,9 @@ from pose3d_ros.core.errors import InputError
 from pose3d_ros.geometry.crop import Crops, cut
 from pose3d_ros.synthesis import photograph
 from pose3d_ros.synthesis.capsules import View
-from pose3d_ros.synthesis.picture_windows import PictureWindowConfig, PictureWindows, assemble, observe
+from pose3d_ros.synthesis.hand_pictures import HANDS
+from pose3d_ros.synthesis.picture_config import PictureWindowConfig, Scene
+from pose3d_ros.synthesis.picture_windows import PictureWindows, assemble, observe
 from pose3d_ros.synthesis.rng import Rng
 
 HO3D_ORDER = (0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 19, 7, 8, 9, 20)  # rows of hand21's joints
@@ -67,7 +69,7 @@ class Folders:
         starts = self.rng.integers(count, low=0, high=len(self.shots) - 1).tolist()
         windows = [self._window(start) for start in starts]
         xyz = torch.from_numpy(np.stack([[_right(shot) for shot in shots] for shots in windows]).astype(np.float32))
-        rays, score, view = observe(self.rng, xyz, self.config)
+        rays, score, view = observe(self.rng, Scene(xyz, None), self.config, HANDS)
         size = count, self.config.frames
         rgb = torch.stack([
             self._crop(shot, view, row) for row, shot in enumerate(shot for shots in windows for shot in shots)

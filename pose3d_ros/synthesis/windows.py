@@ -73,7 +73,7 @@ def draw(rng: Rng, motion: MotionSet, count: int, config: WindowConfig, assemble
     joints, root = widen(rng, joints, root, config.widen)
     views = view(rng, joints, root, config.camera)
     rays, score = detect(rng, views, config.detector)
-    score = torch.where(_hidden(rng, rays, config), 0.0, score)
+    score = torch.where(hidden_joints(rng, rays, config.occlusion, config.rate_hz), 0.0, score)
     rays, score = derive_trunk(rng, rays, score, config.detector)
     return (assemble or assemble_windows)(rays, score, views.xyz, config.guidance)
 
@@ -99,11 +99,12 @@ def assemble_sequences(rays: Tensor, score: Tensor, xyz: Tensor, guidance: Guida
     return Windows(torch.stack(features, 1), torch.stack(targets, 1), score > 0)
 
 
-def _hidden(rng: Rng, rays: Tensor, config: WindowConfig) -> Tensor:
-    chances = config.occlusion
-    hidden = _one_kind(rng, rays, config)
+def hidden_joints(rng: Rng, rays: Tensor, chances: OcclusionConfig, rate_hz: float) -> Tensor:
+    """bool (N, T, J): hidden by the kinds of occlusion that there are `chances` for."""
+    hidden = _one_kind(rng, rays, chances, rate_hz)
     if chances.twice:
-        hidden = hidden | (_one_kind(rng, rays, config) & rng.chance(rays.shape[0], 1, 1, p=chances.twice))
+        again = _one_kind(rng, rays, chances, rate_hz)
+        hidden = hidden | (again & rng.chance(rays.shape[0], 1, 1, p=chances.twice))
     if chances.slow:
         share = torch.where(
             rng.chance(rays.shape[0], p=chances.slow), rng.uniform(rays.shape[0], low=0.3, high=1.0), 1.0
@@ -112,9 +113,9 @@ def _hidden(rng: Rng, rays: Tensor, config: WindowConfig) -> Tensor:
     return hidden
 
 
-def _one_kind(rng: Rng, rays: Tensor, config: WindowConfig) -> Tensor:
-    joints, rate = rays.shape[2], config.rate_hz
-    return occlusion.one_kind(rng, rays, config.occlusion, {
+def _one_kind(rng: Rng, rays: Tensor, chances: OcclusionConfig, rate: float) -> Tensor:
+    joints = rays.shape[2]
+    return occlusion.one_kind(rng, rays, chances, {
         "random": lambda r: occlusion.random(rng, r, rng.integers(r.shape[0], low=2, high=joints - 1)),
         "burst": lambda r: occlusion.burst(rng, r, rate),
         "limb": lambda r: occlusion.limb(rng, r, rate),

@@ -13,7 +13,7 @@ from pose3d_ros.models.dtf import DTFConfig
 from pose3d_ros.models.extpose import ExtPoseConfig
 from pose3d_ros.models.streaming import StreamingConfig
 from pose3d_ros.synthesis.hand_windows import HandWindowConfig
-from pose3d_ros.synthesis.picture_windows import PictureWindowConfig
+from pose3d_ros.synthesis.picture_config import PictureWindowConfig
 from pose3d_ros.synthesis.windows import WindowConfig
 
 COMPACT = DTFConfig(

@@ -18,7 +18,8 @@ from pose3d_ros.training.config import TrainConfig, build
 from pose3d_ros.training.extpose_export import export_extpose
 from pose3d_ros.training.hands import HandTrainer, export_hands
 from pose3d_ros.training.norms import refresh
-from pose3d_ros.training.run import RECORD, machine, people, trainer_of
+from pose3d_ros.training.people import people
+from pose3d_ros.training.run import RECORD, machine, trainer_of
 from pose3d_ros.training.trainer import LOG_FILE, STATE, Trainer
 from pose3d_ros.training.validation import Validator
 
@@ -53,7 +54,7 @@ def export(
     if config.recipe == "hands":
         return _export_hands(network, config, folder, data, facts, weights_dir)
     if config.recipe == "extpose":
-        return _exported(weights_dir, *export_extpose(network, config, facts, weights_dir, windows))
+        return _exported(weights_dir, *export_extpose(network, config, data, facts, weights_dir, windows))
     frames, rate_hz, guidance = config.data.frames, config.data.rate_hz, config.data.guidance
     known, trainer = people(config, data), trainer_of(config)
     if config.recipe == "views":

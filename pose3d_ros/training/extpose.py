@@ -1,4 +1,4 @@
-"""Training of ExtPose on rendered hands: both modalities, one of them blanked now and then, one frame or several."""
+"""Training of ExtPose on rendered hands or people: both modalities or one of them, one frame or several."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +13,15 @@ from pose3d_ros.evaluation.pictures import MODALITIES, held_back, measure, predi
 from pose3d_ros.models import checkpoint
 from pose3d_ros.models.extpose import ExtPose
 from pose3d_ros.synthesis import picture_windows
+from pose3d_ros.synthesis.hand_pictures import HANDS
 from pose3d_ros.synthesis.motion import MotionSet
+from pose3d_ros.synthesis.picture_config import Subject
 from pose3d_ros.synthesis.picture_folders import Folders
 from pose3d_ros.synthesis.picture_windows import PictureWindows, pose_input
 from pose3d_ros.training.config import TrainConfig
 from pose3d_ros.training.losses import sigma_loss
 from pose3d_ros.training.optimizers import MuonAdamW
+from pose3d_ros.training.people import Subjects, subjects
 from pose3d_ros.training.places import Places
 from pose3d_ros.training.priming import prime
 from pose3d_ros.training.trainer import DTYPES, STATE, Trainer
@@ -32,9 +35,9 @@ class PictureTrainer(Trainer):
     """The loop on windows of pictures. Each batch is split: both modalities, the image alone, the pose alone; so that
     what is blanked costs nothing."""
 
-    def __init__(self, config: TrainConfig, folder: Path, source: Source | None = None):
+    def __init__(self, config: TrainConfig, folder: Path, subject: Subject, source: Source | None = None):
         nobody = MotionSet(*(torch.zeros(0) for _ in range(6)), names=[], subjects=[])
-        self.source = source
+        self.subject, self.source = subject, source
         super().__init__(config, nobody, folder)
         if config.picture.start:
             state = start_from(self.model, Path(config.picture.start))
@@ -70,12 +73,16 @@ class PictureTrainer(Trainer):
         """image, pose, score, xyz, uv, turn of `count` windows."""
         config = self.config
         recorded = round(count * config.picture.recorded) if self.source else 0
-        drawn = picture_windows.draw(self.rng, count - recorded, config.pictures) if count > recorded else None
+        drawn = None
+        if count > recorded:
+            drawn = picture_windows.draw(self.rng, count - recorded, config.pictures, self.subject)
         if recorded:
             found = PictureWindows(*(value.to(self.device) for value in self.source(recorded)))
             drawn = found if drawn is None else PictureWindows(*map(torch.cat, zip(found, drawn, strict=True)))
-        size = config.pictures.render.width, config.pictures.render.height
-        pose = pose_input(config.extpose.pose_input, drawn.xy_px, drawn.score, *size, config.pictures.drawing)
+        pictures, skeleton = config.pictures, self.subject.skeleton
+        pose = pose_input(
+            config.extpose.pose_input, drawn.xy_px, drawn.score, pictures.render, pictures.drawing, skeleton
+        )
         rows = torch.randperm(count, generator=self.rng.generator, device=self.device) if recorded else slice(None)
         parts = (drawn.image, pose, drawn.score, drawn.xyz, drawn.uv, drawn.turn)
         return tuple(part[rows] for part in parts)
@@ -190,13 +197,13 @@ def _temporal(name: str) -> bool:
 
 
 def prepare_extpose(config: TrainConfig, data: Path, folder: Path) -> tuple[Trainer, Callable | None]:
-    """The loop, and its validation on held-back hands. Raises ConfigError, CheckpointError, InputError."""
+    """The loop, and its validation on held-back hands or people. Raises ConfigError, CheckpointError, InputError."""
     check_sizes(config)
-    source = None
+    known, source = subjects(config, data), None
     if config.picture.folders:
         folders = [data / name for name in config.picture.folders]
         source = Folders(folders, config.pictures, config.seed, config.picture.trust_pickle)
-    return PictureTrainer(config, folder, source), Check(config)
+    return PictureTrainer(config, folder, known.training, source), Check(config, known)
 
 
 def check_sizes(config: TrainConfig) -> None:
@@ -210,25 +217,27 @@ def check_sizes(config: TrainConfig) -> None:
     if config.pictures.frames > config.extpose.frames and not config.picture.causal:
         raise ConfigError(f"pictures.frames {config.pictures.frames}: expected at most extpose.frames")
     if config.extpose.head != "kinematic":
-        raise ConfigError(f"extpose.head {config.extpose.head}: rendered hands train the kinematic head")
+        raise ConfigError(f"extpose.head {config.extpose.head}: rendered pictures train the kinematic head")
+    if config.picture.folders and config.extpose.skeleton != HANDS.skeleton.name:
+        raise ConfigError(f"picture.folders: expected {HANDS.skeleton.name}, got {config.extpose.skeleton}")
 
 
 class Check:
-    """Validation: errors on held-back hands, drawn once, for every kind of input that the network was trained on."""
+    """Validation: errors on held-back hands or people, drawn once, for every kind of input that was trained on."""
 
-    def __init__(self, config: TrainConfig, count: int | None = None):
-        self.config = config
+    def __init__(self, config: TrainConfig, known: Subjects, count: int | None = None):
+        self.config, self.subject = config, known.validation
         self.count = config.validation_windows if count is None else count
         self.windows: PictureWindows | None = None
 
     def __call__(self, network: ExtPose) -> dict[str, float]:
         config = self.config
         if self.windows is None:
-            self.windows = held_back(self.count, config.pictures)
+            self.windows = held_back(self.count, config.pictures, subject=self.subject)
         shown = MODALITIES if config.picture.modalities == "both" else (config.picture.modalities,)
         found = {}
         for name in shown:
             xyz, _ = predict(network, self.windows, config.pictures, name, config.picture.causal)
-            measured = measure(xyz, self.windows, config.pictures.rate_hz)
+            measured = measure(xyz, self.windows, config.pictures.rate_hz, self.subject)
             found |= {f"{key} {name}": value for key, value in measured.items() if value is not None}
         return found

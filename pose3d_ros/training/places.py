@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from pose3d_ros.models.extpose import ExtPoseConfig
 
-DEPTH_M = 0.05  # scale of the depths
+DEPTH_M = {"hand21": 0.05, "h36m17": 0.4}  # scale of the depths
 
 
 class Places(nn.Module):
@@ -19,7 +19,7 @@ class Places(nn.Module):
 
     def __init__(self, config: ExtPoseConfig):
         super().__init__()
-        self.vit, self.joints = config.vit, config.joints
+        self.vit, self.joints, self.depth_m = config.vit, config.joints, DEPTH_M[config.skeleton]
         self.linear = nn.Linear(config.vit.width, 2 * config.joints)
 
     def forward(self, tokens: Tensor, uv: Tensor, xyz: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class Places(nn.Module):
         where, depth = read.movedim(3, -1).unflatten(3, (2, -1)).unbind(3)  # (N, T, pictures, J, tokens)
         at = patch[:, :, None, :, None].expand(*where.shape[:4], 1)
         missed = -functional.log_softmax(where, -1).gather(-1, at)[..., 0]
-        off = depth.gather(-1, at)[..., 0] - (xyz[:, :, None, :, 2] / DEPTH_M).nan_to_num()
+        off = depth.gather(-1, at)[..., 0] - (xyz[:, :, None, :, 2] / self.depth_m).nan_to_num()
         weight = inside[:, :, None].expand_as(missed)
         return (weight * (missed + functional.smooth_l1_loss(off, torch.zeros_like(off), reduction="none"))).sum() / (
             weight.sum()

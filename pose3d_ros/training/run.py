@@ -8,30 +8,16 @@ from pathlib import Path
 import torch
 
 from pose3d_ros.core.errors import ConfigError, EngineError
-from pose3d_ros.synthesis import motion
 from pose3d_ros.training.config import TrainConfig, as_dict
 from pose3d_ros.training.extpose import PictureTrainer, prepare_extpose
 from pose3d_ros.training.hands import prepare_hands
+from pose3d_ros.training.people import people
 from pose3d_ros.training.published import prepare_published
 from pose3d_ros.training.stream import StreamTrainer
 from pose3d_ros.training.trainer import STATE, Trainer
-from pose3d_ros.training.validation import People, Validator
+from pose3d_ros.training.validation import Validator
 
 RECORD = "run.json"
-
-
-def people(config: TrainConfig, data: Path) -> People:
-    """Load the motion of a run from the folder `data`. Raises InputError, ConfigError."""
-    if not config.motion:
-        raise ConfigError("motion: expected at least one motion file or folder of BVH files, got none")
-    everybody = motion.load([data / name for name in config.motion], dict(config.source_weights))
-    unknown = set(config.hold_out) - set(everybody.subjects)
-    if unknown:
-        raise ConfigError(f"hold_out: no such subjects {sorted(unknown)}; known are {sorted(set(everybody.subjects))}")
-    kept = [subject in config.hold_out for subject in everybody.subjects]
-    held_out = everybody.subset(kept) if any(kept) else None
-    validation = motion.load([data / name for name in config.validation]) if config.validation else None
-    return People(everybody.subset([not keep for keep in kept]), held_out, validation)
 
 
 def train(

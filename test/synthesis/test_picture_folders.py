@@ -11,10 +11,10 @@ import torch
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.synthesis import hand_motion, photograph
 from pose3d_ros.synthesis.hand_detector import PERFECT
-from pose3d_ros.synthesis.hand_render import RenderConfig
 from pose3d_ros.synthesis.hand_windows import NO_OCCLUSION
+from pose3d_ros.synthesis.picture_config import PictureWindowConfig
 from pose3d_ros.synthesis.picture_folders import HO3D_ORDER, INTERHAND_ORDER, OPENGL, Folders
-from pose3d_ros.synthesis.picture_windows import PictureWindowConfig
+from pose3d_ros.synthesis.render import RenderConfig
 from pose3d_ros.synthesis.rng import Rng
 
 K = np.array(((400.0, 0, 111.0), (0, 400.0, 113.0), (0, 0, 1)))

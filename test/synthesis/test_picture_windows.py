@@ -9,10 +9,13 @@ from pose3d_ros.geometry.skeleton_image import DEFAULT
 from pose3d_ros.synthesis import hand_motion, picture_windows
 from pose3d_ros.synthesis.capsules import View
 from pose3d_ros.synthesis.hand_detector import PERFECT
-from pose3d_ros.synthesis.hand_render import RenderConfig, render
+from pose3d_ros.synthesis.hand_pictures import HANDS
+from pose3d_ros.synthesis.hand_render import render
 from pose3d_ros.synthesis.hand_solid import backs, solid
 from pose3d_ros.synthesis.hand_windows import NO_OCCLUSION
-from pose3d_ros.synthesis.picture_windows import PictureWindowConfig, pose_input, to_pixels
+from pose3d_ros.synthesis.picture_config import PictureWindowConfig
+from pose3d_ros.synthesis.picture_windows import pose_input, to_pixels
+from pose3d_ros.synthesis.render import RenderConfig
 from pose3d_ros.synthesis.rng import Rng
 
 SMALL = RenderConfig(width=24, height=32, samples=1)
@@ -90,7 +93,7 @@ def test_keypoints_truth_and_crop_agree():
     config = PictureWindowConfig(
         frames=2, render=PLAIN, detector=PERFECT, occlusion=NO_OCCLUSION, by_keypoints=1.0, distance_low_m=0.8
     )
-    drawn = picture_windows.draw(Rng(5), 6, config)
+    drawn = picture_windows.draw(Rng(5), 6, config, HANDS)
     seen = drawn.score > 0
     assert seen.float().mean() > 0.99
     torch.testing.assert_close(drawn.xy_px[seen], to_pixels(drawn.uv, PLAIN)[seen], atol=0.02, rtol=0)
@@ -104,7 +107,7 @@ def test_keypoints_truth_and_crop_agree():
 
 
 def test_windows_are_finite_and_hidden_joints_are_zero():
-    drawn = picture_windows.draw(Rng(6), 8, CONFIG)
+    drawn = picture_windows.draw(Rng(6), 8, CONFIG, HANDS)
     assert all(torch.isfinite(part).all() for part in drawn)
     assert drawn.image.shape == (8, 3, 3, 32, 24)
     hidden = drawn.score == 0
@@ -119,7 +122,7 @@ def test_windows_are_finite_and_hidden_joints_are_zero():
 def test_a_keypoint_is_at_its_place_in_every_form(kind, shape):
     xy, score = torch.zeros(1, 2, 21, 2), torch.zeros(1, 2, 21)
     xy[0, 1, 8], score[0, 1, 8] = torch.tensor([6.0, 20.0]), 0.5
-    made = pose_input(kind, xy, score, 24, 32, DEFAULT)
+    made = pose_input(kind, xy, score, SMALL, DEFAULT, HANDS.skeleton)
     assert made.shape == (1, 2, *shape)
     assert not made[0, 0].any()
     if kind == "coordinates":

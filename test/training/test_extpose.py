@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,8 +16,8 @@ from pose3d_ros.models.extpose import ExtPoseConfig
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import Block, ViTConfig
 from pose3d_ros.synthesis import hand_motion
-from pose3d_ros.synthesis.hand_render import RenderConfig
-from pose3d_ros.synthesis.picture_windows import PictureWindowConfig
+from pose3d_ros.synthesis.picture_config import PictureWindowConfig
+from pose3d_ros.synthesis.render import RenderConfig
 from pose3d_ros.synthesis.rng import Rng
 from pose3d_ros.training import run
 from pose3d_ros.training.config import PictureTraining, TrainConfig
@@ -24,6 +25,7 @@ from pose3d_ros.training.export import export
 from pose3d_ros.training.extpose import start_from
 from pose3d_ros.training.priming import STEPS, look_about, positions, whitening
 
+DATA = Path(__file__).parents[1] / "data"
 NETWORK = ExtPoseConfig(
     vit=ViTConfig(image_height=32, image_width=24, patch=8, padding=0, width=32, depth=2, heads=2),
     decoder=DecoderConfig(width=32, depth=1, heads=2, head_width=16, mlp=32),
@@ -86,6 +88,37 @@ def test_a_run_resumes_and_its_weights_load(config, tmp_path):
     windows = held_back(4, PICTURES)
     expected, _ = predict(trainer.network, windows, PICTURES)
     np.testing.assert_allclose(predict(network, windows, PICTURES)[0], expected, atol=1e-6)
+
+
+def test_a_run_on_bodies_resumes_and_its_weights_load(config, tmp_path):
+    config = replace(
+        config, extpose=replace(NETWORK, skeleton="h36m17"), motion=("motion_sample.npz",),
+        validation=("motion_sample.npz",), hold_out=(),
+    )  # fmt: skip
+    folder = tmp_path / "run"
+    run.train(replace(config, windows=16), DATA, folder, resume=False, report_every=1)
+    trainer = run.train(config, DATA, folder, resume=True, report_every=1)
+    done = export(folder, DATA, tmp_path / "weights", windows=8)
+    network, spec = checkpoint.load(done.weights)
+    assert spec.skeleton == "h36m17"
+    assert {"pa_mpjpe_mm both", "pck150 pose"} <= set(done.metrics)
+    card = done.card.read_text()
+    assert "people drawn as shaded capsules" in card
+    assert "motion_sample.npz" in card
+    windows = held_back(4, PICTURES, subject=trainer.subject)
+    assert windows.xyz.shape == (4, 2, 17, 3)
+    expected, _ = predict(trainer.network, windows, PICTURES)
+    np.testing.assert_allclose(predict(network, windows, PICTURES)[0], expected, atol=1e-6)
+
+
+def test_bodies_need_motion_and_other_people(config, tmp_path):
+    config = replace(config, extpose=replace(NETWORK, skeleton="h36m17"))
+    with pytest.raises(ConfigError, match="motion"):
+        run.prepare(config, DATA, tmp_path)
+    with pytest.raises(ConfigError, match="validation"):
+        run.prepare(replace(config, motion=("motion_sample.npz",)), DATA, tmp_path)
+    with pytest.raises(ConfigError, match="hand21"):
+        run.prepare(replace(config, picture=PictureTraining(folders=(".",))), DATA, tmp_path)
 
 
 def test_more_frames_start_from_one(config, tmp_path):
