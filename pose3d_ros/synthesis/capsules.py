@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 TILE_PX = 16  # height of the tiles of a picture, each with the capsules that are near it
-CANDIDATES = 16  # of them at most, the ones in front; more overlap only around a wrist
+CANDIDATES = 16  # of them at most, the ones in front; in tiles that are small enough hardly any more overlap
 PIECE = 100_000  # pixels times capsules at a time: what stays in the caches
 NEAREST_M = 0.05
 NOTHING = 1e6  # depth where there is nothing
@@ -62,9 +62,10 @@ def grid(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]
     return u[None].expand(height, width), v[:, None].expand(height, width)
 
 
-def trace(capsules: Capsules, view: View, height: int, width: int) -> Hits:
-    """The two nearest surfaces of every pixel. Raises ValueError for sizes that do not divide into `tiles`."""
-    tiles = tiles_of(height, width)
+def trace(capsules: Capsules, view: View, height: int, width: int, tile_px: int = TILE_PX) -> Hits:
+    """The two nearest surfaces of every pixel, by tiles of `tile_px` rows: smaller ones where much lies side by side.
+    Raises ValueError for sizes that do not divide into tiles."""
+    tiles = tiles_of(height, width, tile_px)
     u, v = (_tiled(part, tiles) for part in grid(height, width, view.half.device))
     features = torch.stack((torch.ones_like(u), u, v, u * u, u * v, v * v), 1)
     picture, number, chosen = _candidates(capsules, view, u, v)
@@ -84,9 +85,9 @@ def trace(capsules: Capsules, view: View, height: int, width: int) -> Hits:
     return _surface(capsules, view.rays(height, width), depth, owner)
 
 
-def tiles_of(height: int, width: int) -> int:
+def tiles_of(height: int, width: int, tile_px: int) -> int:
     """A picture is cut into so many rows and as many columns of tiles. Raises ValueError."""
-    tiles = max(1, height // TILE_PX)
+    tiles = max(1, height // tile_px)
     if height % tiles or width % tiles:
         raise ValueError(f"pictures of {width}x{height}: expected multiples of {tiles}, since they are cut into tiles")
     return tiles

@@ -16,6 +16,7 @@ from pose3d_ros.models.extpose import ExtPoseConfig
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import Block, ViTConfig
 from pose3d_ros.synthesis import hand_motion
+from pose3d_ros.synthesis.body import bones
 from pose3d_ros.synthesis.picture_config import PictureWindowConfig
 from pose3d_ros.synthesis.render import RenderConfig
 from pose3d_ros.synthesis.rng import Rng
@@ -109,6 +110,27 @@ def test_a_run_on_bodies_resumes_and_its_weights_load(config, tmp_path):
     assert windows.xyz.shape == (4, 2, 17, 3)
     expected, _ = predict(trainer.network, windows, PICTURES)
     np.testing.assert_allclose(predict(network, windows, PICTURES)[0], expected, atol=1e-6)
+
+
+def test_bodies_that_are_measured_are_others_than_those_learnt_from(config, tmp_path):
+    with np.load(DATA / "motion_sample.npz") as file:
+        clips = dict(file)
+    first = int(clips["clip_offset"][1])
+    for name, rows, kept in (("one", slice(0, first), slice(0, 1)), ("others", slice(first, None), slice(1, None))):
+        part = {key: clips[key][rows] for key in ("joints", "root")}
+        part |= {key: clips[key][kept] for key in ("clip_fps", "clip_name", "clip_subject", "clip_source")}
+        starts = clips["clip_offset"] - first if name == "others" else clips["clip_offset"][:2]
+        np.savez(tmp_path / f"{name}.npz", clip_offset=starts[starts >= 0], **part)
+    config = replace(
+        config, extpose=replace(NETWORK, skeleton="h36m17"), motion=("others.npz",), validation=("one.npz",)
+    )
+    trainer, check = run.prepare(config, tmp_path, tmp_path / "run")
+    assert not set(trainer.subject.motion.subjects) & set(check.subject.motion.subjects)
+    check(trainer.network)
+    measured = bones(check.windows.xyz).norm(dim=-1)[..., 2].flatten()  # thighs, as recorded
+    recorded = torch.from_numpy(np.linalg.norm(np.diff(clips["joints"][:first, 1:3], axis=1), axis=-1)).float()
+    assert measured.min() > recorded.min() - 1e-3
+    assert measured.max() < recorded.max() + 1e-3
 
 
 def test_bodies_need_motion_and_other_people(config, tmp_path):
