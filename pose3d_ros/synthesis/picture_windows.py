@@ -38,14 +38,30 @@ class PictureWindows(NamedTuple):
     turn: Tensor
 
 
+class Shot(NamedTuple):
+    """N windows of T frames as a robot has them, and the truth: `rgb` (N, T, 3, H, W) in 0..1 of the crops `view`,
+    joints `xyz` (N, T, J, 3) in the camera's frame, noisy `rays` (N, T, J, 2) and their `score` (N, T, J)."""
+
+    rgb: Tensor
+    xyz: Tensor
+    rays: Tensor
+    score: Tensor
+    view: View
+
+
 def draw(rng: Rng, count: int, config: PictureWindowConfig, subject: Subject) -> PictureWindows:
     """`count` windows of the subject."""
+    return assemble(*shoot(rng, count, config, subject), config)
+
+
+def shoot(rng: Rng, count: int, config: PictureWindowConfig, subject: Subject) -> Shot:
+    """`count` windows of the subject, before they are put into their crops."""
     scene = subject.scene(rng, count, config)
     rays, score, view = observe(rng, scene, config, subject)
     shown = subject.render(rng, scene.xyz, view, config.render)
     rays, score = _behind_things(rng, rays, score, shown.covered, scene.xyz, config, subject.length_m)
     rgb = shown.rgb if scene.border is None else _within(shown.rgb, scene.border, view)
-    return assemble(rgb, scene.xyz, rays, score, view, config)
+    return Shot(rgb, scene.xyz, rays, score, view)
 
 
 def observe(rng: Rng, scene: Scene, config: PictureWindowConfig, subject: Subject) -> tuple[Tensor, Tensor, View]:
