@@ -26,7 +26,6 @@ from pose3d_ros.synthesis.rng import Rng
 
 SCALE = Scale(blend=0.03, deep=0.06, shade=0.1, reach=0.7, far=40.0)
 NEAREST_M = 0.25
-TILE_PX = 8  # of the rays: a head has eight capsules
 HAIRS = ((0.05, 0.04, 0.04), (0.20, 0.12, 0.08), (0.45, 0.28, 0.15), (0.80, 0.65, 0.40), (0.75, 0.75, 0.75))
 
 
@@ -62,7 +61,7 @@ def render(rng: Rng, xyz: Tensor, view: View, config: RenderConfig) -> Pictures:
             torch.cat((one.b, two.b, near.b), 1),
             torch.cat((one.radius, two.radius * seen, near.radius), 1),
         )
-        hits = trace(capsules, crops, config.samples * config.height, config.samples * config.width, TILE_PX)
+        hits = trace(capsules, crops, config.samples * config.height, config.samples * config.width)
         clothes = [rows_of(look, rows, frames) for look in looks]
         colours = torch.cat((*(look.colours for look in clothes), paint[rows].repeat_interleave(frames, 0)), 1)
         return _shade(hits, people, clothes[0], colours, config)

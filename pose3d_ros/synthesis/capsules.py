@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-TILE_PX = 16  # height of the tiles of a picture, each with the capsules that are near it
+TILE_PX = 8  # height of the tiles of a picture, at most, each with the capsules that are near it
 CANDIDATES = 16  # of them at most, the ones in front; in tiles that are small enough hardly any more overlap
 PIECE = 100_000  # pixels times capsules at a time: what stays in the caches
 NEAREST_M = 0.05
@@ -62,10 +62,9 @@ def grid(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]
     return u[None].expand(height, width), v[:, None].expand(height, width)
 
 
-def trace(capsules: Capsules, view: View, height: int, width: int, tile_px: int = TILE_PX) -> Hits:
-    """The two nearest surfaces of every pixel, by tiles of `tile_px` rows: smaller ones where much lies side by side.
-    Raises ValueError for sizes that do not divide into tiles."""
-    tiles = tiles_of(height, width, tile_px)
+def trace(capsules: Capsules, view: View, height: int, width: int) -> Hits:
+    """The two nearest surfaces of every pixel. Raises ValueError for sizes that do not divide into `tiles`."""
+    tiles = tiles_of(height, width)
     u, v = (_tiled(part, tiles) for part in grid(height, width, view.half.device))
     features = torch.stack((torch.ones_like(u), u, v, u * u, u * v, v * v), 1)
     picture, number, chosen = _candidates(capsules, view, u, v)
@@ -85,12 +84,13 @@ def trace(capsules: Capsules, view: View, height: int, width: int, tile_px: int 
     return _surface(capsules, view.rays(height, width), depth, owner)
 
 
-def tiles_of(height: int, width: int, tile_px: int) -> int:
+def tiles_of(height: int, width: int) -> int:
     """A picture is cut into so many rows and as many columns of tiles. Raises ValueError."""
-    tiles = max(1, height // tile_px)
-    if height % tiles or width % tiles:
-        raise ValueError(f"pictures of {width}x{height}: expected multiples of {tiles}, since they are cut into tiles")
-    return tiles
+    least = max(1, -(-height // TILE_PX))
+    for tiles in range(least, 2 * least + 1):
+        if height % tiles == width % tiles == 0:
+            return tiles
+    raise ValueError(f"pictures of {width}x{height}: expected multiples of {least}, since they are cut into tiles")
 
 
 def _tiled(picture: Tensor, tiles: int) -> Tensor:

@@ -10,7 +10,7 @@ from pose3d_ros.geometry.crop import imagenet
 from pose3d_ros.synthesis import motion, picture_windows
 from pose3d_ros.synthesis.body import SKELETON, J
 from pose3d_ros.synthesis.body_pictures import Bodies
-from pose3d_ros.synthesis.body_render import TILE_PX, _build, render
+from pose3d_ros.synthesis.body_render import _build, render
 from pose3d_ros.synthesis.body_solid import DARK, HAIR, SHOES, SKIN, frame, solid
 from pose3d_ros.synthesis.cameras import CameraConfig
 from pose3d_ros.synthesis.capsules import NOTHING, Capsules, View, trace
@@ -60,7 +60,7 @@ def test_joints_lie_inside_of_their_body(people):
 def test_joints_are_drawn_where_they_project(people):
     xyz = people[:, 0]
     body, view = solid(xyz, _build(Rng(1), 12, PLAIN)), around(people[:, :1])
-    hits = trace(Capsules(*body[:3]), view, 64, 48, TILE_PX)
+    hits = trace(Capsules(*body[:3]), view, 64, 48)
     column, row = ((view.project(xyz) * 32 + torch.tensor([24.0, 32.0])).long()).unbind(-1)
     limbs = [J[name] for name in SKELETON.joints if name != "head_top"]
     depth = hits.depth[torch.arange(12)[:, None], 0, row[:, limbs], column[:, limbs]]

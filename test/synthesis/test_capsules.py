@@ -53,5 +53,5 @@ def test_projection_meets_the_pixel_s_ray(scene):
 
 
 def test_sizes_that_do_not_divide_are_refused(scene):
-    with pytest.raises(ValueError, match="multiples of 3"):
+    with pytest.raises(ValueError, match="multiples of 6"):
         trace(*scene, 48, 35)

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from pose3d_ros.geometry.crop import imagenet
-from pose3d_ros.geometry.hand import palm_axes
+from pose3d_ros.geometry.hand import TIPS, palm_axes
 from pose3d_ros.geometry.skeleton_image import DEFAULT
 from pose3d_ros.synthesis import hand_motion, picture_windows
-from pose3d_ros.synthesis.capsules import View
+from pose3d_ros.synthesis.capsules import NOTHING, Capsules, View, trace
 from pose3d_ros.synthesis.hand_detector import PERFECT
 from pose3d_ros.synthesis.hand_pictures import HANDS
 from pose3d_ros.synthesis.hand_render import render
@@ -53,6 +53,18 @@ def test_joints_lie_inside_of_their_hand():
     place = ((out * axis).sum(-1) / (axis**2).sum(-1).clamp(min=1e-9)).clamp(0, 1)
     depth = body.radius[:, None] - (out - place[..., None] * axis).norm(dim=-1)
     assert depth.amax(-1).min() > -1e-3
+
+
+def test_no_finger_is_lost_where_much_overlaps():
+    """Every joint is drawn where it projects: tiles with many capsules must not drop those that lie behind others."""
+    xyz, left = hands(24), torch.zeros(24, dtype=torch.bool)
+    body = solid(xyz[:, 0], left, torch.ones(24), torch.tensor([[-1.0, 0, 0]]).expand(24, 3), torch.ones(24))
+    view = around(xyz)
+    hits = trace(Capsules(*body[:3]), view, 64, 48)
+    column, row = (view.project(xyz[:, 0]) * 32 + torch.tensor([24.0, 32.0])).long().unbind(-1)
+    inner = [joint for joint in range(21) if joint not in TIPS]
+    depth = hits.depth[torch.arange(24)[:, None], 0, row[:, inner], column[:, inner]]
+    assert (depth < NOTHING).float().mean() > 0.995
 
 
 def test_nails_are_on_the_back_of_both_hands():
