@@ -1,0 +1,127 @@
+"""What a picture adds to a lifter: the same rendered hands or people, whose past keypoints the lifter sees, and whose
+newest picture with its keypoints the picture model sees.
+
+    python benchmark/pictures_against_lifter.py --pictures hand_extpose --lifter hand_dtf27 [--count 512]
+    python benchmark/pictures_against_lifter.py --pictures body_extpose --lifter body_dtf27 --motion validation.npz
+
+Errors of the newest frame about the root, before anything is pulled to keypoints: of each alone; of the surer one, by
+mean sigma, as `refine.max_sigma: 1` takes it; of both, each joint weighted by 1 / sigma²; of the better one, which
+nobody knows. The windows are the picture model's training's, of another seed (and people, for bodies).
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pose3d_ros.evaluation.pictures import HELD_BACK, presence
+from pose3d_ros.geometry.align import procrustes
+from pose3d_ros.models import Lifter, checkpoint, registry
+from pose3d_ros.models.extpose import ExtPose
+from pose3d_ros.models.picture import PictureSpec
+from pose3d_ros.synthesis import hand_windows, motion, windows
+from pose3d_ros.synthesis.body_pictures import Bodies
+from pose3d_ros.synthesis.hand_pictures import HANDS
+from pose3d_ros.synthesis.picture_config import PictureWindowConfig, Subject
+from pose3d_ros.synthesis.picture_windows import PictureWindows, Shot, assemble, pose_input, shoot
+from pose3d_ros.synthesis.render import RenderConfig
+from pose3d_ros.synthesis.rng import Rng
+
+PIECE = 16
+Answer = tuple[np.ndarray, np.ndarray]  # joints (N, J, 3) about the root in the camera's axes, metres; sigma (N, J)
+
+
+def by_lifter(lifter: Lifter, shot: Shot) -> Answer:
+    """Of the newest frame, from the whole window."""
+    spec = lifter.spec
+    if spec.skeleton == HANDS.skeleton.name:
+        right = torch.zeros(len(shot.score), dtype=torch.bool)
+        given = hand_windows.assemble(shot.rays, shot.score, shot.xyz, spec.guidance, right)
+    else:
+        given = windows.assemble_windows(shot.rays, shot.score, shot.xyz, spec.guidance)
+    out = lifter(given.inputs.numpy())
+    seen = shot.score[:, -1].numpy() > 0
+    xyz = given.camera.to_camera(torch.from_numpy(out.xyz_m)).numpy()
+    return xyz - xyz[:, :1], out.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
+
+
+@torch.inference_mode()
+def by_picture(network: ExtPose, spec: PictureSpec, shot: Shot, config: PictureWindowConfig) -> Answer:
+    """Of the newest frame, from the last `spec.frames` pictures."""
+    made = assemble(*shot, config)
+    last = PictureWindows(*(value[:, -spec.frames :] for value in made))
+    pose = pose_input("image", last.xy_px, last.score, config.render, spec.drawing, spec.joints)
+    out = network(last.image, pose, pose_present=presence(last.score), causal=True)
+    xyz = torch.einsum("nij,nki->nkj", last.turn[:, -1], out["xyz"][:, -1]).numpy()
+    seen = last.score[:, -1].numpy() > 0
+    return xyz, out["log_sigma"][:, -1].exp().numpy() * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
+
+
+def combined(a: Answer, b: Answer) -> np.ndarray:
+    """Each joint by how sure each is of it."""
+    weight = a[1] ** -2 / (a[1] ** -2 + b[1] ** -2)
+    return np.where(np.isfinite(weight), weight, 0.5)[..., None] * (a[0] - b[0]) + b[0]
+
+
+def row(name: str, xyz: np.ndarray, truth: np.ndarray, seen: np.ndarray) -> str:
+    """A line of the table."""
+    off = 1e3 * np.linalg.norm(xyz - truth, axis=-1)
+    aligned = 1e3 * np.linalg.norm(procrustes(xyz.astype(float), truth.astype(float)) - truth, axis=-1)
+    parts = (off.mean(), aligned.mean(), off[:, 1:][seen[:, 1:]].mean(), off[:, 1:][~seen[:, 1:]].mean())
+    return f"| {name} | " + " | ".join(f"{part:.1f}" for part in parts) + " |"
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", required=True, help="weights of a picture model, name or path")
+    parser.add_argument("--lifter", required=True, help="weights of a windowed lifter of the same skeleton")
+    parser.add_argument("--motion", type=Path, help="motion file of bodies")
+    parser.add_argument("--count", type=int, default=512, help="windows")
+    args = parser.parse_args()
+    lifter = registry.load_lifter(args.lifter, "cpu")
+    network, spec = checkpoint.load(registry.find(args.pictures))
+    if not isinstance(network, ExtPose) or lifter.spec.skeleton != spec.skeleton:
+        parser.error(f"expected a picture model and a lifter of the same skeleton, got {spec.name}, {lifter.spec.name}")
+    if (spec.skeleton != HANDS.skeleton.name) != bool(args.motion):
+        parser.error("--motion is for bodies, which need it")
+    subject: Subject = Bodies(motion.load([args.motion]), widened=False) if args.motion else HANDS
+    vit = network.config.vit
+    config = PictureWindowConfig(
+        frames=lifter.spec.frames, rate_hz=lifter.spec.rate_hz, crop=spec.crop, drawing=spec.drawing,
+        render=RenderConfig(width=vit.image_width, height=vit.image_height, samples=1),
+    )  # fmt: skip
+    print(f"{args.count} windows, seed {HELD_BACK}; mm\n")
+    print(table(lifter, network.eval(), spec, subject, config, args.count))
+
+
+def table(
+    lifter: Lifter, network: ExtPose, spec: PictureSpec, subject: Subject, config: PictureWindowConfig, count: int
+) -> str:
+    """Markdown."""
+    rng = Rng(HELD_BACK, "cpu")
+    found: list[list[np.ndarray]] = []
+    for first in range(0, count, PIECE):
+        shot = shoot(rng, min(PIECE, count - first), config, subject)
+        truth = (shot.xyz[:, -1] - shot.xyz[:, -1, :1]).numpy()
+        seen = shot.score[:, -1].numpy() > 0
+        found.append([truth, seen, *by_lifter(lifter, shot), *by_picture(network, spec, shot, config)])
+    truth, seen, lifted, lifted_sigma, looked, looked_sigma = (
+        np.concatenate(part) for part in zip(*found, strict=True)
+    )
+    surer = looked_sigma.mean(1) <= lifted_sigma.mean(1)
+    better = np.linalg.norm(looked - truth, axis=-1).mean(1) < np.linalg.norm(lifted - truth, axis=-1).mean(1)
+    rows = [
+        ("lifter", lifted),
+        ("picture", looked),
+        (f"the surer one (picture: {100 * surer.mean():.0f} %)", np.where(surer[:, None, None], looked, lifted)),
+        ("both, weighted", combined((looked, looked_sigma), (lifted, lifted_sigma))),
+        (f"the better one (picture: {100 * better.mean():.0f} %)", np.where(better[:, None, None], looked, lifted)),
+    ]
+    head = ["| | MPJPE | PA-MPJPE | seen | hidden |", "|---" * 5 + "|"]
+    return "\n".join(head + [row(name, xyz, truth, seen) for name, xyz in rows])
+
+
+if __name__ == "__main__":
+    main()
