@@ -30,8 +30,9 @@ class RefineConfig:
     """Which picture models refine what."""
 
     body: str = param(
-        "", "path of ExtPose weights of bodies (h36m17; none are shipped); empty = bodies stay as the lifter has them"
-    )
+        "", "path of ExtPose weights of bodies, which config/train/body_extpose.yaml makes (none are shipped); empty = "
+        "bodies stay as the lifter has them",
+    )  # fmt: skip
     hands: str = param(
         "", "path of ExtPose weights of hands, which config/train/hand_extpose.yaml makes (none are shipped); empty = "
         "hands stay as the lifter has them",
