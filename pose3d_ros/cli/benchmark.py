@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pose3d_ros.cli.parameters import Device, Params, Precision, pipeline_config, with_body
 from pose3d_ros.core.errors import ConfigError
 
 # key of a run, heading, digits
@@ -48,10 +49,10 @@ def command(
     ] = "",
     frames: Annotated[str, typer.Option(help="with --pictures: frames that tiny to H look at")] = "1,4,8",
     seconds: Annotated[float, typer.Option(help="of measuring, after loading")] = 20.0,
-    params: Annotated[Path | None, typer.Option(help="YAML file of the lifter node's parameters")] = None,
+    params: Params = None,
     threads: Annotated[int | None, typer.Option(help="instead of body.threads; 0 = the backend's own choice")] = None,
-    device: Annotated[str, typer.Option(help="instead of body.device")] = "",
-    precision: Annotated[str, typer.Option(help="instead of body.precision")] = "",
+    device: Device = "",
+    precision: Precision = "",
     json_path: Annotated[Path | None, typer.Option("--json", help="write the results to this file")] = None,
 ) -> None:
     """Times of `Pipeline.push` and of its networks alone, percentiles in milliseconds.
@@ -59,21 +60,19 @@ def command(
     Beside them in the same process, in turns: the same networks in eager torch, and the network of the published size.
     With --pictures: steps of the picture models of pose_vit_node, which --hands and --weights say nothing about.
     """
-    from pose3d_ros.cli.parameters import pipeline_config
     from pose3d_ros.cli.tables import write_json
     from pose3d_ros.evaluation import latency, picture_latency
 
-    config = pipeline_config(params)
     given = {"weights": weights, "device": device, "precision": precision, "threads": threads}
-    body = replace(config.body, **{name: value for name, value in given.items() if value not in ("", None)})
+    config = with_body(pipeline_config(params), **given)
     if pictures:
         measured = picture_latency.PictureBenchmarkConfig(
             tuple(pictures.split(",")), _numbers("people", people), _numbers("frames", frames), backend,
-            body.engines(), seconds,
+            config.body.engines(), seconds,
         )  # fmt: skip
         report = _measured(picture_latency.measure, measured)
     else:
-        config = replace(config, body=body, hands=config.hands if hands else replace(config.hands, weights=""))
+        config = config if hands else replace(config, hands=replace(config.hands, weights=""))
         measured = latency.BenchmarkConfig(_numbers("people", people), backend, config, seconds)
         report = _measured(latency.measure, measured)
     if json_path is not None:

@@ -1,12 +1,12 @@
 """`pose3d engine`: build, list, check and clear the engines that nodes load at their start."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pose3d_ros.cli.parameters import Device, Params, Precision, pipeline_config, with_body
 from pose3d_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 
 Models = Annotated[list[str] | None, typer.Argument(help="weights by name or path; default: those of the parameters")]
-Params = Annotated[Path | None, typer.Option(help="YAML file of the lifter node's parameters; default: the defaults")]
 Backend = Annotated[str, typer.Option(help="instead of body.backend")]
-Device = Annotated[str, typer.Option(help="instead of body.device")]
-Precision = Annotated[str, typer.Option(help="instead of body.precision")]
 Weights = Annotated[list[Path] | None, typer.Option(help="compare with these files too, not only with shipped weights")]
 Folder = Annotated[Path | None, typer.Option("--cache", help="another cache than the user's")]
 
@@ -150,13 +147,9 @@ def _wanted(
     models: list[str] | None, params: Path | None, backend: str, device: str, precision: str, cache: Path | None
 ) -> "tuple[list[str], EngineOptions, Cache]":
     """Names of weights, how to run them, and the cache."""
-    from pose3d_ros.cli.parameters import pipeline_config
-
-    config = pipeline_config(params)
-    given = {"backend": backend, "device": device, "precision": precision}
-    options = replace(config.body, **{name: value for name, value in given.items() if value}).engines()
+    config = with_body(pipeline_config(params), backend=backend, device=device, precision=precision)
     names = models or [name for name in (config.body.weights, config.hands.weights) if name]
-    return names, options, _cache(cache)
+    return names, config.body.engines(), _cache(cache)
 
 
 def _cache(folder: Path | None) -> "Cache":

@@ -1,14 +1,27 @@
-"""Parameters of the lifter node from a YAML file, as ROS nodes take it."""
+"""Parameters of the lifter node from a YAML file, as ROS nodes take it, and options in their place."""
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from pose3d_ros.core.config import build, flatten
 from pose3d_ros.core.errors import ConfigError
 
 ROS_SIDE = ("camera.", "output.", "markers.")  # of the lifter node; they say nothing about lifting
 ALIKE = 0.85  # of two names, above which one is a typing error of the other
+
+# Options of several commands
+Params = Annotated[Path | None, typer.Option(help="YAML file of the lifter node's parameters; default: the defaults")]
+Device = Annotated[str, typer.Option(help="instead of body.device")]
+Precision = Annotated[str, typer.Option(help="instead of body.precision")]
+
+
+def with_body(config: Any, **given: Any) -> Any:
+    """The `PipelineConfig` with other values of `body`, where the option was given. Raises ConfigError."""
+    return replace(config, body=replace(config.body, **{k: v for k, v in given.items() if v not in ("", None)}))
 
 
 def pipeline_config(file: Path | None) -> Any:
