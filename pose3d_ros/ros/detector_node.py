@@ -15,7 +15,6 @@ from pose3d_ros.detectors import Detector, DetectorConfig
 from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.ros import conversions, images, lifecycle, qos
 from pose3d_ros.ros.diagnostics import Diagnostics
-from pose3d_ros.ros.health import Health
 from pose3d_ros.ros.parameters import Parameters
 from pose3d_ros.ros.worker import Worker
 
@@ -55,7 +54,6 @@ class DetectorNode(lifecycle.ManagedNode):
         self._make_detector = make_detector
         self._detector = self._publisher = self._worker = self._subscription = None
         self._lock, self._slot = Lock(), None
-        self.health = Health()
         self._settings = Parameters(self, DetectorNodeConfig(), lambda: self.state, lambda config: None)
         self._diagnostics = Diagnostics(self, self.health, self.image_topic, self._facts)
 
@@ -135,10 +133,6 @@ class DetectorNode(lifecycle.ManagedNode):
         """An image never stops the node."""
         self.health.count("dropped")
         self._blame("error", f"{type(error).__name__}: {error}")
-
-    def _blame(self, key: str, text: str, lasting: bool = False) -> None:
-        if self.health.blame(key, text, lasting):
-            self.get_logger().warning(text)
 
     def _facts(self) -> dict[str, str]:
         found = ", ".join(self._detector.names) if self._detector else "not loaded"

@@ -11,6 +11,7 @@ import numpy as np
 
 WINDOW_S = 5.0  # over which rates and percentiles are taken
 FRESH_S = 2.0  # a reason counts as current for so long after it was last seen
+COUNTED = 12  # reasons that are shown with how often they held
 
 
 @dataclass
@@ -40,18 +41,20 @@ class Health:
             now = self._clock()
             self.started_s = self.last_input_s = self.last_output_s = now
             self.counts: Counter[str] = Counter()
+            self.blamed: Counter[str] = Counter()
             self.people = 0
             self._reasons: dict[str, Reason] = {}
             self._inputs: deque[float] = deque()
             self._outputs: deque[tuple[float, float]] = deque()
             self.age_ms = math.nan
 
-    def blame(self, key: str, text: str, lasting: bool = False) -> bool:
-        """Notes a reason under a short key; true when it is new, which is the moment to log it."""
+    def blame(self, key: str, text: str, lasting: bool = False, name: str = "") -> bool:
+        """Notes a reason under a short key; true when it is new, which is the moment to log it. `name`: what it is
+        counted as, if not as its key."""
         with self._lock:
             now = self._clock()
             known = self._reasons.get(key)
-            self.counts[key] += 1
+            self.blamed[name or key] += 1
             if known and self._current(known, now):
                 known.text, known.last_s, known.count = text, now, known.count + 1
                 return False
@@ -121,6 +124,7 @@ class Health:
                 "published": str(self.counts["published"]),
                 "stored without inference": str(self.counts["coalesced"]),
                 "dropped": str(self.counts["dropped"]),
+                "reasons so far": "; ".join(f"{name} {count}" for name, count in self.blamed.most_common(COUNTED)),
             }
 
     def _current(self, reason: Reason, now: float) -> bool:

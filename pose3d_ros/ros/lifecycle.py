@@ -18,6 +18,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from pose3d_ros.core.errors import Pose3DError
+from pose3d_ros.ros.health import Health
 
 SUCCESS, FAILURE, ERROR = (
     TransitionCallbackReturn.SUCCESS,
@@ -39,6 +40,7 @@ class ManagedNode(LifecycleNode):
 
     def __init__(self, name: str, **kwargs) -> None:
         super().__init__(name, **kwargs)
+        self.health = Health()
         self.last_error = ""  # of the latest failed transition, "" after one that succeeded
         self._service_change_state.callback = self._answering(self._service_change_state.callback)
 
@@ -94,6 +96,11 @@ class ManagedNode(LifecycleNode):
         """Stops and releases everything; each step runs even when the other fails."""
         for step in (self.stop, self.release):
             self._guarded(step)
+
+    def _blame(self, key: str, text: str, lasting: bool = False, name: str = "") -> None:
+        """As `Health.blame`; logged when it is news."""
+        if self.health.blame(key, text, lasting, name):
+            self.get_logger().warning(text)
 
     def _answering(self, change_state: Callable) -> Callable:
         """rclpy (Jazzy) raises out of the executor when a transition is asked for that the state does not have, which

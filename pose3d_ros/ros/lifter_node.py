@@ -17,7 +17,6 @@ from pose3d_ros.pipeline import Pipeline, PipelineConfig
 from pose3d_ros.ros import conversions, lifecycle, qos
 from pose3d_ros.ros.calibration import Calibration
 from pose3d_ros.ros.diagnostics import Diagnostics
-from pose3d_ros.ros.health import Health
 from pose3d_ros.ros.lifter_config import LifterConfig
 from pose3d_ros.ros.outputs import Outputs
 from pose3d_ros.ros.parameters import Parameters
@@ -48,7 +47,6 @@ class LifterNode(lifecycle.ManagedNode):
         self._subscribed = []
         self._calibration = Calibration()
         self._frame_id, self._last_stamp_ns, self._model = "", -1, ""
-        self.health = Health()
         self._settings = Parameters(self, self.CONFIG(), lambda: self.state, self._reconfigure)
         self._diagnostics = Diagnostics(self, self.health, "keypoints", self._facts)
         self.create_service(Trigger, "~/reset", self._on_reset)
@@ -158,7 +156,7 @@ class LifterNode(lifecycle.ManagedNode):
         self._frame_id = newest.frame.frame_id
         result = self._infer(newest)
         for reason in result.reasons:
-            self._blame("people", reason)
+            self._blame("people", reason, name=reason)
         self._outputs.publish(result)
         self.health.published(newest.arrived_s, len(result.people))
         self._outputs.publish_timings(result, newest.age_in_ms, self._age_ms(result.stamp_ns))
@@ -209,10 +207,6 @@ class LifterNode(lifecycle.ManagedNode):
             self._blame("camera", f"{topic} ({self.count_publishers(topic)} publishers): {error}")
         else:
             self._blame("error", f"{type(error).__name__}: {error}")
-
-    def _blame(self, key: str, text: str, lasting: bool = False) -> None:
-        if self.health.blame(key, text, lasting):
-            self.get_logger().warning(text)
 
     def _tell_model(self) -> None:
         """Log what runs, and why nothing better does, whenever that changes."""

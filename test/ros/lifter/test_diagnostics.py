@@ -131,6 +131,17 @@ def test_a_lasting_reason_stays_until_cleared():
     assert health.reasons() == {}
 
 
+def test_reasons_are_counted_as_long_as_the_node_runs():
+    clock = Clock()
+    health = Health(clock)
+    for name in ("hand_crop", "hand_crop", ""):
+        health.blame("people", "one of the hands", name=name)
+        clock.now += 2 * FRESH_S
+    assert health.figures()["reasons so far"] == "hand_crop 2; people 1"
+    health.restart()
+    assert health.figures()["reasons so far"] == ""
+
+
 def test_rates_and_latencies_are_of_the_last_seconds():
     clock = Clock()
     health = Health(clock)

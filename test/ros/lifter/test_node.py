@@ -91,7 +91,7 @@ def test_one_bad_person_does_not_cost_the_others(bench, make):
     ]
     b.keypoints.publish(msg)
     assert [person.id for person in out.wait(1)[0].people] == ["ben"]
-    assert b.node.health.counts["keypoints"] == 5
+    assert b.node.health.blamed["keypoints"] == 5
 
 
 def test_nan_and_infinite_numbers_arrive_as_absent(bench, make):
