@@ -22,10 +22,14 @@ def command(
     source: Annotated[str, typer.Option(help="live: number of the camera, or a video file")] = "0",
     fov: Annotated[float, typer.Option(help="live: assumed horizontal field of view, degrees")] = 60.0,
     detector_python: Annotated[str, typer.Option(help="live: interpreter of the detector's own environment")] = "",
+    pictures: Annotated[bool, typer.Option("--pictures", help="pose_vit_node in the lifter's place")] = False,
+    refine_hands: Annotated[str, typer.Option(help="with --pictures: ExtPose weights of hands")] = "",
+    refine_body: Annotated[str, typer.Option(help="with --pictures: ExtPose weights of bodies")] = "",
 ) -> None:
     """Starts player (or camera and detector), lifter and recorder, then draws what was recorded."""
     try:
         from pose3d_ros.cli.view import show
+        from pose3d_ros.ros.demo import pictures as looks
         from pose3d_ros.ros.demo import session
         from pose3d_ros.viewing import render
         from pose3d_ros.viewing.bag import Recording
@@ -34,19 +38,22 @@ def command(
             f"the demo needs ROS, the built messages and the extra `tools` ({error}): make demo; on a robot: "
             "colcon build, source install/setup.bash, pip install 'rosbags>=0.10,<0.12' matplotlib"
         ) from None
+    refine = looks.weights(refine_body, refine_hands) if pictures else None
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends the processes as Ctrl-C does
     began = time.monotonic()
-    typer.echo("starting the nodes ...")
+    typer.echo("starting the nodes; the first time, engines are built for this machine ...")
     if live:
         sent = None
-        session.live(source, out, weights, seconds or 20.0, fov, detector_python, typer.echo)
+        session.live(source, out, weights, seconds or 20.0, fov, detector_python, typer.echo, refine)
     else:
-        sent = session.replay(bag or share_dir() / "demo" / "signing", out, weights, seconds or math.inf, typer.echo)
+        played = bag or share_dir() / "demo" / "signing"
+        sent = session.replay(played, out, weights, seconds or math.inf, typer.echo, refine=refine)
     typer.echo("drawing ...")
     recording = Recording(out / "bag")
     if not recording.skeletons:
-        raise Pose3DError(f"the lifter published nothing: see {out}/log/lifter.log")
-    title = "live camera" if live else f"{(bag or Path('signing')).stem}, replayed through the nodes"
+        raise Pose3DError(f"the lifter published nothing: see {out}/log/{'pose_vit' if pictures else 'lifter'}.log")
+    title = "live camera" if live else f"{played.stem}, replayed through the nodes"
+    title += ", refined by pictures" if pictures else ""
     written = render.view(recording, out, sent, title=title)
     show(written)
     if lost := written.numbers["lost_messages"]:
@@ -54,4 +61,6 @@ def command(
             f"{lost} of {len(recording.keypoints)} frames were not answered: the machine was busy, so the lifter took "
             "them into its window and answered newer ones only"
         )
+    for line in looks.summary(out / "bag") if pictures else ():
+        typer.echo(line)
     typer.echo(f"bag     {out / 'bag'}\nlogs    {out / 'log'}\n{time.monotonic() - began:.0f} s in all")

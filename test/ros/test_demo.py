@@ -1,6 +1,7 @@
 """The demo end to end: real processes over real DDS, with a network that nobody trained."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -9,19 +10,27 @@ import pytest
 pytest.importorskip("torch", reason="needs torch")
 pytest.importorskip("rosbags", reason="needs the extra `tools`: rosbags")
 
-from pose3d_ros.core.errors import ConfigError, EngineError
+import torch
+
+from pose3d_ros.core.errors import CheckpointError, ConfigError, EngineError
 from pose3d_ros.core.paths import share_dir
-from pose3d_ros.ros.demo import player, session
+from pose3d_ros.models import checkpoint
+from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
+from pose3d_ros.models.picture import PictureSpec
+from pose3d_ros.models.pose_decoder import DecoderConfig
+from pose3d_ros.models.vit import ViTConfig
+from pose3d_ros.ros.demo import pictures, player, session
 from pose3d_ros.viewing import render
 from pose3d_ros.viewing.bag import Recording
 
 BAG = share_dir() / "demo" / "signing"
+PLAIN = ["-p", "body.backend:=torch"]  # no engine is built of a network that nobody trained
 SECONDS = 0.69  # 20 frames, and the keypoints of the last one
 
 
 @pytest.mark.slow
 def test_replay_goes_through_the_nodes_and_is_recorded(domain, tmp_path, standing_weights):
-    sent = session.replay(BAG, tmp_path, str(standing_weights), SECONDS)
+    sent = session.replay(BAG, tmp_path, str(standing_weights), SECONDS, lifter=PLAIN)
     recording, original = Recording(tmp_path / "bag"), Recording(BAG)
     assert len(sent) in (20, 21)
     assert list(recording.keypoints) == sent
@@ -41,6 +50,38 @@ def test_replay_goes_through_the_nodes_and_is_recorded(domain, tmp_path, standin
     assert numbers["people"] == 1
     assert 0 < numbers["latency_ms"]["p50"] <= numbers["latency_ms"]["p99"] < 20_000
     assert 0 < numbers["share_inferred"] < 1  # the legs are out of the picture
+
+
+@pytest.mark.slow
+def test_replay_with_pictures_counts_whose_answers_were_taken(domain, tmp_path, standing_weights):
+    torch.manual_seed(0)
+    network = ExtPose(
+        ExtPoseConfig(
+            ViTConfig(32, 24, patch=8, padding=0, width=24, depth=1, heads=2), DecoderConfig(24, 1, 2, 12, 24)
+        )
+    )
+    path = tmp_path / "looking.safetensors"
+    checkpoint.save(path, network, PictureSpec("looking", "hand21", network.config.frames, 30.0))
+    sent = session.replay(
+        BAG, tmp_path, str(standing_weights), SECONDS, lifter=PLAIN, refine=pictures.weights(hands=str(path))
+    )
+    recording, found = Recording(tmp_path / "bag"), pictures.reasons(tmp_path / "bag")
+    assert max(recording.skeletons) == sent[-1]
+    hands = sum(map(len, recording.hands.values()))
+    lines = list(pictures.summary(tmp_path / "bag"))
+    taken = int(re.search(r"hands .* taken for (\d+) of \d+", lines[1])[1])
+    kept = sum(found[f"hand_{why}"] for why in ("crop", "picture_unsure", "picture_implausible"))
+    assert hands > 0
+    assert taken + kept == hands, lines  # each was looked at: also the last one's reason was recorded
+    assert (tmp_path / "log" / "pose_vit.log").exists()
+
+
+def test_pictures_need_weights(monkeypatch, tmp_path):
+    with pytest.raises(CheckpointError, match="absent"):
+        pictures.weights(hands=str(tmp_path / "absent.safetensors"))
+    monkeypatch.setattr(pictures.registry, "names", lambda kind: ())
+    with pytest.raises(ConfigError, match="--refine-hands FILE"):
+        pictures.weights()
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Camera process of the live demo: a camera or video file as compressed images, with an assumed calibration.
 
-    python -m pose3d_ros.ros.demo.camera SOURCE [--namespace NAME] [--seconds S] [--fov DEG]
+    python -m pose3d_ros.ros.demo.camera SOURCE [--namespace NAME] [--seconds S] [--fov DEG] [--readers N]
 
 Says "ready" when its topics have subscribers, waits for a line on stdin, and publishes until the time is over, the
 video ends, or another line comes; then says "done" and the stamps of its images. On a robot the driver does this.
@@ -39,7 +39,7 @@ class CameraPublisher(Node):
         self._infos = self.create_publisher(CameraInfo, "camera_info", qos.reliable(DEPTH))
 
     def wait_for_subscribers(self, count: int) -> None:
-        """Of images: detector and recorder."""
+        """Of images."""
         pause = threading.Event()
         while self._images.get_subscription_count() < count:
             pause.wait(POLL_S)
@@ -74,10 +74,11 @@ def main() -> None:
     parser.add_argument("--namespace", default="")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--fov", type=float, default=60.0, help="assumed horizontal field of view, degrees")
+    parser.add_argument("--readers", type=int, default=2, help="subscribers of images to wait for")
     args = parser.parse_args()
     rclpy.init()
     camera = CameraPublisher(args.source, args.namespace, args.fov)
-    camera.wait_for_subscribers(2)
+    camera.wait_for_subscribers(args.readers)
     print("ready", flush=True)
     sys.stdin.readline()
     stop = threading.Event()

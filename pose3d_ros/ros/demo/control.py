@@ -16,7 +16,7 @@ from pose3d_ros.core.errors import EngineError
 from pose3d_ros.ros.demo.child import Child
 
 APPEAR_S = 60.0
-TRANSITION_S = 120.0  # weights load, engines may be built
+TRANSITION_S = 900.0  # weights load, engines may be built
 ANSWER_S = 5.0
 
 

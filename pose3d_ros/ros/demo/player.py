@@ -1,7 +1,7 @@
 """Player process: publishes a bag at its own pace, with the stamps that it was recorded with (rosbag2 is in no wheel).
 
-    python -m pose3d_ros.ros.demo.player BAG [--namespace NAME] [--seconds S] [--readers N] [--rate R] [--clock]
-                                             [--topics JSON]
+    python -m pose3d_ros.ros.demo.player BAG [--namespace NAME] [--seconds S] [--readers N] [--images] [--rate R]
+                                             [--clock] [--topics JSON]
 
 With --topics (fields of `pose3d_ros.bags.types.TopicChoice`) the keypoints may be of any kind that bags are read with,
 on any topic; images are not played then. --clock publishes the time of the recording on <namespace>/clock.
@@ -125,6 +125,7 @@ def main() -> None:
     parser.add_argument("--namespace", default="")
     parser.add_argument("--seconds", type=float, default=math.inf, help="play only the first S seconds")
     parser.add_argument("--readers", type=int, default=1, help="subscribers of keypoints and camera_info to wait for")
+    parser.add_argument("--images", action="store_true", help="the images have as many subscribers")
     parser.add_argument("--rate", type=float, default=1.0, help="times the pace of the recording")
     parser.add_argument("--clock", action="store_true", help="publish the time of the recording")
     parser.add_argument("--topics", help="JSON object; see above")
@@ -135,7 +136,8 @@ def main() -> None:
     else:
         messages = converted(args.bag, TopicChoice(**json.loads(args.topics)), args.seconds)
     player = Player(messages, args.namespace, args.rate, args.clock)
-    player.wait_for_subscribers({"keypoints": args.readers, "camera_info": args.readers})
+    read_by_all = ["keypoints", "camera_info", *(["image/compressed"] if args.images else [])]
+    player.wait_for_subscribers(dict.fromkeys(read_by_all, args.readers))
     print("ready", flush=True)
     sys.stdin.readline()
     stamps = player.play()

@@ -1,9 +1,10 @@
 """Recorder process: topics into an mcap bag, with the time at which DDS received each message.
 
-    python -m pose3d_ros.ros.demo.recorder BAG [--namespace NAME]
+    python -m pose3d_ros.ros.demo.recorder BAG [--namespace NAME] [--diagnostics]
 
 Says "ready" on stdout when each topic has a publisher. On stdin: "until STAMP_NS" ends when skeletons of that stamp or
-a later one were recorded; "stop", or the end of stdin, ends at once. Says "end" when the bag is complete.
+a later one were recorded, with --diagnostics when their node's diagnostics, which count all reasons, came after them;
+"stop", or the end of stdin, ends at once. Says "end" when the bag is complete.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.serialization import deserialize_message
@@ -28,12 +30,15 @@ POLL_S = 0.05  # of what discovery has found: that has no event
 
 
 class Recorder(Node):
-    """Subscribes to `kinds` (topic -> type) and writes every message as it came, undecoded."""
+    """Subscribes to `kinds` (topic -> type) and writes every message as it came, undecoded. `diagnostics`: the last
+    ones are waited for, too."""
 
-    def __init__(self, writer: Writer, kinds: dict[str, str], namespace: str = "", **kwargs) -> None:
+    def __init__(
+        self, writer: Writer, kinds: dict[str, str], namespace: str = "", diagnostics: bool = False, **kwargs
+    ) -> None:
         super().__init__("recorder", namespace=namespace, **kwargs)
         self._writer, store = writer, typestore()
-        self._last_stamp_ns, self._until_ns = -1, None
+        self._last_stamp_ns, self._until_ns, self._diagnostics = -1, None, diagnostics
         self.finished = threading.Event()
         for topic, kind in kinds.items():
             name = self.resolve_topic_name(topic)
@@ -41,7 +46,7 @@ class Recorder(Node):
             self.create_subscription(
                 topics.message_class(kind),
                 topic,
-                partial(self._on_message, connection, kind == topics.OUTPUTS["skeletons"]),
+                partial(self._on_message, connection, topic),
                 topics.profile(topic),
                 raw=True,
             )
@@ -50,14 +55,20 @@ class Recorder(Node):
     def end_after(self, stamp_ns: int) -> None:
         """`finished` is set when skeletons of this stamp, or a later one, have been written."""
         self._until_ns = stamp_ns
-        self._check_end()
+        if not self._diagnostics:
+            self._check_end()
 
-    def _on_message(self, connection, is_skeletons: bool, raw: bytes, info: dict) -> None:
+    def _on_message(self, connection, topic: str, raw: bytes, info: dict) -> None:
         self._writer.write(connection, info["received_timestamp"], raw)
-        if is_skeletons:
+        if topic == "skeletons":
             stamp_ns = stamp_to_ns(deserialize_message(raw, Skeleton3DArray).header.stamp)
             self._last_stamp_ns = max(self._last_stamp_ns, stamp_ns)
-            self._check_end()
+            if not self._diagnostics:
+                self._check_end()
+        elif self._diagnostics and topic in topics.DIAGNOSTICS:
+            statuses = deserialize_message(raw, DiagnosticArray).status
+            if any(status.name in topics.STATUSES for status in statuses):  # others tell theirs on the same topic
+                self._check_end()
 
     def _check_end(self) -> None:
         if self._until_ns is not None and self._last_stamp_ns >= self._until_ns:
@@ -85,10 +96,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bag", type=Path, help="folder of the new bag")
     parser.add_argument("--namespace", default="")
+    parser.add_argument("--diagnostics", action="store_true", help="wait for the last ones, too")
     args = parser.parse_args()
     rclpy.init()
     with Writer(args.bag, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP) as writer:
-        recorder = Recorder(writer, topics.INPUTS | topics.OUTPUTS | topics.DIAGNOSTICS, args.namespace)
+        kinds = topics.INPUTS | topics.OUTPUTS | topics.DIAGNOSTICS
+        recorder = Recorder(writer, kinds, args.namespace, args.diagnostics)
         executor = SingleThreadedExecutor()
         executor.add_node(recorder)
         threading.Thread(target=listen, args=(recorder,), daemon=True).start()

@@ -5,7 +5,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,30 +19,36 @@ from pose3d_ros.ros.demo.control import control
 NAMESPACE = "demo"  # apart from a robot's own nodes in the same DDS domain
 PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # of Fast DDS 2 and 3
 READY_S, ANSWER_S = 60.0, 20.0
+# every frame is to be answered: none while an engine is being built beside the node, and by its picture
+LIFTER = {"body.wait_for_engine": "true"}
+WITH_PICTURES = {"picture.transport": "compressed", "picture.wait_s": "1.0"}
 Say = Callable[[str], None]
 
 
 def replay(
     bag: Path, out: Path, weights: str = "", seconds: float = math.inf, say: Say = lambda _: None,
     player: Sequence[str] = (), lifter: Sequence[str] = (), patience_s: float = 600.0,
+    refine: Mapping[str, str] | None = None,
 ) -> list[int]:  # fmt: skip
     """Plays a bag through the lifter node and records into `out`/bag; returns the stamps of the keypoints sent.
 
     `weights`: the node's default if empty. `player`: more options of that process; `lifter`: more ROS arguments of the
-    node; playing must end within `patience_s`. Raises EngineError where a process fails, with the end of its log.
+    node; playing must end within `patience_s`. `refine`: parameters of pose_vit_node, which then is the node. Raises
+    EngineError where a process fails, with the end of its log.
     """
     source = [*_module("player"), str(bag), "--namespace", NAMESPACE, "--readers", "2", *player]
+    source += ["--images"] if refine else []
     source += ["--seconds", str(seconds)] if math.isfinite(seconds) else []
     with _Session(out, say) as session:
-        session.start_lifter(weights, lifter)
+        session.start_lifter(weights, lifter, refine)
         return [int(stamp) for stamp in session.run("player", source, min(patience_s, seconds + 60))]
 
 
 def live(
     source: str, out: Path, weights: str = "", seconds: float = 20.0, fov_deg: float = 60.0,
-    detector_python: str = "", say: Say = lambda _: None,
+    detector_python: str = "", say: Say = lambda _: None, refine: Mapping[str, str] | None = None,
 ) -> list[int]:  # fmt: skip
-    """A camera (its number) or a video file through detector and lifter. Ctrl-C ends it early."""
+    """A camera (its number) or a video file through detector and lifter. Ctrl-C ends it early. `refine` as `replay`."""
     if not detector_python and find_spec("mediapipe") is None:
         raise ConfigError(
             "the live demo needs the 2D detector: MediaPipe is not installed here. It wants NumPy 1, so give it an "
@@ -50,8 +56,9 @@ def live(
             "make demo LIVE=1 DETECTOR_PYTHON=<that environment>/bin/python"
         )
     camera = [*_module("camera"), source, "--namespace", NAMESPACE, "--seconds", str(seconds), "--fov", str(fov_deg)]
+    camera += ["--readers", "3" if refine else "2"]
     with _Session(out, say) as session:
-        session.start_lifter(weights)
+        session.start_lifter(weights, refine=refine)
         session.start_detector(detector_python)
         session.run("camera", camera, seconds + 60)
     return []
@@ -62,6 +69,7 @@ class _Session:
 
     def __init__(self, out: Path, say: Say) -> None:
         self._bag, self._logs, self._say = out / "bag", out / "log", say
+        self._recorded: list[str] = []  # more options of the recorder
         self._exit = contextlib.ExitStack()
 
     def __enter__(self) -> "_Session":
@@ -75,10 +83,16 @@ class _Session:
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
-    def start_lifter(self, weights: str, more: Sequence[str] = ()) -> None:
-        given = [*(["-p", f"body.weights:={weights}"] if weights else []), *more]
-        child = self._start("lifter", [_executable("lifter_node"), "--ros-args", "-r", f"__ns:=/{NAMESPACE}", *given])
-        self._control.bring_up("lifter", child)
+    def start_lifter(self, weights: str, more: Sequence[str] = (), refine: Mapping[str, str] | None = None) -> None:
+        self._recorded = ["--diagnostics"] if refine else []
+        name, executable = ("pose_vit", "pose_vit_node") if refine else ("lifter", "lifter_node")
+        given = (
+            LIFTER | (WITH_PICTURES | dict(refine) if refine else {}) | ({"body.weights": weights} if weights else {})
+        )
+        arguments = ["--ros-args", "-r", f"__ns:=/{NAMESPACE}"]
+        for parameter, value in given.items():
+            arguments += ["-p", f"{parameter}:={value}"]
+        self._control.bring_up(name, self._start(name, [_executable(executable), *arguments, *more]))
 
     def start_detector(self, python: str) -> None:
         """`python`: interpreter of the detector's own environment, "" for this one."""
@@ -90,9 +104,8 @@ class _Session:
 
     def run(self, name: str, command: list[str], patience_s: float) -> list[str]:
         """Records while the source plays. Returns what it said at its end: the stamps that it sent."""
-        recorder = self._start(
-            "recorder", [*_module("recorder"), str(self._bag), "--namespace", NAMESPACE], by_signal=False
-        )
+        recording = [*_module("recorder"), str(self._bag), "--namespace", NAMESPACE, *self._recorded]
+        recorder = self._start("recorder", recording, by_signal=False)
         source = self._start(name, command, by_signal=False)
         source.expect("ready", READY_S)
         recorder.expect("ready", READY_S)

@@ -19,6 +19,7 @@ OUTPUTS = {
     "skeleton_definition": "pose3d_ros/msg/SkeletonDefinition",
 }
 DIAGNOSTICS = {"/diagnostics": "diagnostic_msgs/msg/DiagnosticArray"}
+STATUSES = ("lifter: status", "pose_vit: status")
 DEPTH = 100  # for a recorder that waits for the disk
 
 
