@@ -131,6 +131,18 @@ def test_a_picture_of_another_size_is_told_once_and_not_used(make):
     assert result.reasons == ("picture_of_another_size",)
 
 
+@pytest.mark.parametrize("where_m", [(0, 0, 120.0), (4.0, 0, 2.5)], ids=["8 pixels high", "out of the picture"])
+def test_who_gives_no_crop_is_the_lifters_and_others_are_not(make, where_m):
+    pipeline = make(body_pictures=Knowing())
+    far = BODY - BODY[0] + where_m
+    people = [
+        Person2D("h36m17", CAMERA.project(body), np.ones(17), id=name) for name, body in (("anna", BODY), ("ben", far))
+    ]
+    result = pipeline.push(Keypoints2D(10**9, tuple(people), "camera", 640, 480), CAMERA, PICTURE)
+    assert {person.id: person.method for person in result.people} == {"anna": Method.EXTPOSE, "ben": Method.DTF}
+    assert result.reasons == ("person_crop",)
+
+
 def test_another_camera_and_a_reset_forget_what_was_seen(make):
     pipeline = make(body_pictures=Knowing())
     push(pipeline)

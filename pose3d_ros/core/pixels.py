@@ -43,6 +43,7 @@ TO_BGR: dict[str, int | None] = {
 }  # fmt: skip
 
 
+JPEG_BEGIN, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 YUV = ("yuv422", "yuv422_yuy2", "uyvy", "yuyv")
 
 
@@ -99,7 +100,10 @@ def to_rgb(msg: Picture) -> np.ndarray:
 
 def _decompressed(msg: Picture) -> np.ndarray:
     data = np.frombuffer(msg.data, np.uint8)
-    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    # older OpenCV gives what there is of a JPEG that was cut off, in gray where nothing is
+    sent = data.tobytes()
+    cut_off = sent.startswith(JPEG_BEGIN) and JPEG_END not in sent
+    pixels = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size and not cut_off else None
     if pixels is None:
         raise InputError(f"compressed image: cannot decode {data.size} bytes of format {msg.format!r}")
     return pixels

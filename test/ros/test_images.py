@@ -15,6 +15,7 @@ from pose3d_ros.ros import images
 
 WIDTH, HEIGHT = 8, 6  # not square: exchanged sides would show
 NATIVE_BIG = sys.byteorder == "big"
+HALF_A_JPEG = cv2.imencode(".jpg", np.zeros((HEIGHT, WIDTH, 3), np.uint8))[1].tobytes()[:-40]
 
 
 def pixels_of(encoding: str) -> np.ndarray:
@@ -115,7 +116,7 @@ def test_compressed_images(extension):
     assert np.abs(got - RED).max() <= 4
 
 
-@pytest.mark.parametrize("data", [b"", b"no image at all"])
+@pytest.mark.parametrize("data", [b"", b"no image at all", HALF_A_JPEG], ids=["empty", "foreign", "cut off"])
 def test_damaged_compressed_image_says_so(data):
     with pytest.raises(InputError, match=f"{len(data)} bytes of format 'jpeg'"):
         images.to_bgr(CompressedImage(format="jpeg", data=data))

@@ -11,6 +11,7 @@ pytest.importorskip("torch")
 
 import numpy as np
 import torch
+from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CompressedImage
 
 from pose3d_ros.models import Lifter, ModelSpec
@@ -110,18 +111,49 @@ def test_a_lost_picture_does_not_hold_up_those_after_it(vit, make):
     assert b.seen.get(first.stamp_ns) is None
 
 
-def test_a_picture_that_cannot_be_read_is_told_and_the_stream_goes_on(vit, make):
+@pytest.mark.parametrize(("encoding", "words"), [("infrared7", "infrared7"), ("16UC1", "16UC1 is no picture")])
+def test_a_picture_that_cannot_be_read_is_told_and_the_stream_goes_on(vit, make, encoding, words):
     b = vit(picture__wait_s=1.0)
     out = b.inbox(Skeleton3DArray, "skeletons")
     broken = picture(make.frame(0))
-    broken.encoding = "infrared7"
+    broken.encoding = encoding
     b.pictures.publish(broken)
     b.send(make.frame(0))
     assert answer(b, out, make.frame(0)) is None
-    assert "infrared7" in b.reason("error")
+    assert words in b.reason("error")
     b.pictures.publish(picture(make.frame(1)))
     b.send(make.frame(1))
     assert answer(b, out, make.frame(1)) is not None
+
+
+def test_half_a_jpeg_is_told_and_a_whole_one_is_taken(vit, make):
+    import cv2
+
+    b = vit("compressed", picture__wait_s=1.0)
+    out = b.inbox(Skeleton3DArray, "skeletons")
+    data = cv2.imencode(".jpg", PIXELS)[1].tobytes()
+    for number, sent in enumerate((data[: len(data) // 2], data)):
+        header = picture(make.frame(number)).header
+        b.pictures.publish(CompressedImage(header=header, format="bgr8; jpeg compressed bgr8", data=sent))
+        b.send(make.frame(number))
+        seen = answer(b, out, make.frame(number))
+        assert (seen is None) == (number == 0)
+    assert "cannot decode" in b.reason("error")
+
+
+def test_pictures_without_keypoints_are_told(vit, make):
+    b = vit(diagnostic_updater__period=0.1)
+    b.pictures.publish(picture(make.frame(0)))
+    told = b.ros.inbox(DiagnosticArray, "/diagnostics", 50)
+    told.wait_for(lambda array: any("no message on /keypoints" in status.message for status in array.status))
+
+
+def test_gray_pictures(vit, make):
+    b = vit(picture__wait_s=1.0)
+    out = b.inbox(Skeleton3DArray, "skeletons")
+    b.pictures.publish(picture(make.frame(0), pixels=np.ascontiguousarray(PIXELS[..., 0]), encoding="mono8"))
+    b.send(make.frame(0))
+    assert (answer(b, out, make.frame(0)) == np.full_like(PIXELS, 10)).all()
 
 
 def test_gray_and_compressed_pictures(vit, make):
