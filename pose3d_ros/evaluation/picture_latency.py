@@ -138,6 +138,7 @@ def _rows(config: PictureBenchmarkConfig, model: str, opened: dict[str, PictureL
             "backend": backend,
             "device": opened[backend].description,
             "step_ms": percentiles(run.times_ms),
+            "fastest_ms": round(min(run.times_ms), 3),
             "cpu_ms": percentiles(steppers[crops, backend].cpu_ms),
             "calls": len(run.times_ms),
         }
