@@ -51,7 +51,8 @@ class RefinedPipeline(Pipeline):
         """As `Pipeline.push`; `picture` uint8 (H, W, 3), RGB, is the image of the keypoints."""
         if picture is None or not self._refiners():
             return super().push(frame, camera)
-        fits = (camera.width, camera.height) == picture.shape[1::-1]
+        sizes = {(camera.width, camera.height), (frame.width, frame.height)}
+        fits = sizes <= {picture.shape[1::-1], (0, 0)}  # unknown
         self._look = Look(frame.stamp_ns, picture, camera, self.config) if fits else None
         try:
             result = super().push(frame, camera)

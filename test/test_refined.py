@@ -143,6 +143,11 @@ def test_who_gives_no_crop_is_the_lifters_and_others_are_not(make, where_m):
     assert result.reasons == ("person_crop",)
 
 
+def test_a_camera_that_does_not_tell_its_size_is_taken_at_the_pictures(make):
+    camera = Camera(CAMERA.K)
+    assert push(make(body_pictures=Knowing()), camera=camera).people[0].method == Method.EXTPOSE
+
+
 def test_another_camera_and_a_reset_forget_what_was_seen(make):
     pipeline = make(body_pictures=Knowing())
     push(pipeline)
