@@ -33,12 +33,12 @@ def test_the_patch_of_a_joint(places, uv, patch, inside):
 
 def test_right_tokens_cost_nothing_and_wrong_ones_something(places):
     uv = torch.rand(4, 1, 21, 2) * 1.4 - 0.7
-    xyz = torch.randn(4, 1, 21, 3) * DEPTH_M
+    xyz = torch.randn(4, 1, 21, 3) * DEPTH_M["hand21"]
     joints = torch.arange(21)
     patch, _ = places.patch_of(uv)
     tokens = torch.zeros(4, 1, 12, 100)
     tokens[torch.arange(4)[:, None], 0, patch[:, 0], joints] = 30.0  # loud in the joint's own column
-    tokens[torch.arange(4)[:, None], 0, patch[:, 0], 21 + joints] = xyz[:, 0, :, 2] / DEPTH_M
+    tokens[torch.arange(4)[:, None], 0, patch[:, 0], 21 + joints] = xyz[:, 0, :, 2] / DEPTH_M["hand21"]
     with torch.no_grad():
         places.linear.weight.copy_(torch.eye(42, 100))
         places.linear.bias.zero_()
