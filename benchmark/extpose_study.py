@@ -27,7 +27,7 @@ from pose3d_ros.training.export import load_network
 from pose3d_ros.training.trainer import STATE
 
 LONG = 16  # frames of the windows that videos are measured on
-FIRST = 5
+FIRST = 6
 ROW = "row.json"
 VIDEO = {
     "both, T = 1, longer": (1, False),

@@ -54,6 +54,7 @@ class PictureTraining:
     causal: bool = param(False, "no frame looks at later ones")
     joints_weight: float = param(10.0, "of the absolute error of the joints (1/m)", low=0)
     pixels_weight: float = param(1.0, "of the absolute error of the joints in the crop", low=0)
+    posture_weight: float = param(20.0, "of the absolute error of the joints in the axes of the root (1/m)", low=0)
     rotation_weight: float = param(0.1, "of the squared error of the rotations' columns", low=0)
     shape_weight: float = param(0.1, "of the squared error of the bones' lengths", low=0)
     steady_weight: float = param(

@@ -131,11 +131,11 @@ class PictureTrainer(Trainer):
             "pixels": weights.pixels_weight * flat.abs().clamp(max=2.0).sum(-1).mean(),
         }
         whole = known.all(-1)
-        if weights.rotation_weight and whole.any():
-            target = body.rotations_of(truth)[whole]
-            losses["rotation"] = (
-                weights.rotation_weight * ((out["rotations"][whole] - target)[..., :2] ** 2).sum((-1, -2)).mean()
-            )
+        if (weights.rotation_weight or weights.posture_weight) and whole.any():
+            own, target = out["rotations"][whole], body.rotations_of(truth)[whole]
+            losses["rotation"] = weights.rotation_weight * ((own - target)[..., :2] ** 2).sum((-1, -2)).mean()
+            bent = _unturned(out["xyz"][whole], own) - _unturned(truth[whole], target)
+            losses["posture"] = weights.posture_weight * bent.abs().sum(-1).mean()
         if weights.shape_weight and whole.any():
             losses["shape"] = weights.shape_weight * ((out["shape"] - body.shape_of(truth))[whole] ** 2).mean()
         if xyz.shape[1] > 1:
@@ -162,6 +162,11 @@ class PictureTrainer(Trainer):
             return self.forward(image, None, causal=causal, tokens=True)
         there = presence(score)
         return self.forward(None if name == "pose" else image, pose, pose_present=there, causal=causal, tokens=True)
+
+
+def _unturned(xyz: Tensor, rotations: Tensor) -> Tensor:
+    """Joints (..., J, 3) about the root in the axes of the root: how fingers and limbs are bent, however turned."""
+    return torch.einsum("...ij,...ki->...kj", rotations[..., 0, :, :], xyz)
 
 
 def start_from(network: ExtPose, path: Path) -> dict[str, Any]:

@@ -191,6 +191,27 @@ def test_every_kind_of_network_starts_from_pictures_alone(config, tmp_path, netw
     np.testing.assert_allclose(predict(trainer.network, windows, PICTURES, "image")[0], expected, atol=1e-5)
 
 
+def test_turning_the_whole_hand_is_no_error_of_its_posture(config, tmp_path):
+    trainer, _ = run.prepare(config, tmp_path, tmp_path)
+    windows = held_back(4, PICTURES)
+    body = trainer.model.body
+    truth = windows.xyz
+    rotations, shape = body.rotations_of(truth), body.shape_of(truth)
+    angle = torch.tensor(0.5)
+    turn = torch.tensor([[angle.cos(), -angle.sin(), 0], [angle.sin(), angle.cos(), 0], [0, 0, 1.0]])
+
+    def posture(rotations: torch.Tensor) -> float:
+        out = {"xyz": body(rotations, shape), "rotations": rotations, "shape": shape, "camera": torch.ones(4, 2, 3)}
+        return float(trainer.losses(out, truth, windows.uv, windows.turn)[0]["posture"])
+
+    turned = rotations.clone()
+    turned[..., 0, :, :] = turn @ turned[..., 0, :, :]
+    bent = rotations.clone()
+    bent[..., 6, :, :] = turn @ bent[..., 6, :, :]
+    assert posture(turned) == pytest.approx(posture(rotations), abs=1e-3)
+    assert posture(bent) > posture(rotations) + 0.05
+
+
 def test_priming_makes_every_head_look_at_a_place_beside():
     vit = ViTConfig(image_height=64, image_width=48, patch=8, padding=0, width=128, depth=5, heads=4)
     block = Block(vit, 0.0)
