@@ -1,5 +1,5 @@
 """Second looks: what refining hands and bodies by their picture shares. Each is cut out of the picture, its keypoints
-are drawn beside it, all go through one ExtPose network at once, and the surer answer is kept."""
+are drawn beside it, all go through one ExtPose network at once, and its answer is weighed against the lifter's."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -23,6 +23,7 @@ from pose3d_ros.tracking.smoothing import OneEuro, SmoothingConfig, smooth
 
 GUESSED = 0.1  # weight of a joint that is not seen, where the lifter has it, in the placement
 Refined = TypeVar("Refined", Hand3D, Person3D)
+Estimate = tuple[np.ndarray, np.ndarray]  # joints (N, J, 3) in metres, and their sigma (N, J)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class RefineConfig:
         "hands stay as the lifter has them",
     )  # fmt: skip
     max_sigma: float = param(
-        1.0, "the picture's result is taken where its mean sigma is at most this times the lifter's", low=0.0,
+        2.0, "the picture counts where its mean sigma is at most this times the lifter's", low=0.0,
         high=100.0, live=True,
     )  # fmt: skip
 
@@ -103,6 +104,16 @@ class Memory:
     smoother: OneEuro | None = None
 
 
+def weighed(one: Estimate, other: Estimate) -> Estimate:
+    """Both answers in one: each joint by 1 / sigma² of either. Their errors have little in common (one looks back over
+    a second of keypoints, the other at a picture), so the middle is better than the surer of the two; but not so little
+    that its sigma would be that of independent measurements: it lies between the two."""
+    (xyz_m, sigma_m), (other_m, other_sigma_m) = one, other
+    share = 1 / (1 + (sigma_m / np.maximum(other_sigma_m, 1e-6)) ** 2)
+    joints = share[..., None] * xyz_m + (1 - share[..., None]) * other_m
+    return joints, np.sqrt(share * sigma_m**2 + (1 - share) * other_sigma_m**2)
+
+
 class Refiner(ABC, Generic[Refined]):
     """Keeps the past pictures of everybody, as tokens. Not for several threads at once. Raises ConfigError."""
 
@@ -125,7 +136,7 @@ class Refiner(ABC, Generic[Refined]):
     def refine(
         self, look: Look, given: list[Refined], rays: np.ndarray, score: np.ndarray
     ) -> tuple[list[Refined], list[str]]:
-        """All of them, each as the lifter or as the picture has it, and why some stayed as they were.
+        """All of them, those that the picture shows refined by it, and why the others stayed as they were.
 
         `rays` (N, J, 2), NaN where missing, and `score` (N, J): their keypoints of this frame.
         """
@@ -142,10 +153,8 @@ class Refiner(ABC, Generic[Refined]):
         if shown:
             found = self._look(look, [given[row] for row in shown], crops[shown], rays[shown], score[shown])
             for row, one in zip(shown, found, strict=True):
-                if one is None:
-                    reasons.append(RefineReason.IMPLAUSIBLE)
-                elif one.sigma_m.mean() > look.config.refine.max_sigma * given[row].sigma_m.mean():
-                    reasons.append(RefineReason.UNSURE)
+                if isinstance(one, RefineReason):
+                    reasons.append(one)
                 else:
                     result[row] = one
         return result, [reason.of(self.WHOM) for reason in reasons]
@@ -183,12 +192,12 @@ class Refiner(ABC, Generic[Refined]):
     def _made(
         self, given: list[Refined], xyz_m: np.ndarray, sigma_m: np.ndarray, plausible: np.ndarray
     ) -> list[Refined | None]:
-        """The results of joints (N, J, 3) in the camera frame, None where the answer is not to be used."""
+        """The results of joints (N, J, 3) in the camera frame, None where they are not to be used."""
 
     def _look(
         self, look: Look, given: list[Refined], crops: Crops, rays: np.ndarray, score: np.ndarray
-    ) -> list[Refined | None]:
-        """One step of the network for all."""
+    ) -> list[Refined | RefineReason]:
+        """One step of the network for all: each one refined, or why not."""
         spec, mirrored = self.lifter.spec, self._mirrored(given)
         images, drawn = self._inputs(look, crops, rays, score, mirrored)
         memories = [self._remembered(self._key(one), look.stamp_ns) for one in given]
@@ -202,7 +211,17 @@ class Refiner(ABC, Generic[Refined]):
         xyz_m = np.where(finite[:, None, None], xyz_m, seen.lifted_m)  # what a filter has taken stays in it
         smoothing = self._smoothing(look.config)
         filtered = [smooth(m, smoothing, look.stamp_ns, joints) for m, joints in zip(memories, xyz_m, strict=True)]
-        return self._made(given, np.stack(filtered).astype(np.float32), sigma_m, finite & plausible)
+        lifted_sigma_m = np.stack([one.sigma_m for one in given])
+        unsure = sigma_m.mean(1) > look.config.refine.max_sigma * lifted_sigma_m.mean(1)
+        xyz_m = np.stack(filtered)
+        # along its rays to where the picture's stands, so that nothing leaves the keypoints
+        further = xyz_m[:, :1, 2:] / np.maximum(seen.lifted_m[:, :1, 2:], MIN_DEPTH_M)
+        xyz_m, sigma_m = weighed((xyz_m, sigma_m), (further * seen.lifted_m, lifted_sigma_m))
+        made = self._made(given, xyz_m.astype(np.float32), sigma_m.astype(np.float32), finite & plausible)
+        return [
+            RefineReason.IMPLAUSIBLE if one is None else RefineReason.UNSURE if unsure[row] else one
+            for row, one in enumerate(made)
+        ]
 
     def _inputs(
         self, look: Look, crops: Crops, rays: np.ndarray, score: np.ndarray, mirrored: np.ndarray

@@ -102,11 +102,11 @@ def test_what_the_picture_says_takes_the_place_of_the_lifters_body(x, hidden):
     assert found.method == Method.EXTPOSE
     assert (found.id, found.track, found.track_state) == (given.id, given.track, given.track_state)
     np.testing.assert_array_equal(found.state, given.state)
-    np.testing.assert_allclose(found.sigma_m, 0.01)
+    assert 0.01 < found.sigma_m.min() <= found.sigma_m.max() < 0.02  # the lifter's is 0.05
     assert error_m(given, true_m) > 0.2
     assert error_m(found, true_m) < 0.05  # in its place too
     relative = np.linalg.norm(found.xyz_m - found.xyz_m[0] - BODY, axis=-1)
-    assert relative.max() < 0.02
+    assert relative.max() < 0.03  # the lifter, wrong by ten times that, counts a twenty-fifth
 
 
 def test_the_less_sure_the_picture_the_more_counts_the_lifters_distance():
@@ -213,7 +213,7 @@ def sigma(random_network, monkeypatch):
     def run(*frames):
         refiner = BodyRefiner(random_network)
         for number, tracks in frames:
-            given = [lifted(places[track], track) for track in tracks]
+            given = [lifted(places[track], track, sigma_m=50.0) for track in tracks]  # says nothing
             now = look(number, np.roll(PICTURE, 40 * number, 1), max_sigma=100.0)
             found, reasons = refiner.refine(now, given, *keypoints(*(places[track] for track in tracks)))
             assert reasons == []

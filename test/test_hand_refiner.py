@@ -16,7 +16,7 @@ from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.picture import PictureLifter, PictureSpec, Seen
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
-from pose3d_ros.refiner import Look, RefineConfig, RefinedConfig, RefineReason
+from pose3d_ros.refiner import Look, RefineConfig, RefinedConfig, RefineReason, weighed
 from pose3d_ros.tracking.smoothing import SmoothingConfig
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
@@ -117,6 +117,27 @@ def test_joints_that_are_hidden_are_not_drawn():
     assert 0 < palm.sum() < 0.7 * whole.sum()
 
 
+@pytest.mark.parametrize(("sigma_m", "share"), [(0.02, 0.5), (0.01, 0.8), (0.04, 0.2)])
+def test_lifter_and_picture_count_as_they_are_sure(sigma_m, share):
+    given = lifted(sigma_m=0.02)
+    unpulled = look(max_sigma=10.0, hands=HandConfig(keypoint_sigma_m=0.0))
+    refiner = HandRefiner(Knowing(sigma_m=sigma_m))
+    (found,), _ = refiner.refine(unpulled, [given], *keypoints(given))
+    tip = np.linalg.norm((found.xyz_m - found.wrist_m)[12]) / np.linalg.norm(RIGHT[12])
+    assert tip == pytest.approx(0.9 + 0.1 * share, abs=0.006)  # the lifter's is 0.9 of the true one
+    assert min(sigma_m, 0.02) - 1e-6 <= found.sigma_m.mean() <= max(sigma_m, 0.02) + 1e-6
+
+
+def test_weighing_takes_the_surer_and_lies_between():
+    a, b = np.zeros((2, 21, 3)), np.ones((2, 21, 3))
+    joints, sigma = weighed((a, np.full((2, 21), 1e-4)), (b, np.full((2, 21), 0.1)))
+    assert joints.max() < 1e-5
+    assert sigma.max() < 2e-4
+    joints, sigma = weighed((a, np.full((2, 21), 0.1)), (b, np.zeros((2, 21))))  # a root that is where it is
+    assert joints.min() > 0.999
+    assert np.isfinite(sigma).all()
+
+
 @pytest.mark.parametrize(("change", "reason"), [
     ({"sigma_m": 0.05}, RefineReason.UNSURE),
     ({"xyz_m": RIGHT * np.nan}, RefineReason.IMPLAUSIBLE),
@@ -164,7 +185,7 @@ def test_every_hand_has_a_past_of_its_own():
     torch.manual_seed(0)
     lifter = PictureLifter(ExtPose(SMALL), SPEC)
     torch.nn.init.normal_(lifter.network.backbone.pos_embed)
-    one, other = lifted(), lifted("left", at=(0.3, 0.1, 0.9), track=2)
+    one, other = lifted(sigma_m=50.0), lifted("left", at=(0.3, 0.1, 0.9), track=2, sigma_m=50.0)  # say nothing
 
     def run(*frames):
         refiner = HandRefiner(lifter)
