@@ -2,7 +2,10 @@
 newest picture with its keypoints the picture model sees.
 
     python benchmark/pictures_against_lifter.py --pictures hand_extpose --lifter hand_dtf27 [--count 512]
+    python benchmark/pictures_against_lifter.py --pictures hand_extpose --lifter hand_dtf27 --motion leap.npz
     python benchmark/pictures_against_lifter.py --pictures body_extpose --lifter body_dtf27 --motion validation.npz
+
+Hands are generated, or those of a file's recordings which were left out of the generator's statistics.
 
 Errors of the newest frame about the root, before anything is pulled to keypoints: of each alone; of the surer one, by
 mean sigma; of both, each joint weighed by 1 / sigma² (`refiner.weighed`); of the better one, which nobody knows.
@@ -15,21 +18,44 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pose3d_ros.evaluation.hands import CAMERAS, RATE_HZ, TABLE_M
 from pose3d_ros.evaluation.pictures import HELD_BACK, presence
 from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.models import Lifter, checkpoint, registry
 from pose3d_ros.models.extpose import ExtPose
 from pose3d_ros.models.picture import PictureSpec
 from pose3d_ros.refiner import Estimate, weighed
-from pose3d_ros.synthesis import hand_windows, motion, windows
+from pose3d_ros.synthesis import hand_recordings, hand_windows, motion, windows
 from pose3d_ros.synthesis.body_pictures import Bodies
-from pose3d_ros.synthesis.hand_pictures import HANDS
-from pose3d_ros.synthesis.picture_config import PictureWindowConfig, Subject
+from pose3d_ros.synthesis.cameras import view
+from pose3d_ros.synthesis.hand_pictures import HANDS, Hands
+from pose3d_ros.synthesis.picture_config import PictureWindowConfig, Scene, Subject
 from pose3d_ros.synthesis.picture_windows import PictureWindows, Shot, assemble, pose_input, shoot
 from pose3d_ros.synthesis.render import RenderConfig
 from pose3d_ros.synthesis.rng import Rng
 
 PIECE = 16
+
+
+class RecordedHands(Hands):
+    """Hands of recordings before robots' cameras; left ones as right ones."""
+
+    def __init__(self, file: Path):
+        recordings = hand_recordings.load(file, RATE_HZ)
+        recordings = [rec for rec in recordings if rec.name in hand_recordings.LEFT_OUT] or recordings
+        sides = ((1.0, 1.0, 1.0), (-1.0, 1.0, 1.0))
+        self.pieces = [(rec.xyz_m * sides[rec.left]).astype(np.float32) for rec in recordings]
+
+    def scene(self, rng: Rng, count: int, config: PictureWindowConfig) -> Scene:
+        pieces = [piece for piece in self.pieces if len(piece) >= config.frames]
+        starts = torch.tensor([len(piece) - config.frames + 1 for piece in pieces], dtype=torch.float)
+        found = []
+        for draw in rng.uniform(count, high=float(starts.sum())).tolist():  # every window is as likely
+            piece = int((starts.cumsum(0) <= draw).sum())
+            first = int(draw - float(starts[:piece].sum()))
+            found.append(torch.from_numpy(pieces[piece][first : first + config.frames]))
+        xyz = torch.stack(found) + torch.tensor((0.0, 0.0, TABLE_M))
+        return Scene(view(rng, xyz - xyz[:, :, :1], xyz[:, :, 0], CAMERAS).xyz, None)
 
 
 def by_lifter(lifter: Lifter, shot: Shot) -> Estimate:
@@ -72,16 +98,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pictures", required=True, help="weights of a picture model, name or path")
     parser.add_argument("--lifter", required=True, help="weights of a windowed lifter of the same skeleton")
-    parser.add_argument("--motion", type=Path, help="motion file of bodies")
+    parser.add_argument("--motion", type=Path, help="motion file of people, or of hands")
     parser.add_argument("--count", type=int, default=512, help="windows")
     args = parser.parse_args()
     lifter = registry.load_lifter(args.lifter, "cpu")
     network, spec = checkpoint.load(registry.find(args.pictures))
     if not isinstance(network, ExtPose) or lifter.spec.skeleton != spec.skeleton:
         parser.error(f"expected a picture model and a lifter of the same skeleton, got {spec.name}, {lifter.spec.name}")
-    if (spec.skeleton != HANDS.skeleton.name) != bool(args.motion):
-        parser.error("--motion is for bodies, which need it")
-    subject: Subject = Bodies(motion.load([args.motion]), widened=False) if args.motion else HANDS
+    if spec.skeleton == HANDS.skeleton.name:
+        subject: Subject = RecordedHands(args.motion) if args.motion else HANDS
+    elif args.motion:
+        subject = Bodies(motion.load([args.motion]), widened=False)
+    else:
+        parser.error("bodies need --motion")
     vit = network.config.vit
     config = PictureWindowConfig(
         frames=lifter.spec.frames, rate_hz=lifter.spec.rate_hz, crop=spec.crop, drawing=spec.drawing,
