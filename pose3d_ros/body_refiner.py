@@ -7,7 +7,6 @@ import numpy as np
 from pose3d_ros.core.types import Method, Person3D
 from pose3d_ros.geometry.placement import DepthPrior, misfit, place_people, pull_to_rays
 from pose3d_ros.refiner import RefinedConfig, Refiner, Sightings
-from pose3d_ros.tracking.smoothing import SmoothingConfig
 
 # Of the body's extent in the picture. Measured on generated people whom body_dtf27 lifted: 0.6 % exceed it; of another
 # person's pose in their place 82 % do, with the joints shuffled all
@@ -26,9 +25,6 @@ class BodyRefiner(Refiner[Person3D]):
 
     def _mirrored(self, given: list[Person3D]) -> np.ndarray:
         return np.zeros(len(given), bool)
-
-    def _smoothing(self, config: RefinedConfig) -> SmoothingConfig:
-        return config.smoothing
 
     def _placed(
         self, config: RefinedConfig, xyz_m: np.ndarray, sigma_m: np.ndarray, seen: Sightings

@@ -10,7 +10,6 @@ from pose3d_ros.geometry.hand_placement import place_hands
 from pose3d_ros.geometry.placement import pull_to_rays
 from pose3d_ros.hands import MAX_MISFIT, SKELETON
 from pose3d_ros.refiner import RefinedConfig, Refiner, Sightings
-from pose3d_ros.tracking.smoothing import SmoothingConfig
 
 
 class HandRefiner(Refiner[Hand3D]):
@@ -23,9 +22,6 @@ class HandRefiner(Refiner[Hand3D]):
 
     def _mirrored(self, given: list[Hand3D]) -> np.ndarray:
         return np.array([hand.side == "left" for hand in given])
-
-    def _smoothing(self, config: RefinedConfig) -> SmoothingConfig:
-        return config.hands.smoothing
 
     def _placed(
         self, config: RefinedConfig, xyz_m: np.ndarray, sigma_m: np.ndarray, seen: Sightings

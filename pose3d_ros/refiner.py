@@ -39,8 +39,12 @@ class RefineConfig:
         "hands stay as the lifter has them",
     )  # fmt: skip
     max_sigma: float = param(
-        2.0, "the picture counts where its mean sigma is at most this times the lifter's", low=0.0,
+        4.0, "the picture counts where its mean sigma is at most this times the lifter's", low=0.0,
         high=100.0, live=True,
+    )  # fmt: skip
+    cutoff_hz: float = param(
+        1.5, "what the picture changes of the lifter's answer changes no faster than this; 0 = at once", unit="Hz",
+        low=0.0, high=60.0, live=True,
     )  # fmt: skip
 
     __post_init__ = validate
@@ -178,10 +182,6 @@ class Refiner(ABC, Generic[Refined]):
         """bool (N,): who is shown with left and right exchanged."""
 
     @abstractmethod
-    def _smoothing(self, config: RefinedConfig) -> SmoothingConfig:
-        """How their joints are filtered."""
-
-    @abstractmethod
     def _placed(
         self, config: RefinedConfig, xyz_m: np.ndarray, sigma_m: np.ndarray, seen: Sightings
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -209,14 +209,15 @@ class Refiner(ABC, Generic[Refined]):
         xyz_m, plausible = self._placed(look.config, xyz_m, sigma_m, seen)
         finite = np.isfinite(xyz_m).all((1, 2)) & np.isfinite(sigma_m).all(1)
         xyz_m = np.where(finite[:, None, None], xyz_m, seen.lifted_m)  # what a filter has taken stays in it
-        smoothing = self._smoothing(look.config)
-        filtered = [smooth(m, smoothing, look.stamp_ns, joints) for m, joints in zip(memories, xyz_m, strict=True)]
         lifted_sigma_m = np.stack([one.sigma_m for one in given])
         unsure = sigma_m.mean(1) > look.config.refine.max_sigma * lifted_sigma_m.mean(1)
-        xyz_m = np.stack(filtered)
         # along its rays to where the picture's stands, so that nothing leaves the keypoints
         further = xyz_m[:, :1, 2:] / np.maximum(seen.lifted_m[:, :1, 2:], MIN_DEPTH_M)
         xyz_m, sigma_m = weighed((xyz_m, sigma_m), (further * seen.lifted_m, lifted_sigma_m))
+        # what the lifter says is steady already and quick; one picture after the other is not
+        calm = SmoothingConfig(look.config.refine.cutoff_hz, beta=0.0)
+        steps = [smooth(m, calm, look.stamp_ns, x) for m, x in zip(memories, xyz_m - seen.lifted_m, strict=True)]
+        xyz_m = seen.lifted_m + np.stack(steps)
         made = self._made(given, xyz_m.astype(np.float32), sigma_m.astype(np.float32), finite & plausible)
         return [
             RefineReason.IMPLAUSIBLE if one is None else RefineReason.UNSURE if unsure[row] else one

@@ -20,7 +20,6 @@ from pose3d_ros.models.picture import PictureLifter, PictureSpec, Seen
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.refiner import Look, RefineConfig, RefinedConfig, RefineReason
-from pose3d_ros.tracking.smoothing import SmoothingConfig
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
 STEP_NS = 33_333_334
@@ -82,10 +81,9 @@ def keypoints(*true_m, hidden=()):
     return np.where(score[..., None] > 0, true_m[..., :2] / true_m[..., 2:], np.nan).astype(np.float32), score
 
 
-def look(frame=0, picture=PICTURE, max_sigma=1.0, **config):
-    return Look(
-        10**9 + frame * STEP_NS, picture, CAMERA, RefinedConfig(refine=RefineConfig(max_sigma=max_sigma), **config)
-    )
+def look(frame=0, picture=PICTURE, max_sigma=1.0, cutoff_hz=0.0, **config):
+    config = RefinedConfig(refine=RefineConfig(max_sigma=max_sigma, cutoff_hz=cutoff_hz), **config)
+    return Look(10**9 + frame * STEP_NS, picture, CAMERA, config)
 
 
 def error_m(person, true_m):
@@ -181,17 +179,20 @@ def test_a_known_stature_holds_for_pictures_too():
     assert stature_m(found.xyz_m[None].astype(float)) == pytest.approx(1.5, rel=0.01)
 
 
-def test_bodies_are_smoothed_as_the_pipeline_smooths_them():
-    refiner = BodyRefiner(Knowing())
-    behind = []
-    for frame in range(3):
-        true_m = at(0.1 * frame)
-        refiner.lifter.true_m = (true_m,)
-        now = look(frame, smoothing=SmoothingConfig(min_cutoff_hz=0.5, beta=0.0))
-        (found,), _ = refiner.refine(now, [lifted(true_m)], *keypoints(true_m))
-        behind.append(true_m[0, 0] - found.xyz_m[0, 0])
-    assert abs(behind[0]) < 0.02
-    assert behind[2] > 0.1
+def test_what_the_picture_changes_comes_and_goes_slowly_and_what_the_lifter_does_at_once():
+    true_m = at()
+    refiner = BodyRefiner(Knowing(true_m))
+
+    def found(frame, moved_m, given):
+        refiner.lifter.true_m = (true_m + moved_m,)
+        (person,), _ = refiner.refine(look(frame, cutoff_hz=1.5), [given], *keypoints(true_m + moved_m))
+        return person.xyz_m
+
+    bent = lifted(true_m)
+    first = found(0, 0.0, bent)
+    assert error_m(replace(bent, xyz_m=first), true_m) < 0.05  # the first answer counts at once
+    later = found(1, 0.0, replace(bent, xyz_m=bent.xyz_m + np.float32(0.1)))
+    np.testing.assert_allclose(later - first, 0.1, atol=0.03)  # as the lifter moved, the picture's change stays
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ from pose3d_ros.models.picture import PictureLifter, PictureSpec, Seen
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.refiner import Look, RefineConfig, RefinedConfig, RefineReason, weighed
-from pose3d_ros.tracking.smoothing import SmoothingConfig
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
 STEP_NS = 33_333_334
@@ -78,8 +77,8 @@ def keypoints(*hands, seen=slice(None)):
     return rays.astype(np.float32), score
 
 
-def look(max_sigma=1.0, hands=HandConfig(), **changes):
-    config = RefinedConfig(hands=hands, refine=RefineConfig(max_sigma=max_sigma))
+def look(max_sigma=1.0, cutoff_hz=0.0, hands=HandConfig(), **changes):
+    config = RefinedConfig(hands=hands, refine=RefineConfig(max_sigma=max_sigma, cutoff_hz=cutoff_hz))
     return Look(10**9, PICTURE, CAMERA, config)._replace(**changes)
 
 
@@ -164,21 +163,22 @@ def test_a_known_size_holds_for_pictures_too():
     assert hand.hand_length(found.xyz_m) == pytest.approx(0.15, rel=1e-3)
 
 
-def test_smoothing_starts_anew_when_its_settings_change():
-    refiner = HandRefiner(Knowing())
+def test_what_the_picture_changes_comes_slowly_and_anew_when_the_setting_changes():
+    lifter = Knowing()
+    refiner = HandRefiner(lifter)
 
-    def moved(frame, cutoff_hz):
-        given = lifted(at=(0.02 + 0.05 * frame, 0.09, 0.8))
-        config = HandConfig(smoothing=SmoothingConfig(min_cutoff_hz=cutoff_hz, beta=0.0))
-        now = look(stamp_ns=10**9 + frame * STEP_NS, hands=config)
+    def length(frame, size, cutoff_hz):
+        lifter.xyz_m = size * RIGHT
+        now = look(stamp_ns=10**9 + frame * STEP_NS, cutoff_hz=cutoff_hz, hands=HandConfig(keypoint_sigma_m=0.0))
+        given = lifted()
         (found,), _ = refiner.refine(now, [given], *keypoints(given))
-        return found.wrist_m[0] - given.wrist_m[0]
+        return hand.hand_length(found.xyz_m) / hand.hand_length(RIGHT)
 
-    assert abs(moved(0, 0.5)) < 0.01
-    assert moved(1, 0.5) < -0.03  # stays behind
-    assert abs(moved(2, 0.6)) < 0.01
-    assert moved(3, 0.6) < -0.03
-    assert abs(moved(4, 0.0)) < 0.01
+    assert length(0, 1.0, 0.5) == pytest.approx(1.0, abs=0.01)
+    assert length(1, 1.2, 0.5) < 1.05  # stays behind
+    assert length(2, 1.2, 0.6) == pytest.approx(1.2, abs=0.01)
+    assert length(3, 1.0, 0.6) > 1.15
+    assert length(4, 1.0, 0.0) == pytest.approx(1.0, abs=0.01)
 
 
 def test_every_hand_has_a_past_of_its_own():
