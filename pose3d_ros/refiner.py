@@ -35,8 +35,8 @@ class RefineConfig:
         "bodies stay as the lifter has them",
     )  # fmt: skip
     hands: str = param(
-        "", "path of ExtPose weights of hands, which config/train/hand_extpose.yaml makes (none are shipped); empty = "
-        "hands stay as the lifter has them",
+        "", "ExtPose weights of hands: a path, or the shipped hand_extpose, which learnt from rendered hands only; "
+        "empty = hands stay as the lifter has them",
     )  # fmt: skip
     max_sigma: float = param(
         4.0, "the picture counts where its mean sigma is at most this times the lifter's", low=0.0,

@@ -84,7 +84,10 @@ def _card(
     windows: int, data: Path,
 ) -> str:  # fmt: skip
     shown, about = _keys(known), ABOUT[spec.skeleton]
-    table = [f"| {name} | " + " | ".join(str(row[key]) for key in shown) + " |" for name, row in rows.items()]
+    table = [
+        f"| {name} | " + " | ".join("-" if row[key] is None else str(row[key]) for key in shown) + " |"
+        for name, row in rows.items()
+    ]
     vit = network.config.vit
     return CARD.format(
         **about,

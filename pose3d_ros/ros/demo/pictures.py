@@ -29,7 +29,7 @@ def weights(body: str = "", hands: str = "") -> dict[str, str]:
     found = {part: name for part, name in found.items() if name}
     if not found:
         raise ConfigError(
-            "no weights of picture models are shipped: name yours, --refine-hands FILE or --refine-body FILE (make "
+            "no weights of picture models are installed: name yours, --refine-hands FILE or --refine-body FILE (make "
             "demo PICTURES=1 REFINE_HANDS=FILE); `pose3d train config/train/hand_extpose.yaml` makes some"
         )
     for name in found.values():
