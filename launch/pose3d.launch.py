@@ -40,8 +40,8 @@ ARGUMENTS = [
         "pictures",
         default_value="false",
         choices=BOOL,
-        description="start pose_vit_node, which also looks at the image, instead of lifter_node; refine.body and "
-        "refine.hands in params_file name its weights",
+        description="start pose_vit_node, which also looks at the image, instead of lifter_node, and refines hands "
+        "by it (refine.hands, refine.body and hands.weights in params_file)",
     ),
     DeclareLaunchArgument("rviz", default_value="false", choices=BOOL, description="start RViz"),
     DeclareLaunchArgument(

@@ -47,6 +47,11 @@ class RefinedPipeline(Pipeline):
     def description(self) -> str:
         return "; ".join([super().description, *(refiner.lifter.description for refiner in self._refiners())])
 
+    @property
+    def looks_at(self) -> list[str]:
+        """What pictures refine: "person", "hand", both or nothing."""
+        return [refiner.WHOM for refiner in self._refiners()]
+
     def push(self, frame: Keypoints2D, camera: Camera, picture: np.ndarray | None = None) -> Skeletons3D:
         """As `Pipeline.push`; `picture` uint8 (H, W, 3), RGB, is the image of the keypoints."""
         if picture is None or not self._refiners():

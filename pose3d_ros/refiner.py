@@ -35,7 +35,7 @@ class RefineConfig:
         "bodies stay as the lifter has them",
     )  # fmt: skip
     hands: str = param(
-        "", "ExtPose weights of hands: a path, or the shipped hand_extpose, which learnt from rendered hands only; "
+        "hand_extpose", "ExtPose weights of hands, a shipped name or a path (hand_extpose has seen rendered hands); "
         "empty = hands stay as the lifter has them",
     )  # fmt: skip
     max_sigma: float = param(

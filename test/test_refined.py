@@ -1,5 +1,7 @@
 """`RefinedPipeline`: bodies first, hands on their wrists, and what becomes of a frame whose picture is of no use."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 import torch
@@ -79,7 +81,8 @@ def make():
         flat = (BODY - BODY[0]) * (1, 1, 0)
         body = Lifter(Known(flat), ModelSpec("body", "h36m17", 27, 30.0))
         hands = Lifter(Known(HAND), ModelSpec("hand", "hand21", 27, 30.0))
-        return RefinedPipeline(lifter=body, hand_lifter=hands, **pictures)
+        config = RefinedConfig(refine=RefineConfig(hands=""))  # no others than those given
+        return RefinedPipeline(config, body, hands, **pictures)
 
     return made
 
@@ -113,6 +116,15 @@ def test_both_are_refined_in_one_frame_and_timed(make):
     assert tuple(result.timings_ms) == (*STAGES, "refine", "total")
     assert 0 < result.timings_ms["refine"] < result.timings_ms["total"]
     assert sum(result.timings_ms[stage] for stage in (*STAGES, "refine")) <= result.timings_ms["total"]
+
+
+@pytest.mark.parametrize(("name", "looks_at"), [("hand_extpose", ["hand"]), ("", [])])
+def test_shipped_weights_look_at_hands_unless_they_are_switched_off(name, looks_at):
+    assert RefineConfig().hands == "hand_extpose"
+    body = BodyConfig(device="cpu", backend="torch")
+    with closing(RefinedPipeline(RefinedConfig(body=body, refine=RefineConfig(hands=name)))) as pipeline:
+        assert pipeline.looks_at == looks_at
+        assert ("hand_extpose" in pipeline.description) == bool(looks_at)
 
 
 def test_without_a_picture_the_lifters_result_goes_out(make):

@@ -17,6 +17,7 @@ from pose3d_ros.ros.lifter_node import QUEUE, Job, LifterNode
 from pose3d_ros.ros.pairing import Pairing
 
 PICTURES = qos.LATEST
+NOTHING = "nothing: set refine.body, or refine.hands and hands.weights"
 EXPIRE_S = 0.005  # how late the end of the wait may be noticed
 
 
@@ -120,7 +121,8 @@ class PoseVitNode(LifterNode):
         return self._pipeline.push(job.frame, job.camera, picture)
 
     def _facts(self) -> dict[str, str]:
-        return super()._facts() | {"pictures": self.picture_topic}
+        looks_at = ", ".join(self._pipeline.looks_at) if self._pipeline else ""
+        return super()._facts() | {"pictures": self.picture_topic, "looks at": looks_at or NOTHING}
 
 
 def main(args: list[str] | None = None) -> None:

@@ -32,6 +32,8 @@ def vit(bench, make):
     """vit(**parameters) -> bench of an active node, with the pictures that its pipeline was given in `b.seen`."""
 
     class Seeing(make.pipeline):
+        looks_at = ()
+
         def push(self, frame, camera, picture=None):
             seen[frame.stamp_ns] = picture
             return super().push(frame, camera)
@@ -70,6 +72,10 @@ def test_keypoints_meet_their_picture_whichever_comes_first(vit, make):
     b.pictures.publish(picture(second))
     np.testing.assert_array_equal(answer(b, out, second), PIXELS)
     assert "picture" not in b.node.health.reasons()
+
+
+def test_a_node_that_looks_at_nothing_says_what_to_set(vit):
+    assert vit().node._facts()["looks at"] == "nothing: set refine.body, or refine.hands and hands.weights"
 
 
 def test_without_any_picture_the_lifters_result_goes_out(vit, make):
@@ -253,6 +259,7 @@ def test_the_message_says_which_method_gave_each_body(looking, make):
     assert person.method == "extpose"
     np.testing.assert_allclose(person.xyz_m[:3], (0, 0, 3), atol=0.05)
     assert "looking" in b.node._facts()["model"]
+    assert b.node._facts()["looks at"] == "person"
 
 
 def test_a_body_too_small_for_the_picture_stays_the_lifters_and_is_told(looking, make):
