@@ -76,12 +76,11 @@ def test_replay_with_pictures_counts_whose_answers_were_taken(domain, tmp_path, 
     assert (tmp_path / "log" / "pose_vit.log").exists()
 
 
-def test_pictures_need_weights(monkeypatch, tmp_path):
+def test_pictures_are_looked_at_with_the_weights_given_or_the_nodes_own(tmp_path):
     with pytest.raises(CheckpointError, match="absent"):
         pictures.weights(hands=str(tmp_path / "absent.safetensors"))
-    monkeypatch.setattr(pictures.registry, "names", lambda kind: ())
-    with pytest.raises(ConfigError, match="--refine-hands FILE"):
-        pictures.weights()
+    assert pictures.weights() == {"refine.hands": "hand_extpose"}
+    assert pictures.weights(body="body_dtf27")["refine.body"] == "body_dtf27"  # the node tells what is wrong with it
 
 
 @pytest.mark.slow

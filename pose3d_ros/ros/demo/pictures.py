@@ -9,32 +9,23 @@ from rosbags.highlevel import AnyReader
 from pose3d_ros.bags.definitions import typestore
 from pose3d_ros.bags.reader import Bag
 from pose3d_ros.body_refiner import BodyRefiner
-from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.core.types import Method
 from pose3d_ros.hand_refiner import HandRefiner
 from pose3d_ros.models import checkpoint, registry
 from pose3d_ros.refiner import RefineConfig, RefineReason
 from pose3d_ros.ros.demo import topics
 
-SKELETONS = {"body": "h36m17", "hands": "hand21"}  # by the part of `refine` that looks at them
 SO_FAR = "reasons so far"
 LATE = "picture"  # the node's reason for keypoints whose picture did not come
 
 
 def weights(body: str = "", hands: str = "") -> dict[str, str]:
-    """Parameters of pose_vit_node: the weights given, else the node's own, else shipped ones. Raises CheckpointError,
-    and ConfigError where there are none at all."""
-    given, own = {"body": body, "hands": hands}, RefineConfig()
-    found = {part: given[part] or getattr(own, part) or _shipped(skeleton) for part, skeleton in SKELETONS.items()}
-    found = {part: name for part, name in found.items() if name}
-    if not found:
-        raise ConfigError(
-            "no weights of picture models are installed: name yours, --refine-hands FILE or --refine-body FILE (make "
-            "demo PICTURES=1 REFINE_HANDS=FILE); `pose3d train config/train/hand_extpose.yaml` makes some"
-        )
-    for name in found.values():
+    """Parameters of pose_vit_node: the weights given, else the node's own. Raises CheckpointError."""
+    own = RefineConfig()
+    found = {"refine.body": body or own.body, "refine.hands": hands or own.hands}
+    for name in filter(None, found.values()):
         checkpoint.read_header(registry.find(name))
-    return {f"refine.{part}": name for part, name in found.items()}
+    return {parameter: name for parameter, name in found.items() if name}
 
 
 def summary(bag: Path) -> Iterator[str]:
@@ -63,11 +54,3 @@ def reasons(bag: Path) -> Counter[str]:
                     last = next((entry.value for entry in status.values if entry.key == SO_FAR), last)
     pairs = (part.rpartition(" ") for part in last.split("; ") if part)
     return Counter({name: int(count) for name, _, count in pairs})
-
-
-def _shipped(skeleton: str) -> str:
-    """The first shipped picture model of this skeleton, "" where there is none."""
-    for name in registry.names("extpose"):
-        if checkpoint.read_header(registry.find(name))["spec"]["skeleton"] == skeleton:
-            return name
-    return ""
