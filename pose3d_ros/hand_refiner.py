@@ -29,6 +29,9 @@ class HandRefiner(Refiner[Hand3D]):
         xyz_m = resized(xyz_m, config.hands.hand_size_m)
         placed = place_hands(xyz_m, seen.rays, seen.weight, seen.score > 0, seen.lifted_m[:, 0, 2])
         xyz_m = pull_to_rays(placed.xyz_m, seen.rays, seen.score, sigma_m, config.hands.keypoint_sigma_m)
+        # one that is carried on unseen stays on its arm, however the picture bends it
+        carried = ~(seen.score > 0).any(1)
+        xyz_m[carried] += (seen.lifted_m - xyz_m)[carried, :1]
         return xyz_m, placed.misfit < MAX_MISFIT
 
     def _made(

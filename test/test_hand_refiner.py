@@ -156,6 +156,16 @@ def test_a_hand_of_a_few_pixels_and_one_outside_stay_and_others_do_not():
     assert reasons == ["hand_crop"] * 2
 
 
+def test_a_hand_that_is_carried_on_unseen_stays_on_its_arm():
+    given = lifted(at=(0.1, 0.05, 0.8))
+    rays, score = keypoints(given)
+    open_hand = RIGHT * (1.3, 1.3, 1.0)
+    (found,), reasons = HandRefiner(Knowing(open_hand)).refine(look(), [given], np.full_like(rays, np.nan), 0 * score)
+    assert reasons == []
+    assert found.method == Method.EXTPOSE
+    np.testing.assert_allclose(found.wrist_m, given.wrist_m, atol=1e-5)
+
+
 def test_a_known_size_holds_for_pictures_too():
     given = lifted()
     known = look(hands=HandConfig(hand_size_m=0.15, keypoint_sigma_m=0.0))
