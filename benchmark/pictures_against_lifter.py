@@ -69,7 +69,7 @@ def by_lifter(lifter: Lifter, shot: Shot) -> Estimate:
     out = lifter(given.inputs.numpy())
     seen = shot.score[:, -1].numpy() > 0
     xyz = given.camera.to_camera(torch.from_numpy(out.xyz_m)).numpy()
-    return xyz - xyz[:, :1], out.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
+    return xyz - xyz[:, :1], spec.calibrated(out.sigma_m, seen)
 
 
 @torch.inference_mode()
@@ -81,7 +81,7 @@ def by_picture(network: ExtPose, spec: PictureSpec, shot: Shot, config: PictureW
     out = network(last.image, pose, pose_present=presence(last.score), causal=True)
     xyz = torch.einsum("nij,nki->nkj", last.turn[:, -1], out["xyz"][:, -1]).numpy()
     seen = last.score[:, -1].numpy() > 0
-    return xyz, out["log_sigma"][:, -1].exp().numpy() * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
+    return xyz, spec.calibrated(out["log_sigma"][:, -1].exp().numpy(), seen)
 
 
 def row(name: str, xyz: np.ndarray, sigma: np.ndarray, truth: np.ndarray, seen: np.ndarray) -> str:

@@ -188,7 +188,7 @@ def lift_hands(
     xyz_m = resized(virtual.to_camera(lifted.xyz_m), hand_size_m)
     seen = score[:, -1] > 0
     placed = place_hands(xyz_m, filled[:, -1], confidence[:, -1], seen, depth_m)
-    sigma_m = lifted.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
+    sigma_m = spec.calibrated(lifted.sigma_m, seen)
     plausible = placed.determined & (placed.misfit < MAX_MISFIT) & np.isfinite(placed.xyz_m).all((1, 2))
     xyz_m = pull_to_rays(placed.xyz_m, filled[:, -1], score[:, -1], sigma_m, keypoint_sigma_m)
     return LiftedHands(xyz_m.astype(np.float32), sigma_m.astype(np.float32), seen, plausible)

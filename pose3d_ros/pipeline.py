@@ -287,7 +287,7 @@ def lift_windows(
         seen = score[:, slot] > 0
         xyz_m = found.camera.to_camera(found.lifted.xyz_m)
         placed = place_people(xyz_m, found.filled, found.confidence, placement)
-        sigma_m = found.lifted.sigma_m * np.where(seen, spec.sigma_seen, spec.sigma_hidden)
+        sigma_m = spec.calibrated(found.lifted.sigma_m, seen)
         xyz_m = pull_to_rays(placed.xyz_m, found.filled, score[:, slot], sigma_m, placement.keypoint_sigma_m)
         return LiftedWindows(xyz_m, sigma_m, seen, placed.determined)
 

@@ -204,7 +204,7 @@ class Refiner(ABC, Generic[Refined]):
         slot = np.full(len(given), round(look.stamp_ns * spec.rate_hz / 1e9))
         out = self.lifter(images, drawn, self._together(memories), slot, pose_present=(score > 0).any(1))
         xyz_m = look_at_crops(crops, look.camera, mirrored).to_camera(out.xyz_m)
-        sigma_m = (out.sigma_m * np.where(score > 0, spec.sigma_seen, spec.sigma_hidden)).astype(np.float32)
+        sigma_m = spec.calibrated(out.sigma_m, score > 0).astype(np.float32)
         seen = Sightings.of(rays, score, np.stack([one.xyz_m for one in given]))
         xyz_m, plausible = self._placed(look.config, xyz_m, sigma_m, seen)
         finite = np.isfinite(xyz_m).all((1, 2)) & np.isfinite(sigma_m).all(1)

@@ -9,6 +9,7 @@ import pytest
 
 # These layers need torch. A robot's package manager does not bring it, and `colcon test` must still test the rest.
 NEED_TORCH = ["models", "engines", "synthesis", "hands", "pipeline", "evaluation", "training"]
+NEED_TORCH += ["body_refiner", "hand_refiner", "refined"]
 HAS_TORCH = find_spec("torch") is not None
 
 collect_ignore = [] if HAS_TORCH else [*NEED_TORCH, *(f"test_{name}.py" for name in NEED_TORCH)]

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import torch
 
 from pose3d_ros.core.types import JointState, Keypoints2D, Person2D
 from pose3d_ros.geometry import hand
@@ -14,6 +13,7 @@ from pose3d_ros.hands import HandConfig
 from pose3d_ros.models import Lifter, ModelSpec
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
 from pose3d_ros.tracking.hand_matching import HandReason
+from test.networks import Known
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
 STEP_NS = 33_333_333
@@ -25,18 +25,6 @@ BODY = {  # metres, standing 2 m before the camera, arms raised in front
     "right_elbow": (-0.3, 0.05), "right_wrist": (-0.35, -0.2),
 }  # fmt: skip
 BODY_M = np.array([(x, y, 2.0) for x, y in BODY.values()])
-
-
-class Known(torch.nn.Module):
-    """Stands for a network: says the same joints for everybody."""
-
-    def __init__(self, xyz):
-        super().__init__()
-        self.xyz = torch.nn.Parameter(torch.tensor(xyz, dtype=torch.float32), requires_grad=False)
-
-    def forward(self, x, frame=None):
-        joints = self.xyz.expand(len(x), 1, -1, -1)
-        return {"xyz": joints, "log_sigma": torch.full(joints.shape[:3], -4.0)}
 
 
 def right_hand(curl=0.1):
@@ -64,8 +52,8 @@ def canonical(xyz):
 
 
 def make(**changes):
-    body = Lifter(Known(BODY_M - BODY_M[0]), ModelSpec("body", "h36m17", 27, 30.0))
-    hands = Lifter(Known(canonical(RIGHT)), ModelSpec("hand", "hand21", 27, 30.0))
+    body = Lifter(Known(BODY_M - BODY_M[0], log_sigma=-4.0), ModelSpec("body", "h36m17", 27, 30.0))
+    hands = Lifter(Known(canonical(RIGHT), log_sigma=-4.0), ModelSpec("hand", "hand21", 27, 30.0))
     return Pipeline(PipelineConfig(hands=HandConfig(**changes)), lifter=body, hand_lifter=hands)
 
 
@@ -254,7 +242,7 @@ def test_hands_of_a_whole_body_format():
 
 
 def test_without_hand_weights_there_are_no_hands():
-    body = Lifter(Known(BODY_M - BODY_M[0]), ModelSpec("body", "h36m17", 27, 30.0))
+    body = Lifter(Known(BODY_M - BODY_M[0], log_sigma=-4.0), ModelSpec("body", "h36m17", 27, 30.0))
     result = push(Pipeline(PipelineConfig(hands=HandConfig(weights="")), lifter=body), person(), hand2d("left"))
     assert len(result.people) == 1
     assert result.hands == ()

@@ -4,7 +4,6 @@ from contextlib import closing
 
 import numpy as np
 import pytest
-import torch
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import CheckpointError, ConfigError, EngineError
@@ -21,6 +20,7 @@ from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.pipeline import STAGES, BodyConfig
 from pose3d_ros.refined import RefinedPipeline
 from pose3d_ros.refiner import RefineConfig, RefinedConfig
+from test.networks import Known
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
 PICTURE = np.zeros((480, 640, 3), np.uint8)
@@ -36,18 +36,6 @@ WRIST = formats.get("h36m17").index("left_wrist")
 # a hand that points up with spread fingers: five chains of four joints
 CHAINS = [(x * (1 + 0.2 * k), -0.08 - 0.02 * k, 0) for x in (0.05, 0.025, 0, -0.02, -0.04) for k in range(4)]
 HAND = np.array([(0, 0, 0), *CHAINS])
-
-
-class Known(torch.nn.Module):
-    """Stands for a lifting network: says the same joints for everybody."""
-
-    def __init__(self, xyz):
-        super().__init__()
-        self.xyz = torch.nn.Parameter(torch.tensor(xyz, dtype=torch.float32), requires_grad=False)
-
-    def forward(self, x, frame=None):
-        joints = self.xyz.expand(len(x), 1, -1, -1)
-        return {"xyz": joints, "log_sigma": torch.full(joints.shape[:3], -3.0)}
 
 
 class Knowing(PictureLifter):

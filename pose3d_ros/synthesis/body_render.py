@@ -15,6 +15,7 @@ from pose3d_ros.synthesis.render import (
     RenderConfig,
     Scale,
     drawn,
+    kept_away,
     lamp,
     lit,
     normals,
@@ -154,11 +155,7 @@ def _things(rng: Rng, xyz: Tensor, config: RenderConfig) -> Capsules:
         a.append(place - along)
         b.append(place + along)
         radius.append(rng.log_uniform(count, 1, low=0.02, high=0.22) * there)
-    nearest = xyz[..., 2].amin(2)
-    stack = [torch.stack(part, 2) for part in (a, b)]
-    for part in stack:
-        part[..., 2] = part[..., 2].maximum(0.4 * nearest[..., None]).clamp(min=NEAREST_M)
-    return Capsules(*stack, torch.stack(radius, 2).expand(count, frames, THINGS))
+    return kept_away(a, b, radius, xyz, NEAREST_M)
 
 
 def _shade(hits: Hits, people: list, look: Look, colours: Tensor, config: RenderConfig) -> Drawn:

@@ -15,6 +15,7 @@ from pose3d_ros.synthesis.render import (
     RenderConfig,
     Scale,
     drawn,
+    kept_away,
     lamp,
     lit,
     normals,
@@ -107,11 +108,7 @@ def _things(rng: Rng, xyz: Tensor, left: Tensor, config: RenderConfig) -> Capsul
         a.append(place - along)
         b.append(place + along)
         radius.append(rng.log_uniform(count, 1, low=0.005, high=0.03) * there)
-    nearest = xyz[..., 2].amin(2)
-    stack = [torch.stack(part, 2) for part in (a, b)]
-    for part in stack:
-        part[..., 2] = part[..., 2].maximum(0.4 * nearest[..., None]).clamp(min=0.12)
-    return Capsules(*stack, torch.stack(radius, 2).expand(count, frames, THINGS))
+    return kept_away(a, b, radius, xyz, 0.12)
 
 
 def _draw(xyz: Tensor, left: Tensor, look: Look, things: Capsules, view: View, config: RenderConfig) -> Drawn:

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.synthesis import photograph
-from pose3d_ros.synthesis.capsules import NOTHING, Hits, View
+from pose3d_ros.synthesis.capsules import NOTHING, Capsules, Hits, View
 from pose3d_ros.synthesis.rng import Rng
 
 THINGS = 3  # capsules that are held or in the way
@@ -97,6 +97,16 @@ def picture(rng: Rng, xyz: Tensor, draw: Draw, view: View, config: RenderConfig,
 def rows_of(look: Any, rows: Tensor | slice, frames: int) -> Any:
     """The tensors of a named tuple for some windows, once for each of their frames."""
     return type(look)(*(value[rows].repeat_interleave(frames, 0) for value in look))
+
+
+def kept_away(a: list[Tensor], b: list[Tensor], radius: list[Tensor], xyz: Tensor, nearest_m: float) -> Capsules:
+    """Things with ends `a`, `b` (N, T, 3) and `radius` (N, 1), an entry each, as capsules (N, T, things, .): no nearer
+    to the camera than `nearest_m`, nor than 0.4 of the nearest joint of `xyz` (N, T, J, 3)."""
+    nearest = 0.4 * xyz[..., 2].amin(2)[..., None]
+    ends = [torch.stack(part, 2) for part in (a, b)]
+    for part in ends:
+        part[..., 2] = part[..., 2].maximum(nearest).clamp(min=nearest_m)
+    return Capsules(*ends, torch.stack(radius, 2).expand(*xyz.shape[:2], len(radius)))
 
 
 def skin(rng: Rng, count: int) -> Tensor:

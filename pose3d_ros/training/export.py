@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from pose3d_ros.core.errors import CheckpointError
@@ -20,7 +19,7 @@ from pose3d_ros.training.hands import HandTrainer, export_hands
 from pose3d_ros.training.norms import refresh
 from pose3d_ros.training.people import people
 from pose3d_ros.training.run import RECORD, machine, trainer_of
-from pose3d_ros.training.trainer import LOG_FILE, STATE, Trainer
+from pose3d_ros.training.trainer import LOG_FILE, STATE, Trainer, load_average
 from pose3d_ros.training.validation import Validator
 
 SKELETON = "h36m17"
@@ -93,16 +92,12 @@ def _exported(weights_dir: Path, path: Path, spec: ModelSpec | PictureSpec, metr
 def load_network(folder: Path, config: TrainConfig) -> tuple[nn.Module, dict]:
     """The averaged weights of a run, and its state; the batch norm statistics are still those of the newest weights.
     Raises CheckpointError."""
-    path = folder / STATE
-    if not path.is_file():
-        raise CheckpointError(f"{folder}: expected {STATE} of a training run, there is none")
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    tensors = {name.removeprefix("module."): value for name, value in state["average"].items() if name != "n_averaged"}
+    tensors, state = load_average(folder)
     network = trainer_of(config).new_network(config)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        raise CheckpointError(f"{path}: its network is not the one of the settings ({error})") from None
+        raise CheckpointError(f"{folder / STATE}: its network is not the one of the settings ({error})") from None
     return network.eval(), state
 
 

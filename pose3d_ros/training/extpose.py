@@ -24,7 +24,7 @@ from pose3d_ros.training.optimizers import MuonAdamW
 from pose3d_ros.training.people import Subjects, subjects
 from pose3d_ros.training.places import Places
 from pose3d_ros.training.priming import prime
-from pose3d_ros.training.trainer import DTYPES, STATE, Trainer
+from pose3d_ros.training.trainer import DTYPES, Trainer, load_average
 
 PATCHES = "backbone.patch_embed.proj.weight"
 PRIMED = 128  # windows whose pictures the first layer is fitted to
@@ -100,10 +100,10 @@ class PictureTrainer(Trainer):
             share = len(part[0]) / len(batch[0])
             with torch.autocast(self.device.type, DTYPES[config.precision], enabled=config.precision != "fp32"):
                 out = self._forward(name, part)
-                asked = self.places(out.pop("tokens"), part[4], part[3])
+                tokens, weight = out.pop("tokens"), config.picture.places_weight
+                asked = {"places": weight * self.places(tokens, part[4], part[3])} if weight else {}
             losses, error = self.losses(out, *part[3:])
-            if config.picture.places_weight:
-                losses["places"] = config.picture.places_weight * asked
+            losses |= asked
             self.scaler.scale(share * sum(losses.values())).backward()
             report[f"{name}_mm"] = 1000 * error.detach().mean()
             for kind, value in losses.items():
@@ -173,15 +173,7 @@ def start_from(network: ExtPose, path: Path) -> dict[str, Any]:
     """Weights of a file or a run's folder into `network`. Kept as they are: the temporal embedding where its size
     differs, what embeds poses as numbers, and the channels of a joined picture that only the poses have, which start
     from zero. Returns the run's state, empty for a file. Raises CheckpointError."""
-    state: dict[str, Any] = {}
-    if path.is_dir():
-        if not (path / STATE).is_file():
-            raise CheckpointError(f"{path}: expected {STATE} of a training run, there is none")
-        state = torch.load(path / STATE, map_location="cpu", weights_only=True)
-        given = {name.removeprefix("module."): value for name, value in state["average"].items()}
-        given.pop("n_averaged")
-    else:
-        given = checkpoint.load(path)[0].state_dict()
+    given, state = load_average(path) if path.is_dir() else (checkpoint.load(path)[0].state_dict(), {})
     own = network.state_dict()
     for name, value in own.items():
         other = given.get(name)

@@ -73,7 +73,7 @@ def export_hands(
         found = _lifted(network, spec, known, HandEvaluationConfig(seed=11, cameras=2))
         spec = _spec(config, *_sigma_factors([s for sequences in found.values() for s in sequences]))
         for sequence in (s for sequences in found.values() for s in sequences):
-            sequence.sigma_m *= np.where(sequence.seen, spec.sigma_seen, spec.sigma_hidden)
+            sequence.sigma_m[:] = spec.calibrated(sequence.sigma_m, sequence.seen)
         metrics = {protocol: measure(sequences) for protocol, sequences in found.items()}
     path = weights_dir / f"{config.name}{SUFFIX}"
     checkpoint.save(path, network, spec)

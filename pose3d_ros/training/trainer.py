@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.models.dtf import DTF
 from pose3d_ros.synthesis import windows
 from pose3d_ros.synthesis.motion import MotionSet
@@ -35,6 +36,16 @@ def _moving_average(memory: float) -> Callable:
         torch._foreach_lerp_(averaged, current, share)
 
     return update
+
+
+def load_average(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The averaged weights of a run by the network's names, and the run's whole state. Raises CheckpointError."""
+    path = folder / STATE
+    if not path.is_file():
+        raise CheckpointError(f"{folder}: expected {STATE} of a training run, there is none")
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    tensors = {name.removeprefix("module."): value for name, value in state["average"].items() if name != "n_averaged"}
+    return tensors, state
 
 
 class Trainer:

@@ -16,10 +16,10 @@ from pose3d_ros.synthesis.cameras import CameraConfig
 from pose3d_ros.synthesis.capsules import NOTHING, Capsules, View, trace
 from pose3d_ros.synthesis.detector import PERFECT
 from pose3d_ros.synthesis.picture_config import BodySceneConfig, PictureWindowConfig
-from pose3d_ros.synthesis.picture_windows import to_pixels
 from pose3d_ros.synthesis.render import RenderConfig
 from pose3d_ros.synthesis.rng import Rng
 from pose3d_ros.synthesis.windows import NO_OCCLUSION
+from test.synthesis.agreement import assert_agreement
 
 SAMPLE = Path(__file__).parents[1] / "data" / "motion_sample.npz"
 SMALL = RenderConfig(width=24, height=32, samples=1)
@@ -102,16 +102,7 @@ def test_things_and_others_in_front_cover_joints_and_nothing_else_does(people, k
 def test_keypoints_truth_and_crop_agree(subject):
     config = PictureWindowConfig(frames=2, render=PLAIN, body=WHOLE, by_keypoints=1.0)
     drawn = picture_windows.draw(Rng(5), 6, config, subject)
-    seen = drawn.score > 0
-    assert seen.float().mean() > 0.99
-    torch.testing.assert_close(drawn.xy_px[seen], to_pixels(drawn.uv, PLAIN)[seen], atol=0.02, rtol=0)
-    assert drawn.uv.abs().max() < 1.5
-    assert (drawn.xyz[:, :, 0] == 0).all()
-    # the virtual camera looks at the crop's middle: a weak-perspective camera explains the picture
-    xy, target = drawn.xyz[..., :2].flatten(0, 1), drawn.uv.flatten(0, 1)
-    a = torch.cat((xy, torch.ones_like(xy[..., :1])), -1)
-    left_over = target - a @ torch.linalg.lstsq(a, target).solution
-    assert left_over.norm(dim=-1).mean() < 0.06
+    assert_agreement(drawn, PLAIN)
 
 
 def test_windows_are_finite_and_hidden_joints_are_zero(subject):

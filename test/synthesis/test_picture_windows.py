@@ -14,9 +14,10 @@ from pose3d_ros.synthesis.hand_render import render
 from pose3d_ros.synthesis.hand_solid import backs, solid
 from pose3d_ros.synthesis.hand_windows import NO_OCCLUSION
 from pose3d_ros.synthesis.picture_config import PictureWindowConfig
-from pose3d_ros.synthesis.picture_windows import pose_input, to_pixels
+from pose3d_ros.synthesis.picture_windows import pose_input
 from pose3d_ros.synthesis.render import RenderConfig
 from pose3d_ros.synthesis.rng import Rng
+from test.synthesis.agreement import assert_agreement
 
 SMALL = RenderConfig(width=24, height=32, samples=1)
 PLAIN = RenderConfig(width=48, height=64, samples=1, sleeve=0, held=0, before=0, pasted=0, blurred=0)
@@ -106,16 +107,7 @@ def test_keypoints_truth_and_crop_agree():
         frames=2, render=PLAIN, detector=PERFECT, occlusion=NO_OCCLUSION, by_keypoints=1.0, distance_low_m=0.8
     )
     drawn = picture_windows.draw(Rng(5), 6, config, HANDS)
-    seen = drawn.score > 0
-    assert seen.float().mean() > 0.99
-    torch.testing.assert_close(drawn.xy_px[seen], to_pixels(drawn.uv, PLAIN)[seen], atol=0.02, rtol=0)
-    assert drawn.uv.abs().max() < 1.5
-    assert (drawn.xyz[:, :, 0] == 0).all()
-    # the virtual camera looks at the crop's middle: a weak-perspective camera explains the picture
-    xy, target = drawn.xyz[..., :2].flatten(0, 1), drawn.uv.flatten(0, 1)
-    a = torch.cat((xy, torch.ones_like(xy[..., :1])), -1)
-    left_over = target - a @ torch.linalg.lstsq(a, target).solution
-    assert left_over.norm(dim=-1).mean() < 0.06
+    assert_agreement(drawn, PLAIN)
 
 
 def test_windows_are_finite_and_hidden_joints_are_zero():

@@ -56,7 +56,7 @@ def test_what_is_outside_or_unknown_does_not_count(places):
     uv, xyz = torch.zeros(2, 1, 21, 2), torch.zeros(2, 1, 21, 3)
     whole = places(tokens[:1], uv[:1], xyz[:1])
     uv[1], xyz[1] = 2.0, float("nan")
-    assert float(places(tokens, uv, xyz)) == pytest.approx(float(whole), rel=1e-5)
+    assert places(tokens, uv, xyz).item() == pytest.approx(whole.item(), rel=1e-5)
     nothing = places(tokens[1:], uv[1:], xyz[1:])
     nothing.backward()
     assert nothing == 0

@@ -10,7 +10,6 @@ pytest.importorskip("pose3d_ros.msg")
 pytest.importorskip("torch")
 
 import numpy as np
-import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CompressedImage
 
@@ -23,6 +22,7 @@ from pose3d_ros.msg import Skeleton3DArray
 from pose3d_ros.refined import RefinedPipeline
 from pose3d_ros.ros import conversions, images
 from pose3d_ros.ros.pose_vit_node import PoseVitNode
+from test.networks import Known
 
 PIXELS = np.full((480, 640, 3), (10, 20, 30), np.uint8)
 
@@ -185,18 +185,6 @@ def test_deactivation_leaves_nothing_subscribed(vit):
     assert not inputs & {subscription.topic_name for subscription in b.node.subscriptions}
 
 
-class Standing(torch.nn.Module):
-    """Stands for a lifting network: everybody stands like this."""
-
-    def __init__(self, xyz_m):
-        super().__init__()
-        self.xyz_m = torch.nn.Parameter(torch.tensor(xyz_m, dtype=torch.float32), requires_grad=False)
-
-    def forward(self, x, frame=None):
-        joints = self.xyz_m.expand(len(x), 1, -1, -1)
-        return {"xyz": joints, "log_sigma": torch.full(joints.shape[:3], -3.0)}
-
-
 class Looking(PictureLifter):
     """Stands for a picture network: says the same, and is surer."""
 
@@ -223,7 +211,7 @@ def standing(make):
 
 @pytest.fixture
 def lifter(standing):
-    return Lifter(Standing(standing), ModelSpec("standing", "h36m17", 9, 30.0))
+    return Lifter(Known(standing), ModelSpec("standing", "h36m17", 9, 30.0))
 
 
 @pytest.fixture
