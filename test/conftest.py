@@ -10,9 +10,10 @@ import pytest
 # These layers need torch. A robot's package manager does not bring it, and `colcon test` must still test the rest.
 NEED_TORCH = ["models", "engines", "synthesis", "hands", "pipeline", "evaluation", "training"]
 NEED_TORCH += ["body_refiner", "hand_refiner", "refined"]
+ALSO = ["cli/test_doctor.py", "cli/test_engine.py", "geometry/test_crop.py", "geometry/test_skeleton_image.py"]
 HAS_TORCH = find_spec("torch") is not None
 
-collect_ignore = [] if HAS_TORCH else [*NEED_TORCH, *(f"test_{name}.py" for name in NEED_TORCH)]
+collect_ignore = [] if HAS_TORCH else [*NEED_TORCH, *(f"test_{name}.py" for name in NEED_TORCH), *ALSO]
 
 
 def pytest_configure() -> None:
