@@ -1,12 +1,14 @@
-"""Do ExtPose's claims hold on rendered hands? The same small budget for every variant, errors on held-back hands.
+"""Do ExtPose's claims hold on rendered hands and people? The same small budget for every variant, errors on held-back
+ones.
 
     python benchmark/extpose_study.py --out out/extpose_study [--windows 150000] [--only image both] [--seconds 1800]
+    python benchmark/extpose_study.py --config config/train/body_extpose_study.yaml --data DATA --out out/body_study
 
 Trains what is not trained yet (every variant has its folder and is resumed), measures it, and writes `study.md` and
 `study.json` of all that is there. All variants go on from one network that has seen pictures only, as the paper's go on
 from HaMeR: `image, first`, which sees FIRST times as many. Variants with several frames go on from `both`; so does
-`both, T = 1, longer`, which they are to be compared with. A budget this small ranks variants, it says little about a
-whole training.
+`both, T = 1, longer`, which they are to be compared with. Where the settings name a run in `picture.start`, all go on
+from that one instead. A budget this small ranks variants, it says little about a whole training.
 """
 
 import argparse
@@ -21,11 +23,13 @@ import torch
 from pose3d_ros.evaluation.pictures import FAULTS, MODALITIES, faulty, given_pose, held_back, measure, predict
 from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.models.extpose import ExtPose
+from pose3d_ros.synthesis.picture_config import Subject
 from pose3d_ros.synthesis.picture_windows import PictureWindows
 from pose3d_ros.training import config as settings
 from pose3d_ros.training import run
 from pose3d_ros.training.config import TrainConfig
 from pose3d_ros.training.export import load_network
+from pose3d_ros.training.people import subjects
 from pose3d_ros.training.trainer import STATE
 
 LONG = 16  # frames of the windows that videos are measured on
@@ -46,15 +50,17 @@ class OutOfTimeError(Exception):
 
 def variants(base: TrainConfig, out: Path) -> dict[str, TrainConfig]:
     """Settings by name, in the order in which they are trained."""
-    first, both = folder_of(out, "image, first"), folder_of(out, "both")
+    first, both = base.picture.start or folder_of(out, "image, first"), folder_of(out, "both")
 
     def made(modalities: str, **network: object) -> TrainConfig:
         picture = replace(base.picture, modalities=modalities, start=str(first))
         return replace(base, picture=picture, extpose=replace(base.extpose, **network))
 
-    image = replace(base.picture, modalities="image")
-    found = {
-        "image, first": replace(base, picture=image, windows=FIRST * base.windows, warmup=FIRST * base.warmup),
+    found = {}
+    if not base.picture.start:
+        image = replace(base.picture, modalities="image")
+        found["image, first"] = replace(base, picture=image, windows=FIRST * base.windows, warmup=FIRST * base.warmup)
+    found |= {
         "both": made("both"),
         "image": made("image"),
         "pose": made("pose"),
@@ -89,7 +95,7 @@ def is_done(config: TrainConfig, folder: Path) -> bool:
     )
 
 
-def train(config: TrainConfig, folder: Path, seconds: float) -> bool:
+def train(config: TrainConfig, data: Path, folder: Path, seconds: float) -> bool:
     """Train or go on; whether it is done."""
     if is_done(config, folder):
         return True
@@ -102,39 +108,38 @@ def train(config: TrainConfig, folder: Path, seconds: float) -> bool:
 
     every = max(1, 100 * 64 // config.batch // config.pictures.frames)
     try:
-        run.train(config, Path(), folder, resume=state.is_file(), report_every=every, on_report=check)
+        run.train(config, data, folder, resume=state.is_file(), report_every=every, on_report=check)
     except OutOfTimeError:
         return False
     return True
 
 
-def row_of(network: ExtPose, config: TrainConfig, single: PictureWindows, videos: PictureWindows) -> dict:
+def row_of(
+    network: ExtPose, config: TrainConfig, single: PictureWindows, videos: PictureWindows, subject: Subject
+) -> dict:
     """All that is measured of one variant."""
     pictures, picture = config.pictures, config.picture
     first = picture.modalities
+
+    def errors(given: PictureWindows, truth: PictureWindows, name: str) -> dict:
+        return measure(predict(network, given, pictures, name, picture.causal)[0], truth, pictures.rate_hz, subject)
+
     row: dict = {
         "parameters_m": round(sum(p.numel() for p in network.parameters()) / 1e6, 2),
         "ms_per_frame": milliseconds(network, videos, config),
-        "given": {},
-        "video": measure(predict(network, videos, pictures, first, picture.causal)[0], videos, pictures.rate_hz),
+        "given": {name: errors(single, single, name) for name in (MODALITIES if first == "both" else (first,))},
+        "video": errors(videos, videos, first),
     }
-    for name in MODALITIES if first == "both" else (first,):
-        row["given"][name] = measure(
-            predict(network, single, pictures, name, picture.causal)[0], single, pictures.rate_hz
-        )
     if first != "image":
-        row["faults"] = {}
-        for fault in FAULTS:
-            wrong = faulty(single, fault, pictures.render.height)
-            row["faults"][fault] = measure(
-                predict(network, wrong, pictures, first, picture.causal)[0], single, pictures.rate_hz
-            )
+        row["faults"] = {
+            fault: errors(faulty(single, fault, pictures.render.height), single, first) for fault in FAULTS
+        }
     return row
 
 
 @torch.inference_mode()
 def milliseconds(network: ExtPose, windows: PictureWindows, config: TrainConfig, repeats: int = 10) -> float:
-    """Median time of one more frame of one hand, with the past in the cache where there is one."""
+    """Median time of one more frame of one hand or person, with the past in the cache where there is one."""
     part = PictureWindows(*(value[:1] for value in windows))
     image, pose = part.image, given_pose(network, part, config.pictures)
     first = config.picture.modalities
@@ -149,8 +154,8 @@ def milliseconds(network: ExtPose, windows: PictureWindows, config: TrainConfig,
 
 
 def one_posture(windows: PictureWindows) -> float:
-    """PA-MPJPE in mm of the one posture that fits all hands best (generalised Procrustes analysis, Gower 1975): what is
-    reached without telling how any finger is bent."""
+    """PA-MPJPE in mm of the one posture that fits all best (generalised Procrustes analysis, Gower 1975): what is
+    reached without telling how any finger or limb is bent."""
     xyz = windows.xyz[:, 0].numpy().astype(np.float64)
     mean = xyz[0]
     for _ in range(5):
@@ -170,8 +175,11 @@ def markdown(found: dict[str, dict], meta: dict) -> str:
     about = f"{meta['windows']:,} windows per variant, seed {meta['seed']}, {meta['machine']}"
     lines = [f"{about}; {meta['count']} held-back windows."]
 
+    share = next((key for row in found.values() for key in row["video"] if key.startswith("pck")), "pck")
+    right = f"PCK {share[3:]} mm"
+
     def errors(values: dict) -> list[object]:
-        return [values["pa_mpjpe_mm"], values["mpjpe_mm"], values["pck20"]]
+        return [values["pa_mpjpe_mm"], values["mpjpe_mm"], values[share]]
 
     names = [
         name
@@ -181,18 +189,18 @@ def markdown(found: dict[str, dict], meta: dict) -> str:
     rows = [[name, *errors(next(iter(found[name]["given"].values())))] for name in names]
     if "both" in found:
         rows += [[f"both, given {part} only", *errors(found["both"]["given"][part])] for part in ("image", "pose")]
-    rows.append(["one posture for all hands", meta["one_posture_mm"], None, None])
-    lines += table("What is given", ["trained on", "PA-MPJPE mm", "MPJPE mm", "PCK 20 mm"], rows)
+    rows.append(["one posture for all", meta["one_posture_mm"], None, None])
+    lines += table("What is given", ["trained on", "PA-MPJPE mm", "MPJPE mm", right], rows)
     names = [name for name in ("image", "late fusion", "channel concatenation", "both") if name in found]
     rows = [[name, *errors(next(iter(found[name]["given"].values()))), found[name]["parameters_m"]] for name in names]
-    lines += table("Fusion", ["", "PA-MPJPE mm", "MPJPE mm", "PCK 20 mm", "M parameters"], rows)
+    lines += table("Fusion", ["", "PA-MPJPE mm", "MPJPE mm", right, "M parameters"], rows)
     names = [name for name in ("both", *VIDEO) if name in found]
     rows = [
         [name, *errors(found[name]["video"]), found[name]["video"]["accel_error_m_s2"], found[name]["ms_per_frame"]]
         for name in names
     ]
     title = f"Frames, on windows of {LONG}"
-    lines += table(title, ["", "PA-MPJPE mm", "MPJPE mm", "PCK 20 mm", "acceleration error m/s²", "ms a frame"], rows)
+    lines += table(title, ["", "PA-MPJPE mm", "MPJPE mm", right, "acceleration error m/s²", "ms a frame"], rows)
     rows = [
         [
             name,
@@ -256,6 +264,7 @@ def main() -> None:
     parser.add_argument(
         "--config", type=Path, default=Path(__file__).parents[1] / "config/train/hand_extpose_study.yaml"
     )
+    parser.add_argument("--data", type=Path, default=Path(), help="folder of the motion files that people come from")
     parser.add_argument("--out", type=Path, default=Path("out/extpose_study"))
     parser.add_argument("--windows", type=int, help="of every variant, instead of the settings'")
     parser.add_argument("--seconds", type=float, default=1e9, help="at most, for each variant; the rest the next time")
@@ -274,8 +283,9 @@ def main() -> None:
     unknown = set(args.only or ()) - set(known)
     if unknown:
         parser.error(f"unknown variants {sorted(unknown)}; known are {', '.join(known)}")
-    single = held_back(args.count, base.pictures)
-    videos = held_back(max(args.count // 8, 1), replace(base.pictures, frames=LONG))
+    people = subjects(base, args.data).validation
+    single = held_back(args.count, base.pictures, subject=people)
+    videos = held_back(max(args.count // 8, 1), replace(base.pictures, frames=LONG), subject=people)
     meta = {
         "windows": base.windows,
         "seed": base.seed,
@@ -288,11 +298,11 @@ def main() -> None:
         if args.only and name not in args.only:
             continue
         start = Path(config.picture.start)
-        if config.picture.start and not is_done(by_folder[start], start):
+        if start in by_folder and not is_done(by_folder[start], start):
             print(f"{name}: goes on from {start}, which is not done")
-        elif train(config, folder, args.seconds):
+        elif train(config, args.data, folder, args.seconds):
             network, _ = load_network(folder, config)
-            (folder / ROW).write_text(json.dumps({"name": name} | row_of(network, config, single, videos)))
+            (folder / ROW).write_text(json.dumps({"name": name} | row_of(network, config, single, videos, people)))
         else:
             print(f"{name}: not done yet; run this again")
         write(args.out, meta)
