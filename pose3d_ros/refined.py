@@ -1,6 +1,7 @@
 """The main path with eyes: what the lifters say, refined by the picture that the keypoints were found in."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -38,10 +39,11 @@ class RefinedPipeline(Pipeline):
         self._look: Look | None = None
         self.body_refiner: BodyRefiner | None = None
         self.hand_refiner: HandRefiner | None = None
-        if body_pictures or config.refine.body:
-            self.body_refiner = BodyRefiner(body_pictures or self._open(config.refine.body, open_picture_lifter))
-        if self.hands and (hand_pictures or config.refine.hands):
-            self.hand_refiner = HandRefiner(hand_pictures or self._open(config.refine.hands, open_picture_lifter))
+        refine = config.refine
+        if body_pictures or refine.body:
+            self.body_refiner = BodyRefiner(body_pictures or self._pictures(refine.body, refine.body_model))
+        if self.hands and (hand_pictures or refine.hands):
+            self.hand_refiner = HandRefiner(hand_pictures or self._pictures(refine.hands, refine.hands_model))
 
     @property
     def description(self) -> str:
@@ -71,6 +73,9 @@ class RefinedPipeline(Pipeline):
         super().close()
         for refiner in self._refiners():
             refiner.close()
+
+    def _pictures(self, weights: str, body_model: str) -> PictureLifter:
+        return self._open(weights, partial(open_picture_lifter, body_model=body_model))
 
     def _refiners(self) -> list[Refiner]:
         return [refiner for refiner in (self.body_refiner, self.hand_refiner) if refiner]

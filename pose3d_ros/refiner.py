@@ -34,9 +34,17 @@ class RefineConfig:
         "", "path of ExtPose weights of bodies, which config/train/body_extpose.yaml makes (none are shipped); empty = "
         "bodies stay as the lifter has them",
     )  # fmt: skip
+    body_model: str = param(
+        "", "path of the licensed file SMPL_NEUTRAL.pkl or .npz, which refine.body needs where its weights speak SMPL "
+        "(HMR2.0's, docs/training.md), and no others do",
+    )  # fmt: skip
     hands: str = param(
         "hand_extpose", "ExtPose weights of hands, a shipped name or a path (hand_extpose has seen rendered hands); "
         "empty = hands stay as the lifter has them",
+    )  # fmt: skip
+    hands_model: str = param(
+        "", "path of the licensed file MANO_RIGHT.pkl or .npz, which refine.hands needs where its weights speak MANO "
+        "(HaMeR's, docs/training.md), and no others do",
     )  # fmt: skip
     max_sigma: float = param(
         4.0, "the picture counts where its mean sigma is at most this times the lifter's", low=0.0,

@@ -4,6 +4,7 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+import torch
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import CheckpointError, ConfigError, EngineError
@@ -11,7 +12,7 @@ from pose3d_ros.core.types import Keypoints2D, Method, Person2D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.crop import boxes
 from pose3d_ros.geometry.crop_camera import look_at_crops
-from pose3d_ros.models import Lifter, ModelSpec, checkpoint
+from pose3d_ros.models import Lifter, ModelSpec, checkpoint, registry
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.picture import PictureLifter, PictureSpec, Seen
@@ -20,6 +21,7 @@ from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.pipeline import STAGES, BodyConfig
 from pose3d_ros.refined import RefinedPipeline
 from pose3d_ros.refiner import RefineConfig, RefinedConfig
+from test.body_models import Statue, write
 from test.networks import Known
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
@@ -168,6 +170,39 @@ def test_close_frees_both(make):
         push(pipeline)
 
 
+def parametric(path, **options):
+    """A pipeline whose bodies are refined by SMPL weights, written to `path`."""
+    config = ExtPoseConfig(VIT, DecoderConfig(24, 1, 2, 12, 24), "h36m17", "smpl", 1, uncertainty=False)
+    torch.manual_seed(0)
+    checkpoint.save(path, ExtPose(config), PictureSpec("hmr", "h36m17", 1, 30.0, sigma_seen=0.2, drawn=False))
+    refine = RefineConfig(body=str(path), hands="", cutoff_hz=0.0, **options)
+    flat = Lifter(Known((BODY - BODY[0]) * (1, 1, 0)), ModelSpec("body", "h36m17", 27, 30.0))
+    return RefinedPipeline(RefinedConfig(BodyConfig(device="cpu", backend="torch"), refine=refine), flat)
+
+
+def test_bodies_are_refined_by_weights_that_speak_smpl(tmp_path, monkeypatch):
+    crops, _ = boxes(CAMERA.project(BODY[None]), np.ones((1, 17)), (640, 480), (24, 32))
+    seen = look_at_crops(crops, CAMERA).from_camera((BODY - BODY[0])[None])[0]
+    monkeypatch.setattr(registry, "BodyModel", lambda kind, path: Statue(kind, path, seen))
+    with closing(parametric(tmp_path / "hmr.safetensors", body_model="my/SMPL_NEUTRAL.pkl")) as pipeline:
+        assert "hmr with SMPL_NEUTRAL.pkl, torch" in pipeline.description
+        (person,) = push(pipeline).people
+    assert person.method == Method.EXTPOSE
+    assert person.xyz_m[WRIST, 2] < 2.25  # stretched out, which the lifter knows nothing of
+    assert person.sigma_m.shape == (17,)
+
+
+def test_a_real_reader_of_body_models_in_the_pipeline(tmp_path):
+    pytest.importorskip("smplx", reason="SMPL and MANO need the optional package smplx")
+    model = write(tmp_path / "model.npz", "smpl")
+    with closing(parametric(tmp_path / "hmr.safetensors", body_model=model)) as pipeline:
+        result = push(pipeline)
+    assert result.reasons == ("person_picture_implausible",)  # made-up joints look like nobody
+    hand = write(tmp_path / "hand.npz", "mano")
+    with pytest.raises(CheckpointError, match="expected 24 joints and 6890 vertices, got 16 and 778"):
+        parametric(tmp_path / "hmr.safetensors", body_model=hand)
+
+
 @pytest.fixture
 def weights(tmp_path):
     """weights(kind) -> path of a file that is of no use for bodies in pictures."""
@@ -198,7 +233,7 @@ def weights(tmp_path):
     ("missing", CheckpointError, "no such file"),
     ("lifter", CheckpointError, "expected the weights of a picture model"),
     ("hands", ConfigError, r"refine\.body: expected ExtPose weights of h36m17, got hands \(hand21\)"),
-    ("smpl", CheckpointError, "licensed model"),
+    ("smpl", CheckpointError, r"name SMPL_NEUTRAL\.pkl from .* in refine\.body_model"),
     ("heatmaps", CheckpointError, "that takes heatmaps"),
     ("another size", CheckpointError, "size mismatch"),
 ])  # fmt: skip

@@ -236,12 +236,14 @@ class ExtPose(nn.Module):
         out["camera"] = self.body.camera(out["camera"])
         out["rotations"] = rotations
         xyz = self.body(rotations, out["shape"])
-        if xyz is not None:
-            root = xyz[..., :1, :]
-            out["xyz"] = xyz - root
-            # the camera then shows the root; how much deeper it lies than the model's origin (3 cm) is let go
-            out["camera"] = torch.cat((out["camera"][..., :1], out["camera"][..., 1:] + root[..., 0, :2]), -1)
-        return out
+        return out if xyz is None else out | on_root(xyz, out["camera"])
+
+
+def on_root(xyz: Tensor, camera: Tensor) -> dict[str, Tensor]:
+    """`xyz` (..., J, 3) counted from the root instead of a model's origin, and the weak-perspective `camera` (..., 3)
+    that then shows the root; how much deeper that lies than the origin (3 cm) is let go."""
+    root = xyz[..., :1, :]
+    return {"xyz": xyz - root, "camera": torch.cat((camera[..., :1], camera[..., 1:] + root[..., 0, :2]), -1)}
 
 
 class HeatmapEmbedding(nn.Module):

@@ -1,6 +1,8 @@
 """SMPL bodies and MANO hands. Their model files are licensed: users bring their own, none are shipped here."""
 
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +14,15 @@ from pose3d_ros.models.kinematic import Mean
 
 ROTATIONS = {"smpl": 24, "mano": 16}
 SHAPES = 10
+MESH = {"smpl": 6890, "mano": 778}  # vertices
 SKELETONS = {"smpl": "h36m17", "mano": "hand21"}
 MEAN_SCALE = 0.9  # of the weak-perspective camera, as in the public mean parameters
 HOW_TO_GET = {
     "smpl": "SMPL_NEUTRAL.pkl from https://smpl.is.tue.mpg.de",
     "mano": "MANO_RIGHT.pkl from https://mano.is.tue.mpg.de",
 }
-# Vertices that stand for joints which the models do not have: nose and top of the head; finger tips, thumb first
+# Vertices that stand for joints which the models do not have: nose (as smplx names it) and top of the head (as HybrIK's
+# leaves do); finger tips, thumb first (as smplx names them)
 VERTICES = {"smpl": (332, 411), "mano": (744, 320, 443, 554, 671)}
 # Our joints among the model's, its vertices behind them. Spine and thorax are SMPL's second spine joint and its neck.
 ROWS = {
@@ -31,15 +35,17 @@ class BodyModel(nn.Module):
     """A licensed model of a body ("smpl") or of a right hand ("mano"), run by the package smplx.
 
     `forward`: rotations (..., R, 3, 3) and shape (..., 10) to joints (..., J, 3) of our skeleton, metres in the model's
-    own frame. Raises CheckpointError (no such file, or none of this kind) and ConfigError (smplx is not installed).
+    own frame; for HMR2.0's and HaMeR's weights these are the axes of the crop's camera. Raises CheckpointError (no such
+    file, or none of this kind) and ConfigError (smplx is not installed).
     """
 
     def __init__(self, kind: str, path: str | Path):
         super().__init__()
         if kind not in ROTATIONS:
             raise ConfigError(f"body model: expected one of {', '.join(ROTATIONS)}, got {kind!r}")
-        self.kind = kind
+        self.kind, self.file = kind, Path(path).name
         self.layer = _layer(kind, Path(path)).requires_grad_(False)
+        _check(kind, self.layer, path)
 
     def forward(self, rotations: Tensor, shape: Tensor) -> Tensor:
         lead = rotations.shape[:-3]
@@ -105,9 +111,25 @@ def _layer(kind: str, path: Path) -> nn.Module:
         if path.suffix == ".npz":
             with np.load(path) as arrays:  # no pickles inside: nothing is executed
                 options["data_struct"] = Struct(**{name: arrays[name] for name in arrays.files})
-        return layer(str(path), num_betas=SHAPES, **options)
+        with redirect_stdout(StringIO()):  # it prints how many shapes the file has
+            return layer(str(path), num_betas=SHAPES, **options)
     except Exception as error:  # what a foreign or damaged file raises is anybody's guess
         raise CheckpointError(
             f"body model {path}: expected the file {HOW_TO_GET[kind]}, or its arrays as .npz; reading it failed "
-            f"({type(error).__name__}: {error}). The oldest files need the package chumpy to be read"
+            f"({type(error).__name__}: {error}). Files as they are downloaded may need the package chumpy, which wants "
+            "an old Python and NumPy; tools/clean_ch.py of smplx's repository writes them anew without"
         ) from None
+
+
+def _check(kind: str, layer: nn.Module, path: str | Path) -> None:
+    """smplx reads a hand as a body, and a left hand as a right one."""
+    got, expected = tuple(layer.J_regressor.shape), (ROTATIONS[kind], MESH[kind])
+    if got != expected:
+        raise CheckpointError(
+            f"body model {path}: expected {expected[0]} joints and {expected[1]} vertices, got {got[0]} and {got[1]}: "
+            f"another model; these weights need {HOW_TO_GET[kind]}"
+        )
+    if kind == "mano":
+        tips, wrist = layer.v_template[list(VERTICES[kind])], layer.J_regressor[0] @ layer.v_template
+        if tips[:, 0].mean() > wrist[0]:  # of somebody with arms held out, whose left is +x
+            raise CheckpointError(f"body model {path}: a left hand (they are mirrored), expected {HOW_TO_GET[kind]}")

@@ -7,6 +7,7 @@ from pose3d_ros.core.paths import share_dir
 from pose3d_ros.models import checkpoint
 from pose3d_ros.models.extpose import ExtPose
 from pose3d_ros.models.lifter import Lifter
+from pose3d_ros.models.parametric import BodyModel
 from pose3d_ros.models.picture import PictureLifter
 from pose3d_ros.models.streaming import StreamingDTF
 from pose3d_ros.models.streaming_lifter import StreamingLifter
@@ -33,14 +34,18 @@ def find(name_or_path: str | Path) -> Path:
     return shipped
 
 
-def load(name_or_path: str | Path, device: str = "cpu", precision: str = "fp32") -> Lifter | PictureLifter:
+def load(
+    name_or_path: str | Path, device: str = "cpu", precision: str = "fp32", body_model: str | Path = ""
+) -> Lifter | PictureLifter:
     """A ready lifter; of ExtPose weights one that takes pictures.
 
-    Raises CheckpointError (missing, damaged, foreign), ConfigError, EngineError (no such GPU).
+    `body_model`: the licensed file, read by smplx, without which SMPL and MANO weights give no joints. Raises
+    CheckpointError (missing, damaged, foreign, not of these weights), ConfigError, EngineError (no such GPU).
     """
     network, spec = checkpoint.load(find(name_or_path))
     if isinstance(network, ExtPose):
-        return PictureLifter(network, spec, device, precision)
+        model = _body_model(name_or_path, network.config.head, body_model) if body_model else None
+        return PictureLifter(network, spec, device, precision, model)
     kind = StreamingLifter if isinstance(network, StreamingDTF) else Lifter
     return kind(network, spec, device, precision)
 
@@ -54,6 +59,12 @@ def load_lifter(name_or_path: str | Path, device: str = "cpu", precision: str = 
             "refine.body or refine.hands of pose_vit_node"
         )
     return lifter
+
+
+def _body_model(weights: str | Path, head: str, path: str | Path) -> BodyModel:
+    if head == "kinematic":
+        raise CheckpointError(f"weights {weights}: their head is kinematic, it takes no body model; got {path}")
+    return BodyModel(head, path)
 
 
 def _verify(path: Path) -> None:

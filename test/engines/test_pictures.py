@@ -7,25 +7,33 @@ import pytest
 import torch
 
 from pose3d_ros.core.errors import CheckpointError
-from pose3d_ros.engines import EngineOptions
+from pose3d_ros.engines import EngineOptions, pictures
+from pose3d_ros.engines.backends import rungs
 from pose3d_ros.engines.export import dynamic
 from pose3d_ros.engines.pictures import from_file, open_picture_lifter
 from pose3d_ros.models import ModelSpec, checkpoint, registry
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.picture import INPUTS, PictureSpec
+from pose3d_ros.models.picture import INPUTS, PictureLifter, PictureSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
+from test.body_models import Statue
 
 OPENVINO = pytest.mark.skipif(not find_spec("openvino"), reason="needs openvino")
 
 
-def write(path, frames: int) -> str:
+def write(path, frames: int, head: str = "kinematic", drawn: bool = True) -> str:
+    lifter = small(frames, head, drawn)
+    checkpoint.save(path, lifter.network, lifter.spec)
+    return str(path)
+
+
+def small(frames: int, head: str = "kinematic", drawn: bool = True) -> PictureLifter:
     torch.manual_seed(0)
     vit = ViTConfig(image_height=32, image_width=32, width=16, depth=1, heads=2)
-    network = ExtPose(ExtPoseConfig(vit, DecoderConfig(16, 1, 1, 16, 16), frames=frames))
-    checkpoint.save(path, network, PictureSpec("tiny", "hand21", frames, 30.0))
-    return str(path)
+    decoder = DecoderConfig(16, 1, 1, 16, 16)
+    network = ExtPose(ExtPoseConfig(vit, decoder, frames=frames, head=head, uncertainty=head == "kinematic"))
+    return PictureLifter(network, PictureSpec("tiny", "hand21", frames, 30.0, drawn=drawn))
 
 
 @pytest.mark.parametrize(
@@ -60,6 +68,86 @@ def test_one_frame_alone_is_exported_for_any_number_of_people(tmp_path):
         wanted = program.reference(program.example(rows))
         for name, got in zip(program.outputs, exported(*program.tensors(rows)), strict=True):
             np.testing.assert_allclose(got.detach().numpy(), wanted[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize("backend", ["torch", pytest.param("openvino", marks=OPENVINO)])
+def test_engines_run_networks_that_need_a_body_model_without_it(tmp_path, cache, monkeypatch, backend, frames):
+    monkeypatch.setattr(registry, "BodyModel", Statue)
+    weights = write(tmp_path / "mano.safetensors", frames, "mano", drawn=False)
+    assert from_file(weights).outputs[:3] == ("camera", "rotations", "betas")  # in the process that builds
+    assert "pose" not in from_file(weights).inputs
+    plain = registry.load(weights, body_model="MANO_RIGHT.pkl")
+    lifter = open_picture_lifter(
+        weights, EngineOptions("cpu", backend=backend), wait=True, cache=cache, body_model="MANO_RIGHT.pkl"
+    )
+    assert lifter.description.startswith(f"tiny with MANO_RIGHT.pkl, {backend}")
+    rng = np.random.default_rng(0)
+    streams = plain.start(2), lifter.start(2)
+    for _ in range(3):
+        frame = rng.integers(0, 256, (2, 32, 32, 3), np.uint8), rng.random((2, 3, 32, 32), np.float32)
+        wanted, got = plain(*frame, streams[0]), lifter(*frame, streams[1])
+        np.testing.assert_allclose(got.xyz_m, wanted.xyz_m, atol=1e-4)
+        assert np.abs(got.xyz_m).max() > 0.1
+
+
+def test_a_body_model_that_is_missing_or_not_needed(tmp_path):
+    with pytest.raises(CheckpointError, match=r"MANO weights.*name MANO_RIGHT\.pkl from .* in refine\.hands_model"):
+        open_picture_lifter(write(tmp_path / "mano.safetensors", 1, "mano"))
+    with pytest.raises(CheckpointError, match="takes no body model"):
+        open_picture_lifter(write(tmp_path / "open.safetensors", 1), body_model="MANO_RIGHT.pkl")
+    with pytest.raises(CheckpointError, match=r"none\.pkl: there is no such file.*register and download"):
+        open_picture_lifter(str(tmp_path / "mano.safetensors"), body_model=str(tmp_path / "none.pkl"))
+
+
+GPU = "cuda:0"
+
+
+@pytest.fixture
+def near_its_cache(monkeypatch):
+    """near_its_cache(lifter's frames, **options) -> the device beside whose memory the lifter was wanted, or None."""
+
+    def asked(frames, **options):
+        wanted = []
+        monkeypatch.setattr(pictures, "torch_device", lambda name: torch.device(GPU if name == "auto" else name))
+        monkeypatch.setattr(pictures, "_beside_its_cache", lambda lifter, device: wanted.append(device))
+        monkeypatch.setattr(pictures, "rungs", lambda _: rungs(EngineOptions("cpu", backend="torch")))
+        pictures.on_engine(small(frames), EngineOptions(**options))
+        return wanted[0] if wanted else None
+
+    return asked
+
+
+def test_on_a_gpu_a_cache_stays_there_unless_a_backend_is_named(near_its_cache):
+    assert near_its_cache(3) == GPU
+    assert near_its_cache(3, device=GPU) == GPU
+    assert near_its_cache(1) is None  # nothing to keep
+    assert near_its_cache(3, backend="cuda") is None
+    assert near_its_cache(3, device="cpu") is None
+
+
+def test_beside_its_cache_it_is_eager_half_precision_and_the_same_stream(monkeypatch):
+    plain, lifter = small(3), pictures._beside_its_cache(small(3), "cpu")
+    assert (lifter.engine, lifter.dtype) == (None, torch.float16)
+    assert lifter.start(1).keys.dtype == torch.float16
+    rng = np.random.default_rng(0)
+    streams = plain.start(2), lifter.start(2)
+    for _ in range(4):
+        frame = rng.integers(0, 256, (2, 32, 32, 3), np.uint8), rng.random((2, 3, 32, 32), np.float32)
+        wanted, got = plain(*frame, streams[0]), lifter(*frame, streams[1])
+        np.testing.assert_allclose(got.xyz_m, wanted.xyz_m, atol=2e-3)
+
+
+def test_a_gpu_that_fails_at_that_leaves_it_to_the_engines_and_is_told(monkeypatch):
+    def full(lifter, device):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(pictures, "torch_device", lambda name: torch.device(GPU))
+    monkeypatch.setattr(pictures, "_beside_its_cache", full)
+    monkeypatch.setattr(pictures, "rungs", lambda _: rungs(EngineOptions("cpu", backend="torch")))
+    lifter = pictures.on_engine(small(3), EngineOptions())
+    assert lifter.engine.info.name == "torch"
+    assert "eager torch on cuda:0 beside its cache: OutOfMemoryError: CUDA out of memory" in lifter.description
 
 
 def test_weights_of_a_lifter(tmp_path):

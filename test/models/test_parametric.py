@@ -13,48 +13,23 @@ from pose3d_ros.models.kinematic import rotation_6d
 from pose3d_ros.models.parametric import ROTATIONS, ROWS, SKELETONS, VERTICES, BodyModel
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
+from test import body_models
 
 KINDS = list(SKELETONS)
-# The trees of the models' joints, as their papers give them
-PARENTS = {
-    "smpl": [-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21],
-    "mano": [-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 0, 10, 11, 0, 13, 14],
-}
 
 
 @pytest.fixture(params=KINDS)
 def made_up(request, tmp_path):
-    """A model of as many vertices as the named ones need, each bound to one joint; (kind, path, arrays)."""
-    kind = request.param
+    """(kind, path, arrays) of a model."""
     pytest.importorskip("smplx", reason="SMPL and MANO need the optional package smplx")
-    rng = np.random.default_rng(0)
-    joints, vertices = ROTATIONS[kind], {"smpl": 6890, "mano": 778}[kind]
-    weights = np.zeros((vertices, joints))
-    owner = rng.integers(0, joints, vertices)
-    owner[:joints] = np.arange(joints)
-    weights[np.arange(vertices), owner] = 1
-    regressor = np.eye(joints, vertices)  # joint i lies at vertex i
-    parents = np.array([PARENTS[kind], range(joints)], np.int64)
-    parents[0, 0] = 2**32 - 1
-    arrays = {
-        "v_template": rng.normal(0, 0.2, (vertices, 3)),
-        "shapedirs": rng.normal(0, 0.01, (vertices, 3, 10)),
-        "posedirs": np.zeros((vertices, 3, 9 * (joints - 1))),
-        "J_regressor": regressor,
-        "kintree_table": parents,
-        "weights": weights,
-        "f": np.zeros((1, 3), np.int64),
-        "hands_components": np.eye(45),
-        "hands_mean": np.zeros(45),
-    }
-    path = tmp_path / "model.npz"
-    np.savez(path, **arrays)
-    return kind, path, arrays
+    kind = request.param
+    return kind, body_models.write(tmp_path / "model.npz", kind), body_models.arrays(kind)
 
 
-def test_joints_in_our_order(made_up):
+def test_joints_in_our_order(made_up, capsys):
     kind, path, arrays = made_up
     model = BodyModel(kind, path)
+    assert capsys.readouterr().out == ""
     rotations = rotation_6d(torch.randn(2, 3, ROTATIONS[kind], 6, generator=torch.Generator().manual_seed(0)))
     shape = torch.randn(2, 3, 10, generator=torch.Generator().manual_seed(1))
     xyz = model(rotations, shape)
@@ -62,7 +37,7 @@ def test_joints_in_our_order(made_up):
     # by hand: every vertex turns with its one joint
     rest = arrays["v_template"] + arrays["shapedirs"] @ shape[1, 2].numpy()
     turn, place = {}, {}
-    for joint, parent in enumerate(PARENTS[kind]):
+    for joint, parent in enumerate(body_models.PARENTS[kind]):
         own = rotations[1, 2, joint].double().numpy()
         turn[joint] = own if parent < 0 else turn[parent] @ own
         place[joint] = rest[joint] if parent < 0 else place[parent] + turn[parent] @ (rest[joint] - rest[parent])
@@ -120,3 +95,15 @@ def test_unknown_kind_and_the_wrong_one(made_up):
     other = next(each for each in KINDS if each != kind)
     with pytest.raises(ConfigError, match=f"head {other}: expected a body model of its kind, got {kind}"):
         ExtPose(ExtPoseConfig(skeleton=SKELETONS[other], head=other), BodyModel(kind, path))
+
+
+def test_a_file_of_another_model_or_of_the_other_hand(made_up, tmp_path):
+    kind, path, arrays = made_up
+    other = next(each for each in KINDS if each != kind)
+    vertices = len(arrays["v_template"])
+    with pytest.raises(CheckpointError, match=rf"got \d+ and {vertices}: another model.*{other}\.is\.tue"):
+        BodyModel(other, path)
+    template = body_models.arrays("mano")["v_template"]
+    mirrored = body_models.write(tmp_path / "left.npz", "mano", v_template=template * (-1, 1, 1))
+    with pytest.raises(CheckpointError, match=r"a left hand.*expected MANO_RIGHT\.pkl"):
+        BodyModel("mano", mirrored)

@@ -1,5 +1,7 @@
 """`PictureLifter`: weights with their spec, arrays in and out, streams."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,9 +12,12 @@ from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig
 from pose3d_ros.models import checkpoint, registry
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.frame_attention import Cache
+from pose3d_ros.models.lifter import DEFAULT_SIGMA_M
+from pose3d_ros.models.parametric import SKELETONS
 from pose3d_ros.models.picture import PictureLifter, PictureSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
+from test.body_models import Statue
 
 VIT = ViTConfig(image_height=48, image_width=32, width=24, depth=2, heads=2)
 CONFIG = ExtPoseConfig(VIT, DecoderConfig(32, 1, 2, 16, 32), frames=3)
@@ -106,6 +111,50 @@ def test_shapes_that_do_not_fit(network, crops, drawn, words):
 def test_nobody_in_the_picture(network):
     seen = PictureLifter(network, SPEC)(CROPS[0, :0], DRAWN[0, :0])
     assert seen.xyz_m.shape == (0, 21, 3)
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_a_network_that_knows_no_drawn_skeletons_is_shown_the_picture_alone(network, frames):
+    alone = ExtPose(replace(CONFIG, frames=frames)).eval()
+    alone.load_state_dict({k: v for k, v in network.state_dict().items() if "temporal" not in k}, strict=False)
+    lifter = PictureLifter(alone, replace(SPEC, frames=frames, drawn=False))
+    cache = lifter.start(2)
+    image = torch.stack([torch.from_numpy(as_input(crops)) for crops in CROPS], 1)
+    with torch.inference_mode():
+        wanted = alone(image, causal=True)["xyz"] if frames > 1 else alone(image.flatten(0, 1)[:, None])["xyz"][:, 0]
+    wanted = wanted if frames > 1 else wanted.unflatten(0, (2, 4))
+    for t in range(4):
+        seen = lifter(CROPS[t], DRAWN[(t + 1) % 4], cache, pose_present=np.array([True, False]))
+        np.testing.assert_allclose(seen.xyz_m, wanted[:, t].numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("head", ["smpl", "mano"])
+def test_a_body_model_beside_the_network_gives_the_joints_of_one_inside(head):
+    config = replace(CONFIG, head=head, skeleton=SKELETONS[head], uncertainty=False)
+    spec = replace(SPEC, skeleton=config.skeleton)
+    statue = Statue(head, "somewhere/statue.pkl")
+    torch.manual_seed(0)
+    inside, beside = ExtPose(config, statue), ExtPose(config)
+    beside.load_state_dict(inside.state_dict())
+    lifters = PictureLifter(inside, spec), PictureLifter(beside, spec, body_model=statue)
+    assert lifters[1].description.startswith("tiny with statue.pkl, eager torch")
+    caches = [lifter.start(2) for lifter in lifters]
+    for t in range(4):
+        wanted, got = (lifter(CROPS[t], DRAWN[t], cache) for lifter, cache in zip(lifters, caches, strict=True))
+        for one, other in zip(got, wanted, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)
+    assert np.abs(got.xyz_m).max() > 0.1
+    np.testing.assert_array_equal(got.sigma_m, np.float32(DEFAULT_SIGMA_M))  # it says none: the spec's factors decide
+
+
+def test_the_body_model_of_a_weights_file(tmp_path, written, monkeypatch):
+    monkeypatch.setattr(registry, "BodyModel", Statue)
+    config = replace(CONFIG, head="mano")
+    checkpoint.save(tmp_path / "mano.safetensors", ExtPose(config), SPEC)
+    lifter = registry.load(tmp_path / "mano.safetensors", body_model="my/MANO_RIGHT.pkl")
+    assert (lifter.body_model.kind, lifter.body_model.file) == ("mano", "MANO_RIGHT.pkl")
+    with pytest.raises(CheckpointError, match=r"their head is kinematic.*got my/MANO_RIGHT\.pkl"):
+        registry.load(written, body_model="my/MANO_RIGHT.pkl")
 
 
 def test_closed_and_foreign(network):
