@@ -2,24 +2,34 @@
 """Error on a real video: each of four calibrated views lifted alone, against what all of them say together.
 
     python benchmark/real_views.py [--weights body_dtf27] [--json OUT] [--reference OUT.npz]
+    python benchmark/real_views.py --pictures body_extpose --videos FOLDER
 
 One man balances and reaches (60 Hz, 100 frames). The reference is triangulated from MediaPipe's 2D joints of all views,
 the very joints that the lifter is fed from one view; views that disagree are left out per joint and per frame. It is
 good to about 1 cm, and where MediaPipe puts a joint to one side in all views, the reference does so too. Printed beside
 ours: MediaPipe's own 3D world landmarks from the same networks. All errors over 12 limb joints, hips in the origin;
 "distance" is that of the pelvis from the camera.
+
+`--pictures` looks at the videos too (cam01.mp4, ... of Pose2Sim's demonstration with one person, which are not part of
+this package) by the pipeline of pose_vit_node, and tells apart: the lifter; the picture model by itself, before it is
+pulled to keypoints; the same, told of no keypoints; and what is published. "Seen" and "hidden" are MPJPE of the joints
+that the pipeline was given in that frame, and that it was not; "jitter" the mean acceleration of the joints about the
+hips, m/s². What is hidden from the lifter is in the picture all the same.
 """
 
 import argparse
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.mapping import mapping
-from pose3d_ros.core.types import Keypoints2D, Person2D
+from pose3d_ros.core.types import JointState, Keypoints2D, Person2D, Person3D
 from pose3d_ros.evaluation.multiview import Triangulation, View, triangulate_body
 from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.geometry.camera import Camera
@@ -27,6 +37,7 @@ from pose3d_ros.geometry.camera import Camera
 DATA = Path(__file__).resolve().parent.parent / "demo" / "pose2sim"
 SIDES = ("left", "right")
 LIMB_JOINTS = tuple(f"{s}_{j}" for s in SIDES for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"))
+HIPS = [LIMB_JOINTS.index(f"{side}_hip") for side in SIDES]
 LIMBS = {
     "upper arm": ("shoulder", "elbow"),
     "forearm": ("elbow", "wrist"),
@@ -93,12 +104,16 @@ def limbs(xyz_m: np.ndarray, skeleton: str) -> np.ndarray:
     return xyz_m[:, formats.get(skeleton).indices(LIMB_JOINTS)]
 
 
+def about_hips(xyz_m: np.ndarray) -> np.ndarray:
+    """Limb joints (F, 12, 3) with the middle of the hips in the origin."""
+    return xyz_m - xyz_m[:, HIPS].mean(axis=1, keepdims=True)
+
+
 def errors_mm(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Hip-centred MPJPE and Procrustes-aligned MPJPE of (F, 12, 3) in metres, over frames in which both are there."""
     there = np.isfinite(predicted).all(axis=(1, 2)) & np.isfinite(truth).all(axis=(1, 2))
     predicted, truth = predicted[there].astype(np.float64), truth[there]
-    hips = [LIMB_JOINTS.index(f"{side}_hip") for side in SIDES]
-    centred = [pose - pose[:, hips].mean(axis=1, keepdims=True) for pose in (predicted, truth)]
+    centred = [about_hips(pose) for pose in (predicted, truth)]
     return {
         "mpjpe_mm": 1e3 * float(np.linalg.norm(centred[0] - centred[1], axis=2).mean()),
         "pa_mpjpe_mm": 1e3 * float(np.linalg.norm(procrustes(predicted, truth) - truth, axis=2).mean()),
@@ -112,37 +127,48 @@ def hide(shape: tuple[int, int], every: int, rng: np.random.Generator) -> np.nda
     return order.repeat(every, axis=0)[: shape[0]]
 
 
+def push(
+    pipeline, clip: Clip, format: str, xy_px: np.ndarray, score: np.ndarray, pictures: Iterable = repeat(None)
+) -> Iterator[Person3D | None]:
+    """The man in every frame, None without a skeleton. `pictures`: of the frames, if they are to be looked at."""
+    pipeline.reset()
+    camera = clip.view.camera
+    for i, picture in zip(range(len(score)), pictures, strict=False):
+        person = Person2D(format, xy_px[i], score[i], id="man")
+        stamp_ns = 1_000_000_000 + round(i * 1e9 / clip.rate_hz)
+        frame = Keypoints2D(stamp_ns, (person,), "", camera.width, camera.height)
+        looked = () if picture is None else (picture,)
+        people = pipeline.push(frame, camera, *looked).people
+        yield people[0] if people else None
+
+
 def lift(pipeline, clip: Clip, format: str, xy_px: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Limb joints (F, 12, 3) and pelvis (F, 3) in the camera frame, metres, newest frame of each push; NaN without
     a skeleton."""
-    pipeline.reset()
-    pose, pelvis = np.full((len(score), 12, 3), np.nan), np.full((len(score), 3), np.nan)
-    camera = clip.view.camera
-    for i in range(len(score)):
-        person = Person2D(format, xy_px[i], score[i], id="man")
-        stamp_ns = 1_000_000_000 + round(i * 1e9 / clip.rate_hz)
-        people = pipeline.push(Keypoints2D(stamp_ns, (person,), "", camera.width, camera.height), camera).people
-        if people:
-            pose[i] = limbs(people[0].xyz_m[None], people[0].skeleton)[0]
-            hips = [LIMB_JOINTS.index(f"{side}_hip") for side in SIDES]
-            pelvis[i] = pose[i, hips].mean(axis=0)
-    return pose, pelvis
+    pose = np.full((len(score), 12, 3), np.nan)
+    for i, person in enumerate(push(pipeline, clip, format, xy_px, score)):
+        if person:
+            pose[i] = limbs(person.xyz_m[None], person.skeleton)[0]
+    return pose, pose[:, HIPS].mean(axis=1)
 
 
-def lifted(pipeline, clip: Clip, truth_m: np.ndarray) -> dict[str, dict[str, float]]:
-    """Errors of one view by kind of occlusion."""
-    hips = [LIMB_JOINTS.index(f"{side}_hip") for side in SIDES]
-    distance_m = np.linalg.norm(truth_m[:, hips].mean(axis=1), axis=1)
+def inputs(clip: Clip) -> dict[str, tuple[str, np.ndarray, np.ndarray]]:
+    """Format, pixels and scores by kind of occlusion."""
     coco_px, coco_score = mapping(clip.format, "coco17")(clip.xy_px, clip.score)
     rng = np.random.default_rng(SEED)
     burst = round(BURST_S * clip.rate_hz)
-    inputs = {
+    return {
         "seen": (clip.format, clip.xy_px, clip.score),
         f"random:{HIDDEN}": ("coco17", coco_px, np.where(hide(coco_score.shape, 1, rng), 0, coco_score)),
         f"burst:{HIDDEN}": ("coco17", coco_px, np.where(hide(coco_score.shape, burst, rng), 0, coco_score)),
     }
+
+
+def lifted(pipeline, clip: Clip, truth_m: np.ndarray) -> dict[str, dict[str, float]]:
+    """Errors of one view by kind of occlusion."""
+    distance_m = np.linalg.norm(truth_m[:, HIPS].mean(axis=1), axis=1)
     result = {}
-    for name, given in inputs.items():
+    for name, given in inputs(clip).items():
         pose, pelvis = lift(pipeline, clip, *given)
         off = np.linalg.norm(pelvis, axis=1) / distance_m - 1
         result[name] = errors_mm(pose, truth_m) | {
@@ -150,6 +176,52 @@ def lifted(pipeline, clip: Clip, truth_m: np.ndarray) -> dict[str, dict[str, flo
             "distance_bias_percent": 100 * float(np.nanmean(off)),
         }
     return result
+
+
+def video(path: Path) -> Iterator[np.ndarray]:
+    """Its pictures, uint8 (H, W, 3), RGB."""
+    reader = cv2.VideoCapture(str(path))
+    while (read := reader.read())[0]:
+        yield np.ascontiguousarray(read[1][..., ::-1])
+    reader.release()
+
+
+def looked_at(pipelines: dict[str, object], clip: Clip, path: Path, truth_m: np.ndarray) -> dict[str, dict[str, dict]]:
+    """Errors of one view by kind of occlusion and by who says it. `pipelines`: "picture" (`looks.ToldPipeline`) and
+    "image", the same with `image_only`."""
+    result = {"truth": {"reference": {"jitter": jitter(truth_m, clip.rate_hz)}}}
+    for name, given in inputs(clip).items():
+        shape = len(clip.score), 12, 3
+        poses = {who: np.full(shape, np.nan) for who in ("lifter", "picture alone", "its image alone", "published")}
+        seen = np.zeros(shape[:2], bool)
+        ways = (("picture", False, "lifter", ""), ("picture", True, "published", "picture alone"))
+        for which, looks, published, alone in (*ways, ("image", True, "", "its image alone")):
+            pipeline = pipelines[which]
+            pictures = video(path) if looks else repeat(None)
+            for i, person in enumerate(push(pipeline, clip, *given, pictures)):
+                if person is None:
+                    continue
+                if published:
+                    poses[published][i] = limbs(person.xyz_m[None], person.skeleton)[0]
+                    seen[i] = limbs(person.state[None], person.skeleton)[0] == JointState.MEASURED
+                if alone and person.track in pipeline.people_alone:
+                    poses[alone][i] = limbs(pipeline.people_alone[person.track][None], person.skeleton)[0]
+        result[name] = {who: compared(pose, truth_m, seen, clip.rate_hz) for who, pose in poses.items()}
+    return result
+
+
+def compared(pose: np.ndarray, truth_m: np.ndarray, seen: np.ndarray, rate_hz: float) -> dict[str, float]:
+    """Errors of (F, 12, 3), those of joints that are `seen` bool (F, 12) and hidden, and jitter."""
+    off_mm = 1e3 * np.linalg.norm(about_hips(pose) - about_hips(truth_m), axis=2)
+    there = np.isfinite(off_mm)
+    parts = {"seen_mm": there & seen, "hidden_mm": there & ~seen}
+    means = {name: float(off_mm[rows].mean()) if rows.any() else float("nan") for name, rows in parts.items()}
+    return errors_mm(pose, truth_m) | means | {"jitter": jitter(pose, rate_hz)}
+
+
+def jitter(pose: np.ndarray, rate_hz: float) -> float:
+    """Mean acceleration about the hips, m/s², of (F, 12, 3), where three frames in a row are there."""
+    return rate_hz**2 * float(np.nanmean(np.linalg.norm(np.diff(about_hips(pose), n=2, axis=0), axis=2)))
 
 
 def check(found: Triangulation, clips: list[Clip]) -> dict:
@@ -198,6 +270,18 @@ def show(report: dict) -> None:
             print(f"{name:6s} {method:26s} {e['mpjpe_mm']:7.1f} {e['pa_mpjpe_mm']:7.1f}    {far:>16s} {e['frames']:7d}")
 
 
+def show_pictures(report: dict) -> None:
+    """What pictures do, as text."""
+    columns = ("mpjpe_mm", "pa_mpjpe_mm", "seen_mm", "hidden_mm", "jitter", "frames")
+    heads = ("MPJPE", "PA", "seen", "hidden", "jitter", "frames")
+    print(f"\n{'view':6s} {'hidden':10s} {'who says it':16s}" + "".join(f"{head:>8s}" for head in heads))
+    for view, kinds in report.items():
+        for kind, methods in kinds.items():
+            for who, e in methods.items():
+                values = [f"{e[name]:8.1f}" if name in e else f"{'-':>8s}" for name in columns[:-1]]
+                print(f"{view:6s} {kind:10s} {who:16s}" + "".join(values) + f"{e.get('frames', '-'):>8}")
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -205,7 +289,11 @@ def main() -> None:
     parser.add_argument("--weights", default="body_dtf27", help="name or file; empty: the reference and MediaPipe only")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--reference", type=Path, help="save the triangulated skeletons (npz)")
+    parser.add_argument("--pictures", help="weights of a picture model of bodies, name or path")
+    parser.add_argument("--videos", type=Path, help="folder with the videos of the views, for --pictures")
     args = parser.parse_args()
+    if args.pictures and not (args.videos and args.weights):
+        parser.error("--pictures: expected --videos FOLDER, and --weights of a lifter")
     clips = [load(path) for path in sorted(args.data.glob("*.npz"))]
     found = reference(clips)
     report = {"reference": check(found, clips), "views": {}}
@@ -217,6 +305,14 @@ def main() -> None:
             methods |= {f"ours, {name}": e for name, e in lifted(pipeline, clip, truth_m).items()}
         report["views"][clip.name] = methods
     show(report)
+    if args.pictures:
+        pipelines = make_told(args.weights, args.pictures)
+        report["pictures"] = {}
+        for clip in clips:
+            truth_m = clip.view.to_camera(limbs(found.xyz_m, clip.format))
+            path = args.videos / f"{clip.name}.mp4"
+            report["pictures"][clip.name] = looked_at(pipelines, clip, path, truth_m)
+        show_pictures(report["pictures"])
     if args.reference:
         save(args.reference, found, clips)
     if args.json:
@@ -228,6 +324,19 @@ def make_pipeline(weights: str):
     from pose3d_ros.pipeline import BodyConfig, Pipeline, PipelineConfig  # torch, only where it lifts
 
     return Pipeline(PipelineConfig(body=BodyConfig(weights=weights)))
+
+
+def make_told(weights: str, pictures: str) -> dict[str, object]:
+    """Pipelines of pose_vit_node that tell who says what, for `looked_at`."""
+    from pose3d_ros.evaluation.looks import ToldPipeline  # torch, only where it looks
+    from pose3d_ros.hands import HandConfig
+    from pose3d_ros.pipeline import BodyConfig
+    from pose3d_ros.refiner import RefineConfig, RefinedConfig
+
+    config = RefinedConfig(
+        body=BodyConfig(weights=weights), hands=HandConfig(weights=""), refine=RefineConfig(body=pictures, hands="")
+    )
+    return {"picture": ToldPipeline(config), "image": ToldPipeline(config, image_only=True)}
 
 
 if __name__ == "__main__":

@@ -13,11 +13,13 @@ DUPLICATE_DISTANCE = 0.5  # palms; two detections nearer than that are the same 
 
 @dataclass(frozen=True)
 class DetectedHand:
-    """One hand in an image: `xy_px` (21, 2), `score` of the detection 0..1, `side` as guessed from its look alone."""
+    """One hand in an image: `xy_px` (21, 2), `score` of the detection 0..1, `side` as guessed from its look alone,
+    `world_m` (21, 3): the detector's own metric guess about the hand's middle, where it has one."""
 
     xy_px: np.ndarray
     score: float
     side: str
+    world_m: np.ndarray | None = None
 
     @property
     def palm_px(self) -> float:

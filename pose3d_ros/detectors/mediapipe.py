@@ -173,9 +173,11 @@ class _Solutions:
             bodies.append(_body(pose.pose_landmarks.landmark, pose.pose_world_landmarks.landmark, size))
         found = self._hands.process(image_rgb) if self._hands else None
         if found and found.multi_hand_landmarks:
-            for landmarks, handedness in zip(found.multi_hand_landmarks, found.multi_handedness, strict=True):
+            each = found.multi_hand_landmarks, found.multi_handedness, found.multi_hand_world_landmarks
+            for landmarks, handedness, world in zip(*each, strict=True):
                 label = handedness.classification[0]
-                hands.append(DetectedHand(_pixels(landmarks.landmark, size), label.score, _OTHER[label.label]))
+                xy_px, xyz_m = _pixels(landmarks.landmark, size), _metres(world.landmark)
+                hands.append(DetectedHand(xy_px, label.score, _OTHER[label.label], xyz_m))
         return bodies, hands
 
     def reset(self) -> None:
@@ -239,9 +241,10 @@ class _Tasks:
         if not self._hands:
             return bodies, []
         found = self._hands.detect_for_video(image, self._stamp_ms)
+        each = found.hand_landmarks, found.handedness, found.hand_world_landmarks
         hands = [
-            DetectedHand(_pixels(landmarks, size), labels[0].score, _OTHER[labels[0].category_name])
-            for landmarks, labels in zip(found.hand_landmarks, found.handedness, strict=True)
+            DetectedHand(_pixels(landmarks, size), labels[0].score, _OTHER[labels[0].category_name], _metres(world))
+            for landmarks, labels, world in zip(*each, strict=True)
         ]
         return bodies, hands
 
@@ -260,6 +263,11 @@ def _pixels(landmarks: Any, size: tuple[int, int]) -> np.ndarray:
     return np.array([(point.x, point.y) for point in landmarks]) * size - 0.5
 
 
+def _metres(world: Any) -> np.ndarray:
+    """float64 (J, 3)."""
+    return np.array([(point.x, point.y, point.z) for point in world])
+
+
 def _body(landmarks: Any, world: Any, size: tuple[int, int]) -> Body:
     visibility = np.array([point.visibility for point in landmarks])
-    return Body(_pixels(landmarks, size), visibility, np.array([(point.x, point.y, point.z) for point in world]))
+    return Body(_pixels(landmarks, size), visibility, _metres(world))

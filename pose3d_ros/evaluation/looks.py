@@ -1,0 +1,86 @@
+"""Second looks told apart: what the lifter says, what the picture model says, and what is published of the two."""
+
+from typing import Any
+
+import numpy as np
+
+from pose3d_ros.body_refiner import BodyRefiner
+from pose3d_ros.hand_refiner import HandRefiner
+from pose3d_ros.models.picture import PictureLifter, Seen
+from pose3d_ros.refined import RefinedPipeline
+from pose3d_ros.refiner import Look, Refined, RefinedConfig, Refiner, Sightings
+
+
+class Telling(Refiner[Refined]):
+    """A refiner that keeps what the network says by itself: `alone`, joints (J, 3) in the camera frame by who it is.
+
+    Their roots are where the refiner has put them; nothing else is pulled to keypoints, or mixed with the lifter's.
+    """
+
+    def __init__(self, lifter: PictureLifter) -> None:
+        super().__init__(lifter)
+        self.alone: dict[object, np.ndarray] = {}
+
+    def refine(
+        self, look: Look, given: list[Refined], rays: np.ndarray, score: np.ndarray
+    ) -> tuple[list[Refined], list[str]]:
+        self.alone = {}
+        return super().refine(look, given, rays, score)
+
+    def _placed(
+        self, config: RefinedConfig, xyz_m: np.ndarray, sigma_m: np.ndarray, seen: Sightings
+    ) -> tuple[np.ndarray, np.ndarray]:
+        placed = super()._placed(config, xyz_m, sigma_m, seen)
+        self._own_m = xyz_m + placed[0][:, :1]
+        return placed
+
+    def _made(
+        self, given: list[Refined], xyz_m: np.ndarray, sigma_m: np.ndarray, plausible: np.ndarray
+    ) -> list[Refined | None]:
+        self.alone = dict(zip(map(self._key, given), self._own_m, strict=True))
+        return super()._made(given, xyz_m, sigma_m, plausible)
+
+
+class TellingBodies(Telling, BodyRefiner):
+    """Keys are tracks."""
+
+
+class TellingHands(Telling, HandRefiner):
+    """Keys are (track, side)."""
+
+
+class ImageOnly:
+    """A picture lifter that is told of no keypoints. The crops are around them all the same."""
+
+    def __init__(self, lifter: PictureLifter) -> None:
+        self._lifter = lifter
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lifter, name)
+
+    def __call__(self, crops_rgb: np.ndarray, skeletons: np.ndarray, *past: Any, pose_present: np.ndarray) -> Seen:
+        return self._lifter(crops_rgb, skeletons, *past, pose_present=np.zeros_like(pose_present))
+
+
+class ToldPipeline(RefinedPipeline):
+    """A `RefinedPipeline` that tells after each push what the pictures alone have said, or, if `image_only`, their
+    crops without keypoints."""
+
+    def __init__(self, config: RefinedConfig, image_only: bool = False, **lifters: Any) -> None:
+        super().__init__(config, **lifters)
+        if self.body_refiner:
+            self.body_refiner = TellingBodies(self.body_refiner.lifter)
+        if self.hand_refiner:
+            self.hand_refiner = TellingHands(self.hand_refiner.lifter)
+        for refiner in self._refiners() if image_only else ():
+            refiner.lifter = ImageOnly(refiner.lifter)
+
+    @property
+    def people_alone(self) -> dict[int, np.ndarray]:
+        """Joints (J, 3) by track."""
+        return self.body_refiner.alone if self.body_refiner else {}
+
+    @property
+    def hands_alone(self) -> dict[tuple[int, str], np.ndarray]:
+        """Joints (21, 3) by track and side."""
+        return self.hand_refiner.alone if self.hand_refiner else {}
