@@ -21,6 +21,7 @@ from pose3d_ros.models.picture import PictureLifter
 from pose3d_ros.pipeline import PipelineConfig
 from pose3d_ros.tracking.smoothing import OneEuro, SmoothingConfig, smooth
 
+REMEMBERED_S = 0.5  # at least, for the smoothing: networks that look at one picture remember nobody
 GUESSED = 0.1  # weight of a joint that is not seen, where the lifter has it, in the placement
 Refined = TypeVar("Refined", Hand3D, Person3D)
 Estimate = tuple[np.ndarray, np.ndarray]  # joints (N, J, 3) in metres, and their sigma (N, J)
@@ -261,6 +262,6 @@ class Refiner(ABC, Generic[Refined]):
         return self._cache
 
     def _forget(self, stamp_ns: int) -> None:
-        """Who has not been looked at for as long as the network looks back, or is of the future."""
-        reach_ns = self.lifter.spec.frames / self.lifter.spec.rate_hz * 1e9
+        """Who has not been looked at for as long as the network or the smoothing looks back, or is of the future."""
+        reach_ns = max(self.lifter.spec.frames / self.lifter.spec.rate_hz, REMEMBERED_S) * 1e9
         self._memory = {key: m for key, m in self._memory.items() if 0 <= stamp_ns - m.last_ns <= reach_ns}

@@ -195,6 +195,23 @@ def test_what_the_picture_changes_comes_and_goes_slowly_and_what_the_lifter_does
     np.testing.assert_allclose(later - first, 0.1, atol=0.03)  # as the lifter moved, the picture's change stays
 
 
+def test_the_smoothing_lasts_over_slow_cameras_and_networks_without_a_past():
+    true_m = at()
+    bent = lifted(true_m)
+
+    def left(frames):
+        """Share of the first picture's change that is left so many frames later, when the lifter has it right."""
+        refiner = BodyRefiner(Knowing(true_m))
+        refiner.lifter.spec = replace(SPEC, frames=1)
+        refiner.refine(look(0, cutoff_hz=1.5), [bent], *keypoints(true_m))
+        right = replace(bent, xyz_m=true_m)
+        (person,), _ = refiner.refine(look(frames, cutoff_hz=1.5), [right], *keypoints(true_m))
+        return error_m(person, true_m) / error_m(bent, true_m)
+
+    assert 0.3 < left(3) < 0.7  # ten pictures a second
+    assert left(20) < 0.01  # not looked at for too long
+
+
 @pytest.fixture
 def random_network():
     """A network that looks at picture, keypoints and past, though it has learnt nothing."""
