@@ -13,7 +13,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CompressedImage
 
-from pose3d_ros.models import Lifter, ModelSpec
+from pose3d_ros.models import Lifter, ModelSpec, checkpoint, registry
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.picture import PictureLifter, PictureSpec, Seen
 from pose3d_ros.models.pose_decoder import DecoderConfig
@@ -22,6 +22,7 @@ from pose3d_ros.msg import Skeleton3DArray
 from pose3d_ros.refined import RefinedPipeline
 from pose3d_ros.ros import conversions, images
 from pose3d_ros.ros.pose_vit_node import PoseVitNode
+from test.body_models import Statue
 from test.networks import Known
 
 PIXELS = np.full((480, 640, 3), (10, 20, 30), np.uint8)
@@ -268,10 +269,37 @@ def test_cleanup_frees_the_picture_network(looking):
     assert b.looks.closed
 
 
-def test_weights_that_cannot_refine_bodies_fail_configure_with_the_reason(bench, lifter):
-    def pipeline(config):
-        return RefinedPipeline(config, lifter)
+@pytest.fixture
+def configured(bench, lifter, tmp_path):
+    """configured(**parameters) -> a node that was told to configure; `smpl` in them stands for SMPL weights' path."""
+    config = ExtPoseConfig(ViTConfig(32, 24, patch=8, padding=0, width=24, depth=1, heads=2), DecoderConfig(24, 1, 2))
+    config = dataclasses.replace(config, skeleton="h36m17", head="smpl", frames=1, uncertainty=False)
+    weights = tmp_path / "hmr2.safetensors"
+    checkpoint.save(weights, ExtPose(config), PictureSpec("hmr2", "h36m17", 1, 30.0, drawn=False))
 
-    node = bench(pipeline, node=PoseVitNode, refine__body="no/such.safetensors", hands__weights="").node
-    assert node.trigger_configure().name == "FAILURE"
-    assert "no/such.safetensors: there is no such file" in node.last_error
+    def made(**parameters):
+        given = {name: str(weights) if value == "smpl" else value for name, value in parameters.items()}
+        settings = {"hands__weights": "", "body__device": "cpu", "body__backend": "torch"}
+        node = bench(lambda config: RefinedPipeline(config, lifter), node=PoseVitNode, **settings, **given).node
+        return node, node.trigger_configure().name
+
+    return made
+
+
+@pytest.mark.parametrize(("parameters", "words"), [
+    ({"refine__body": "no/such.safetensors"}, "no/such.safetensors: there is no such file"),
+    ({"refine__body": "smpl"}, "in refine.body_model"),
+    ({"refine__body": "smpl", "refine__body_model": "no/SMPL.pkl"}, "body model no/SMPL.pkl: there is no such file"),
+])  # fmt: skip
+def test_weights_that_cannot_refine_bodies_fail_configure_with_the_reason(configured, parameters, words):
+    node, result = configured(**parameters)
+    assert result == "FAILURE"
+    assert words in node.last_error
+
+
+def test_the_node_looks_at_bodies_with_smpl_weights_and_their_model(configured, monkeypatch):
+    monkeypatch.setattr(registry, "BodyModel", Statue)
+    node, result = configured(refine__body="smpl", refine__body_model="my/SMPL_NEUTRAL.pkl")
+    assert result == "SUCCESS", node.last_error
+    assert "hmr2 with SMPL_NEUTRAL.pkl, torch" in node._facts()["model"]
+    assert node._facts()["looks at"] == "person"
