@@ -12,7 +12,7 @@ from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.core.types import Hand3D, Person3D
 from pose3d_ros.geometry.camera import Camera
-from pose3d_ros.geometry.crop import Crops, boxes, cut
+from pose3d_ros.geometry.crop import Crops, boxes_of_shown, cut
 from pose3d_ros.geometry.crop_camera import look_at_crops
 from pose3d_ros.geometry.placement import MIN_DEPTH_M
 from pose3d_ros.geometry.skeleton_image import draw_skeletons
@@ -32,8 +32,8 @@ class RefineConfig:
     """Which picture models refine what."""
 
     body: str = param(
-        "", "path of ExtPose weights of bodies, which config/train/body_extpose.yaml makes (none are shipped); empty = "
-        "bodies stay as the lifter has them",
+        "", "path of ExtPose weights of bodies, which config/train/body_extpose.yaml or pose3d convert makes (none are "
+        "shipped); empty = bodies stay as the lifter has them",
     )  # fmt: skip
     body_model: str = param(
         "", "path of the licensed file SMPL_NEUTRAL.pkl or .npz, which refine.body needs where its weights speak SMPL "
@@ -159,7 +159,7 @@ class Refiner(ABC, Generic[Refined]):
         size = (look.picture.shape[1], look.picture.shape[0])
         lifted_px = look.camera.project(np.stack([one.xyz_m for one in given]))
         # the box follows what was lifted, which has every joint and does not jump
-        crops, why = boxes(lifted_px, np.ones(lifted_px.shape[:2]), size, self.lifter.size, self.lifter.spec.crop)
+        crops, why = boxes_of_shown(lifted_px, size, self.lifter.size, self.lifter.spec.crop)
         shown = [row for row, reason in enumerate(why) if not reason]
         reasons = [RefineReason.NO_CROP] * (len(given) - len(shown))
         result = list(given)
