@@ -14,6 +14,7 @@ from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import InputError
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+SMALLEST = 0.6  # of the box around all joints, without its padding: nothing is shown from nearer in training
 
 
 class Crops(NamedTuple):
@@ -91,6 +92,22 @@ def boxes(
         else:
             reasons.append("")
     return crops, reasons
+
+
+def boxes_of_shown(
+    xy_px: np.ndarray, image: tuple[int, int], size: tuple[int, int], config: CropConfig = DEFAULT
+) -> tuple[Crops, list[str]]:
+    """As `boxes`, of skeletons that have every joint (N, J, 2), also those beyond the picture: around the part of each
+    that lies in the picture, as picture models are trained, but no smaller than `SMALLEST` of the whole."""
+    low, high = np.full(2, -0.5), np.array(image) - 0.5
+    inside = ((xy_px > low) & (xy_px < high)).all(-1)
+    enough = inside.sum(1, keepdims=True) >= config.min_joints
+    score = (inside | enough).astype(np.float32)
+    whole, _ = boxes(xy_px, score, image, size, config)
+    # clipped, not left out: what moves across the border does not move the box by leaps
+    shown, reasons = boxes(np.clip(xy_px, low, high), score, image, size, config)
+    scale = np.maximum(shown.scale, whole.scale * np.float32(SMALLEST / config.padding))
+    return shown._replace(scale=scale), reasons
 
 
 def steady(crops: Crops, before: Crops, share: float) -> Crops:

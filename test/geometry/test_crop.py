@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pose3d_ros.core.errors import InputError
-from pose3d_ros.geometry.crop import Crops, as_input, boxes, cut, imagenet, steady
+from pose3d_ros.geometry.crop import Crops, as_input, boxes, boxes_of_shown, cut, imagenet, steady
 
 
 @pytest.fixture
@@ -121,3 +121,34 @@ def test_normalisation_is_the_same_for_both_worlds(gradient):
     np.testing.assert_allclose(given, torched.numpy(), atol=1e-5)
     assert given.dtype == np.float32
     np.testing.assert_allclose(imagenet(np.full((1, 3, 1, 1), 0.485, np.float32))[0, 0], 0, atol=1e-6)
+
+
+def standing(at_px, height_px=200.0):
+    """Joints (1, 11, 2) on a line, from head to foot."""
+    return np.array(at_px) + np.linspace(0, 1, 11)[None, :, None] * np.array((0.0, height_px))
+
+
+def test_whoever_is_all_in_the_picture_is_shown_whole():
+    xy_px = standing((300, 100))
+    whole, _ = boxes(xy_px, np.ones((1, 11)), (640, 480), (48, 64))
+    shown, reasons = boxes_of_shown(xy_px, (640, 480), (48, 64))
+    assert reasons == [""]
+    np.testing.assert_allclose(shown.centre_px, whole.centre_px)
+    np.testing.assert_allclose(shown.scale, whole.scale)
+
+
+def test_the_crop_is_around_what_the_picture_shows_and_does_not_leap():
+    moved = [boxes_of_shown(standing((300, top)), (640, 480), (48, 64))[0] for top in range(200, 439, 2)]
+    centre, scale = (np.array([getattr(each, name)[0] for each in moved]) for name in ("centre_px", "scale"))
+    top = np.arange(200, 439, 2)
+    np.testing.assert_allclose(centre[:, 1], (top + np.minimum(top + 200, 479.5)) / 2, atol=1e-3)
+    assert np.abs(np.diff(scale)).max() < 0.06  # 2 of 200 pixels
+    assert scale[0] == pytest.approx(1.3 * 200 / 64)
+    assert scale[-1] == pytest.approx(0.6 * 200 / 64)  # no nearer, however little is left
+
+
+def test_of_whom_the_picture_shows_hardly_anything_there_is_no_crop():
+    _, reasons = boxes_of_shown(standing((300, 435)), (640, 480), (48, 64))
+    assert reasons == [""]
+    _, reasons = boxes_of_shown(standing((300, 450)), (640, 480), (48, 64))
+    assert reasons == ["2 keypoints, expected at least 3"]
