@@ -81,12 +81,17 @@ def test_the_bag_holds_the_messages_of_this_version(bag):
     assert b"MSG: pose3d_ros/Skeleton2D\n" in mcap
 
 
-@pytest.fixture(scope="module")
-def benchmark():
-    spec = importlib.util.spec_from_file_location("real_views", ROOT / "benchmark" / "real_views.py")
+def script(name):
+    """A module of benchmark/."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "benchmark" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    return script("real_views")
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +145,62 @@ def test_errors_are_zero_for_the_reference_itself_and_scale_shows_in_the_distanc
             assert errors["distance_error_percent"] == pytest.approx(percent, abs=0.01)
         assert found["seen"]["mpjpe_mm"] == pytest.approx(49 * (scale - 1) / 0.1, abs=3)
         assert max(oracle.seen[len(clip.score) :]) == 17 - benchmark.HIDDEN
+
+
+def test_errors_are_told_apart_by_what_was_seen(benchmark):
+    rng = np.random.default_rng(0)
+    truth = np.repeat(rng.normal(0, 0.5, (1, 12, 3)), 9, 0)
+    knees = [benchmark.LIMB_JOINTS.index(f"{side}_knee") for side in ("left", "right")]
+    said = truth.copy()
+    said[:, knees, 1] += 0.1 * np.arange(9)[:, None] ** 2  # 0.2 m per frame²
+    said[:3] = np.nan  # nothing was said yet
+    e = benchmark.compared(said, truth, np.isin(np.arange(12), knees)[None] & np.ones((9, 1), bool), rate_hz=10.0)
+    assert e["frames"] == 6
+    assert e["seen_mm"] == pytest.approx(1e3 * 0.1 * np.mean(np.arange(3, 9) ** 2))
+    assert e["hidden_mm"] == pytest.approx(0, abs=1e-9)
+    assert e["jitter"] == pytest.approx(10.0**2 * 0.2 * 2 / 12)
+
+
+@pytest.fixture(scope="module")
+def video():
+    """benchmark/pictures_on_video.py, the first frames of the demo, and what is compared in them."""
+    pytest.importorskip("torch", reason="needs torch")
+    pytest.importorskip("rosbags", reason="needs rosbags (pip install .[tools])")
+    module = script("pictures_on_video")
+    frames = module.read(module.Bag(BAG))[:40]
+    return module, frames, module.subjects(frames, module.DEMO / "signing_mediapipe.npz")
+
+
+def test_landmarks_of_the_demo_are_those_of_its_keypoints(video):
+    _, frames, subjects = video
+    assert len(frames) == 40
+    for subject in subjects.values():
+        both = subject.theirs.keys() & subject.keypoints.keys()
+        assert len(both) > 30
+        off = [np.linalg.norm(subject.theirs[k][0] - subject.keypoints[k][0], axis=1)[subject.rows] for k in both]
+        assert np.nanmedian(off) < 0.01
+
+
+def test_distances_to_mediapipe_of_its_own_hands_are_zero_and_of_turned_ones_tell_the_turn(video):
+    module, _, subjects = video
+    hands = subjects["hand"]
+    own = {(number, 1, side): xyz_m for (number, side), (_, xyz_m) in hands.theirs.items() if number is not None}
+    found = module.distances(hands, own, list(own))
+    assert (found["unaligned mm"], found["turn °"], found["size"]) == pytest.approx((0, 0, 1), abs=1e-4)
+    quarter = np.array(((0, -1, 0), (1, 0, 0), (0, 0, 1.0)))
+    found = module.distances(hands, {key: 1.1 * xyz_m @ quarter for key, xyz_m in own.items()}, list(own))
+    assert found["turn °"] == pytest.approx(90, abs=0.01)
+    assert found["size"] == pytest.approx(1.1, abs=1e-4)
+    assert found["PA mm"] == pytest.approx(0, abs=1e-3)
+    assert found["unaligned mm"] > 50
+
+
+def test_jitter_of_a_hand_that_falls_is_that_of_its_fall(video):
+    module, _, subjects = video
+    hand = np.random.default_rng(0).normal(0, 0.05, (21, 3))
+    falling = {(k, 1, "left"): hand + np.array((0, 0.5 * 9.81 * (k / 30) ** 2, 1)) for k in range(8) if k != 5}
+    steady = module.steadiness(subjects["hand"], falling, 30.0)
+    assert steady["jitter"] == pytest.approx(9.81)
+    assert [steady[name] for name in ("about the root", "pinch steps mm", "curl steps")] == pytest.approx(
+        [0, 0, 0], abs=1e-6
+    )
