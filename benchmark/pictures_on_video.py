@@ -5,8 +5,8 @@
     python benchmark/pictures_on_video.py --bag BAG --mediapipe LANDMARKS.npz
 
 A bag with pictures, calibration and our detector's keypoints (`tools/make_demo_bag.py` writes one) goes through the
-pipeline of `pose_vit_node`. Four answers: of the lifter, without pictures; of the picture model by itself, before it is
-pulled to keypoints; of the same, told of no keypoints; what is published of the first two.
+pipeline of `pose_vit_node`. Answers: of the lifter, without pictures; of the picture model by itself, before it is
+pulled to keypoints; of the same, shown the image only or the keypoints only; and what is published of lifter and model.
 
 **MediaPipe's 3D is no truth.** The same networks found the keypoints, know no size, and see one frame. A distance to it
 tells that something changed, not that it got better. Only where its hand lies in the lifter's place:
@@ -43,6 +43,7 @@ DEMO = Path(__file__).resolve().parent.parent / "demo"
 SAME = 0.5  # of the extent of MediaPipe's joints in the picture; farther off is another hand
 BODY, FORMAT = "h36m17", "mediapipe33"
 UPPER = [f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "wrist")]
+DIGITS = {"curl steps": 3, "size": 2}
 Key = tuple[int, int, str]  # frame, track, side ("" of bodies)
 Poses = dict[Key, np.ndarray]  # joints (J, 3) in the camera frame
 Points = dict[tuple[int, str], tuple[np.ndarray, np.ndarray]]  # two arrays by frame and side
@@ -85,10 +86,10 @@ def read(bag: Bag) -> list[Shown]:
 
 
 def push_all(
-    config: RefinedConfig, frames: list[Shown], with_pictures: bool = True, image_only: bool = False
+    config: RefinedConfig, frames: list[Shown], with_pictures: bool = True, given: str = "both"
 ) -> dict[str, Run]:
-    """Runs of "hand" and "body"."""
-    pipeline = ToldPipeline(config, image_only)
+    """Runs of "hand" and "body"; `given` as in `ToldPipeline`."""
+    pipeline = ToldPipeline(config, given)
     runs = {"hand": Run(), "body": Run()}
     for number, (entry, picture) in enumerate(frames):
         result = pipeline.push(entry.keypoints, entry.camera, picture if with_pictures else None)
@@ -208,7 +209,7 @@ def steadiness(subject: Subject, poses: Poses, rate_hz: float) -> dict[str, floa
 def measure(config: RefinedConfig, frames: list[Shown], landmarks: Path) -> dict[str, dict[str, dict]]:
     """Figures of "hand" and "body", where pictures refine them, by variant."""
     lifted, looked = push_all(config, frames, with_pictures=False), push_all(config, frames)
-    blind = push_all(config, frames, image_only=True)
+    halves = {given: push_all(config, frames, given=given) for given in ("image", "keypoints")}
     stamps = [shown.entry.keypoints.stamp_ns for shown in frames]
     rate_hz = 1e9 / float(np.median(np.diff(stamps)))
     min_score = {"hand": config.hands.min_score, "body": config.tracking.min_score}
@@ -220,7 +221,7 @@ def measure(config: RefinedConfig, frames: list[Shown], landmarks: Path) -> dict
         variants = {
             "lifter": lifted[what].published,
             "picture alone": looked[what].alone,
-            "its image alone": blind[what].alone,
+            **{f"its {given} alone": runs[what].alone for given, runs in halves.items()},
             "published": looked[what].published,
         }
         report[what] = {
@@ -243,7 +244,7 @@ def table(variants: dict[str, dict[str, float | None]]) -> str:
     def text(name: str, value: float | None) -> str:
         if value is None:
             return "-"
-        return str(value) if isinstance(value, int) else f"{value:.3f}" if "curl" in name else f"{value:.1f}"
+        return str(value) if isinstance(value, int) else f"{value:.{DIGITS.get(name, 1)}f}"
 
     lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for variant, found in variants.items():

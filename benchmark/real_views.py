@@ -12,9 +12,9 @@ ours: MediaPipe's own 3D world landmarks from the same networks. All errors over
 
 `--pictures` looks at the videos too (cam01.mp4, ... of Pose2Sim's demonstration with one person, which are not part of
 this package) by the pipeline of pose_vit_node, and tells apart: the lifter; the picture model by itself, before it is
-pulled to keypoints; the same, told of no keypoints; and what is published. "Seen" and "hidden" are MPJPE of the joints
-that the pipeline was given in that frame, and that it was not; "jitter" the mean acceleration of the joints about the
-hips, m/s². What is hidden from the lifter is in the picture all the same.
+pulled to keypoints; the same, shown the image only or the keypoints only; and what is published. "Seen" and "hidden"
+are MPJPE of the joints that the pipeline was given in that frame, and that it was not; "jitter" the mean acceleration
+of the joints about the hips, m/s². What is hidden from the lifter is in the picture all the same.
 """
 
 import argparse
@@ -49,6 +49,13 @@ SEEN = 0.3
 RECENTRINGS = 4  # then nothing moves any more
 HIDDEN = 12  # of the 17 joints of COCO
 BURST_S = 0.5
+# what the picture model is given, if there is a picture at all; whose answer is published; whose is the model's own
+WAYS = (
+    ("both", False, "lifter", ""),
+    ("both", True, "published", "picture alone"),
+    ("image", True, "", "its image alone"),
+    ("keypoints", True, "", "its keypoints alone"),
+)
 SEED = 7
 
 
@@ -187,17 +194,15 @@ def video(path: Path) -> Iterator[np.ndarray]:
 
 
 def looked_at(pipelines: dict[str, object], clip: Clip, path: Path, truth_m: np.ndarray) -> dict[str, dict[str, dict]]:
-    """Errors of one view by kind of occlusion and by who says it. `pipelines`: "picture" (`looks.ToldPipeline`) and
-    "image", the same with `image_only`."""
+    """Errors of one view by kind of occlusion and by who says it. `pipelines`: `looks.ToldPipeline`s by what their
+    network is given."""
     result = {"truth": {"reference": {"jitter": jitter(truth_m, clip.rate_hz)}}}
     for name, given in inputs(clip).items():
         shape = len(clip.score), 12, 3
-        poses = {who: np.full(shape, np.nan) for who in ("lifter", "picture alone", "its image alone", "published")}
+        poses = {who: np.full(shape, np.nan) for way in WAYS for who in way[2:] if who}
         seen = np.zeros(shape[:2], bool)
-        ways = (("picture", False, "lifter", ""), ("picture", True, "published", "picture alone"))
-        for which, looks, published, alone in (*ways, ("image", True, "", "its image alone")):
-            pipeline = pipelines[which]
-            pictures = video(path) if looks else repeat(None)
+        for which, looks, published, alone in WAYS:
+            pipeline, pictures = pipelines[which], video(path) if looks else repeat(None)
             for i, person in enumerate(push(pipeline, clip, *given, pictures)):
                 if person is None:
                     continue
@@ -274,12 +279,12 @@ def show_pictures(report: dict) -> None:
     """What pictures do, as text."""
     columns = ("mpjpe_mm", "pa_mpjpe_mm", "seen_mm", "hidden_mm", "jitter", "frames")
     heads = ("MPJPE", "PA", "seen", "hidden", "jitter", "frames")
-    print(f"\n{'view':6s} {'hidden':10s} {'who says it':16s}" + "".join(f"{head:>8s}" for head in heads))
+    print(f"\n{'view':6s} {'hidden':10s} {'who says it':20s}" + "".join(f"{head:>8s}" for head in heads))
     for view, kinds in report.items():
         for kind, methods in kinds.items():
             for who, e in methods.items():
                 values = [f"{e[name]:8.1f}" if name in e else f"{'-':>8s}" for name in columns[:-1]]
-                print(f"{view:6s} {kind:10s} {who:16s}" + "".join(values) + f"{e.get('frames', '-'):>8}")
+                print(f"{view:6s} {kind:10s} {who:20s}" + "".join(values) + f"{e.get('frames', '-'):>8}")
 
 
 def main() -> None:
@@ -336,7 +341,7 @@ def make_told(weights: str, pictures: str) -> dict[str, object]:
     config = RefinedConfig(
         body=BodyConfig(weights=weights), hands=HandConfig(weights=""), refine=RefineConfig(body=pictures, hands="")
     )
-    return {"picture": ToldPipeline(config), "image": ToldPipeline(config, image_only=True)}
+    return {given: ToldPipeline(config, given) for given in ("both", "image", "keypoints")}
 
 
 if __name__ == "__main__":

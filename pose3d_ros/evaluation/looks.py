@@ -49,31 +49,35 @@ class TellingHands(Telling, HandRefiner):
     """Keys are (track, side)."""
 
 
-class ImageOnly:
-    """A picture lifter that is told of no keypoints. The crops are around them all the same."""
+class Half:
+    """A picture lifter that is shown only the "image", or only the "keypoints". The crops are the same."""
 
-    def __init__(self, lifter: PictureLifter) -> None:
-        self._lifter = lifter
+    def __init__(self, lifter: PictureLifter, given: str) -> None:
+        self._lifter, self._given = lifter, given
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._lifter, name)
 
     def __call__(self, crops_rgb: np.ndarray, skeletons: np.ndarray, *past: Any, pose_present: np.ndarray) -> Seen:
-        return self._lifter(crops_rgb, skeletons, *past, pose_present=np.zeros_like(pose_present))
+        none = np.zeros_like(pose_present)
+        there = (
+            {"pose_present": none} if self._given == "image" else {"pose_present": pose_present, "image_present": none}
+        )
+        return self._lifter(crops_rgb, skeletons, *past, **there)
 
 
 class ToldPipeline(RefinedPipeline):
-    """A `RefinedPipeline` that tells after each push what the pictures alone have said, or, if `image_only`, their
-    crops without keypoints."""
+    """A `RefinedPipeline` that tells after each push what the picture models alone have said; `given`: "both", or the
+    one that they are shown, "image" or "keypoints"."""
 
-    def __init__(self, config: RefinedConfig, image_only: bool = False, **lifters: Any) -> None:
+    def __init__(self, config: RefinedConfig, given: str = "both", **lifters: Any) -> None:
         super().__init__(config, **lifters)
         if self.body_refiner:
             self.body_refiner = TellingBodies(self.body_refiner.lifter)
         if self.hand_refiner:
             self.hand_refiner = TellingHands(self.hand_refiner.lifter)
-        for refiner in self._refiners() if image_only else ():
-            refiner.lifter = ImageOnly(refiner.lifter)
+        for refiner in self._refiners() if given != "both" else ():
+            refiner.lifter = Half(refiner.lifter, given)
 
     @property
     def people_alone(self) -> dict[int, np.ndarray]:

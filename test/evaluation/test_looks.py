@@ -8,7 +8,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from pose3d_ros.core.types import Hand3D, Keypoints2D, Method, Person2D
-from pose3d_ros.evaluation.looks import ImageOnly, TellingHands, ToldPipeline
+from pose3d_ros.evaluation.looks import Half, TellingHands, ToldPipeline
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.hand import describe
 from pose3d_ros.hands import HandConfig
@@ -37,7 +37,7 @@ TURNED = Rotation.from_rotvec((0, 0.5, 0)).apply(BODY)
 
 
 class Saying(PictureLifter):
-    """Stands for a picture network: says `TURNED`, as sure as the lifter; `told`: whether it was of keypoints."""
+    """Stands for a picture network: says `TURNED`, as sure as the lifter; `told`: of what."""
 
     def __init__(self):
         vit = ViTConfig(32, 24, patch=8, padding=0, width=24, depth=1, heads=2)
@@ -48,18 +48,18 @@ class Saying(PictureLifter):
     def warm_up(self, streams=1):
         pass
 
-    def __call__(self, crops_rgb, skeletons, *past, pose_present):
-        self.told.append(pose_present.tolist())
+    def __call__(self, crops_rgb, skeletons, *past, image_present=(True,), pose_present):
+        self.told.append((*image_present, *pose_present))
         xyz_m = np.repeat(TURNED[None].astype(np.float32), len(crops_rgb), 0)
         return Seen(xyz_m, np.full(xyz_m.shape[:2], np.exp(-3.0), np.float32), np.ones((len(xyz_m), 3), np.float32))
 
 
-def pushed(image_only):
+def pushed(given):
     """The published pelvis-relative joints, those of the picture alone, and the lifter that was asked."""
     asked = Saying()
     body = Lifter(Known(BODY), ModelSpec("body", "h36m17", 27, 30.0))
     config = RefinedConfig(refine=RefineConfig(hands="", cutoff_hz=0.0), hands=HandConfig(weights=""))
-    pipeline = ToldPipeline(config, image_only, lifter=body, body_pictures=asked)
+    pipeline = ToldPipeline(config, given, lifter=body, body_pictures=asked)
     person = Person2D("h36m17", CAMERA.project(BODY + np.array((0, 0, 3))), np.ones(17), id="anna")
     result = pipeline.push(Keypoints2D(10**9, (person,), "", 640, 480), CAMERA, PICTURE)
     (found,), alone = result.people, pipeline.people_alone[result.people[0].track]
@@ -68,17 +68,18 @@ def pushed(image_only):
 
 
 def test_the_picture_alone_is_told_beside_what_is_published_of_both():
-    published, alone, asked = pushed(image_only=False)
+    published, alone, asked = pushed("both")
     np.testing.assert_allclose(alone, TURNED, atol=0.01)  # about the optical axis
     away = [np.linalg.norm(published - each, axis=1).mean() for each in (BODY, TURNED)]
     assert min(away) > 0.03  # it is neither
-    assert asked.told == [[True]]
+    assert asked.told == [(True, True)]
 
 
-def test_the_image_alone_is_told_of_no_keypoints():
-    _, alone, asked = pushed(image_only=True)
+@pytest.mark.parametrize(("given", "told"), [("image", (True, False)), ("keypoints", (False, True))])
+def test_half_of_the_input_is_blanked(given, told):
+    _, alone, asked = pushed(given)
     np.testing.assert_allclose(alone, TURNED, atol=0.01)
-    assert asked.told == [[False]]
+    assert asked.told == [told]
 
 
 def test_nothing_is_kept_of_a_frame_without_a_picture():
@@ -109,7 +110,7 @@ def rendered():
 def turns(lifter, rendered, side):
     """By how many degrees the shipped network, told of no keypoints, has hands turned wrong."""
     refiner, found = TellingHands(lifter), []
-    refiner.lifter = ImageOnly(lifter)
+    refiner.lifter = Half(lifter, "image")
     for picture, K, xyz_m, rays, score in zip(*rendered, strict=True):
         if side == "left":
             picture = np.ascontiguousarray(picture[:, ::-1])
