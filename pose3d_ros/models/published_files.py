@@ -62,6 +62,7 @@ def convert(
         target.stem, network.config.skeleton, 1, RATE_HZ, crop, sigma_seen=factor, sigma_hidden=factor, drawn=False
     )
     checkpoint.save(target, network, spec)
+    target.chmod(0o644)  # the node may be another user's
     return spec, network.config.head
 
 
