@@ -154,6 +154,15 @@ def test_a_person_of_eight_pixels_and_one_outside_stay_and_others_do_not():
     assert reasons == ["person_crop"] * 2
 
 
+def test_of_whom_the_picture_shows_a_half_that_half_is_looked_at():
+    true_m = at()
+    true_m = true_m + np.array((0, 240 / CAMERA.K[1, 1] * true_m[0, 2], 0))  # the pelvis at the lower border
+    lifter = Knowing(true_m)
+    BodyRefiner(lifter).refine(look(), [lifted(true_m)], *keypoints(true_m))
+    (crop,), _ = lifter.shown[-1]
+    assert (crop[..., 1] == 0).mean() < 0.25  # green is 0 beyond the picture; around the whole body it is half
+
+
 def test_who_is_hidden_is_drawn_nowhere_and_stays_where_the_lifter_has_them():
     true_m, nothing = at(), formats.get("h36m17").joints
     lifter = Knowing(true_m)
