@@ -10,10 +10,10 @@ def command(
     checkpoint: Annotated[Path, typer.Argument(help="the authors' file, such as hamer.ckpt")],
     weights: Annotated[Path, typer.Argument(help="file to write, such as hamer.safetensors")],
     sigma_m: Annotated[
-        float | None, typer.Option(help="guess of a joint's error in metres [default: 0.08 of bodies, 0.015 of hands]")
+        float | None, typer.Option(help="guess of a joint's error in metres; 0.08 of bodies, 0.015 of hands")
     ] = None,
     padding: Annotated[
-        float | None, typer.Option(help="crop to the box of the keypoints [default: 1.2 of bodies, 2 of hands]")
+        float | None, typer.Option(help="crop to the box of the keypoints; 1.2 of bodies, 2 of hands")
     ] = None,
 ) -> None:
     """Write published weights anew. Nothing in the checkpoint is run, and the body model in it is left out."""
