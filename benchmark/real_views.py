@@ -196,7 +196,7 @@ def video(path: Path) -> Iterator[np.ndarray]:
 def looked_at(pipelines: dict[str, object], clip: Clip, path: Path, truth_m: np.ndarray) -> dict[str, dict[str, dict]]:
     """Errors of one view by kind of occlusion and by who says it. `pipelines`: `looks.ToldPipeline`s by what their
     network is given."""
-    result = {"truth": {"reference": {"jitter": jitter(truth_m, clip.rate_hz)}}}
+    result = {"-": {"the reference": {"jitter": jitter(truth_m, clip.rate_hz)}}}
     for name, given in inputs(clip).items():
         shape = len(clip.score), 12, 3
         poses = {who: np.full(shape, np.nan) for way in WAYS for who in way[2:] if who}
@@ -220,7 +220,7 @@ def compared(pose: np.ndarray, truth_m: np.ndarray, seen: np.ndarray, rate_hz: f
     off_mm = 1e3 * np.linalg.norm(about_hips(pose) - about_hips(truth_m), axis=2)
     there = np.isfinite(off_mm)
     parts = {"seen_mm": there & seen, "hidden_mm": there & ~seen}
-    means = {name: float(off_mm[rows].mean()) if rows.any() else float("nan") for name, rows in parts.items()}
+    means = {name: float(off_mm[rows].mean()) for name, rows in parts.items() if rows.any()}
     return errors_mm(pose, truth_m) | means | {"jitter": jitter(pose, rate_hz)}
 
 
@@ -275,16 +275,15 @@ def show(report: dict) -> None:
             print(f"{name:6s} {method:26s} {e['mpjpe_mm']:7.1f} {e['pa_mpjpe_mm']:7.1f}    {far:>16s} {e['frames']:7d}")
 
 
-def show_pictures(report: dict) -> None:
-    """What pictures do, as text."""
-    columns = ("mpjpe_mm", "pa_mpjpe_mm", "seen_mm", "hidden_mm", "jitter", "frames")
+def show_pictures(view: str, kinds: dict[str, dict[str, dict]]) -> None:
+    """What pictures do in one view, as text."""
+    columns = ("mpjpe_mm", "pa_mpjpe_mm", "seen_mm", "hidden_mm", "jitter")
     heads = ("MPJPE", "PA", "seen", "hidden", "jitter", "frames")
-    print(f"\n{'view':6s} {'hidden':10s} {'who says it':20s}" + "".join(f"{head:>8s}" for head in heads))
-    for view, kinds in report.items():
-        for kind, methods in kinds.items():
-            for who, e in methods.items():
-                values = [f"{e[name]:8.1f}" if name in e else f"{'-':>8s}" for name in columns[:-1]]
-                print(f"{view:6s} {kind:10s} {who:20s}" + "".join(values) + f"{e.get('frames', '-'):>8}")
+    print(f"\n{view:9s}  {'who says it':20s}" + "".join(f"{head:>8s}" for head in heads))
+    for kind, methods in kinds.items():
+        for who, e in methods.items():
+            values = [f"{e[name]:8.1f}" if name in e else f"{'-':>8s}" for name in columns]
+            print(f"{kind:9s}  {who:20s}" + "".join(values) + f"{e.get('frames', '-'):>8}", flush=True)
 
 
 def main() -> None:
@@ -300,6 +299,8 @@ def main() -> None:
     if args.pictures and not (args.videos and args.weights):
         parser.error("--pictures: expected --videos FOLDER, and --weights of a lifter")
     clips = [load(path) for path in sorted(args.data.glob("*.npz"))]
+    if args.pictures and (missing := [c.name for c in clips if not (args.videos / f"{c.name}.mp4").is_file()]):
+        parser.error(f"--videos {args.videos}: expected a video .mp4 of each view, got none of {', '.join(missing)}")
     found = reference(clips)
     report = {"reference": check(found, clips), "views": {}}
     pipeline = make_pipeline(args.weights) if args.weights else None
@@ -317,7 +318,7 @@ def main() -> None:
             truth_m = clip.view.to_camera(limbs(found.xyz_m, clip.format))
             path = args.videos / f"{clip.name}.mp4"
             report["pictures"][clip.name] = looked_at(pipelines, clip, path, truth_m)
-        show_pictures(report["pictures"])
+            show_pictures(clip.name, report["pictures"][clip.name])
     if args.reference:
         save(args.reference, found, clips)
     if args.json:
