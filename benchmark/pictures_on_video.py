@@ -6,7 +6,8 @@
 
 A bag with pictures, calibration and our detector's keypoints (`tools/make_demo_bag.py` writes one) goes through the
 pipeline of `pose_vit_node`. Answers: of the lifter, without pictures; of the picture model by itself, before it is
-pulled to keypoints; of the same, shown the image only or the keypoints only; and what is published of lifter and model.
+pulled to keypoints; of the same, shown the image only or the keypoints only; and what is published of lifter and model,
+with the image and with the model shown the keypoints only.
 
 **MediaPipe's 3D is no truth.** The same networks found the keypoints, know no size, and see one frame. A distance to it
 tells that something changed, not that it got better. Only where its hand lies in the lifter's place:
@@ -223,11 +224,13 @@ def measure(config: RefinedConfig, frames: list[Shown], landmarks: Path) -> dict
             "picture alone": looked[what].alone,
             **{f"its {given} alone": runs[what].alone for given, runs in halves.items()},
             "published": looked[what].published,
+            "published, no image": halves["keypoints"][what].published,
         }
+        pictured = {"published": looked[what].pictured, "published, no image": halves["keypoints"][what].pictured}
         report[what] = {
             name: {
                 "answers": len(poses),
-                "picture's part": looked[what].pictured if name == "published" else None,
+                "picture's part": pictured.get(name),
                 **distances(subject, poses, keys),
                 "px": pixels(subject, poses, frames, min_score[what]),
                 **steadiness(subject, poses, rate_hz),

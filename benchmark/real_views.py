@@ -12,8 +12,8 @@ ours: MediaPipe's own 3D world landmarks from the same networks. All errors over
 
 `--pictures` looks at the videos too (cam01.mp4, ... of Pose2Sim's demonstration with one person, which are not part of
 this package) by the pipeline of pose_vit_node, and tells apart: the lifter; the picture model by itself, before it is
-pulled to keypoints; the same, shown the image only or the keypoints only; and what is published. "Seen" and "hidden"
-are MPJPE of the joints that the pipeline was given in that frame, and that it was not; "jitter" the mean acceleration
+pulled to keypoints; the same, shown the image only or the keypoints only; and what is published, with the image and
+without. "Seen" and "hidden" are MPJPE of the joints that the pipeline was given in that frame, and that it was not; "jitter" the mean acceleration
 of the joints about the hips, m/s². What is hidden from the lifter is in the picture all the same.
 """
 
@@ -54,7 +54,7 @@ WAYS = (
     ("both", False, "lifter", ""),
     ("both", True, "published", "picture alone"),
     ("image", True, "", "its image alone"),
-    ("keypoints", True, "", "its keypoints alone"),
+    ("keypoints", True, "published, no image", "its keypoints alone"),
 )
 SEED = 7
 
