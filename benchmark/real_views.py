@@ -13,8 +13,8 @@ ours: MediaPipe's own 3D world landmarks from the same networks. All errors over
 `--pictures` looks at the videos too (cam01.mp4, ... of Pose2Sim's demonstration with one person, which are not part of
 this package) by the pipeline of pose_vit_node, and tells apart: the lifter; the picture model by itself, before it is
 pulled to keypoints; the same, shown the image only or the keypoints only; and what is published, with the image and
-without. "Seen" and "hidden" are MPJPE of the joints that the pipeline was given in that frame, and that it was not; "jitter" the mean acceleration
-of the joints about the hips, m/s². What is hidden from the lifter is in the picture all the same.
+without. "Seen" and "hidden" are MPJPE of the joints that the pipeline was given in that frame, and that it was not;
+"jitter" the mean acceleration of the joints about the hips, m/s². What is hidden from the lifter is in the picture.
 """
 
 import argparse
