@@ -57,7 +57,7 @@ def render(rng: Rng, xyz: Tensor, left: Tensor, view: View, config: RenderConfig
         side = left[rows].repeat_interleave(frames)
         return _draw(joints.flatten(0, 1), side, rows_of(look, rows, frames), near, crops, config)
 
-    return picture(rng, xyz, draw, view, config, SCALE)
+    return picture(rng, xyz, draw, view, config, SCALE, config.second)
 
 
 def _look(rng: Rng, count: int, config: RenderConfig) -> Look:

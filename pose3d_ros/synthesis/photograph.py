@@ -9,9 +9,10 @@ from pose3d_ros.synthesis.rng import Rng
 RECTANGLES = 6
 
 
-def background(rng: Rng, count: int, height: int, width: int) -> Tensor:
-    """(N, 3, H, W) in 0..1: noise of several sizes between two colours, a gradient, rectangles and discs."""
-    ends = _muted(rng, count, 2)
+def background(rng: Rng, count: int, height: int, width: int, like: tuple[Tensor, Tensor]) -> Tensor:
+    """(N, 3, H, W) in 0..1: noise of several sizes between two colours, a gradient, rectangles and discs. `like`: two
+    colours (N, 2, 3, 1, 1), and where they are taken, bool (N, 1, 1, 1, 1)."""
+    ends = torch.where(like[1], like[0].clamp(0, 1), _muted(rng, count, 2))
     texture = fractal(rng, count, height, width)
     gradient = _ramp(rng, count, height, width)
     share = (
@@ -52,15 +53,28 @@ def fractal(rng: Rng, count: int, height: int, width: int) -> Tensor:
     return total
 
 
-def shifted(picture: Tensor, offset: Tensor, scale: Tensor, height: int, width: int) -> Tensor:
-    """(B, 3, height, width) out of larger pictures (B, 3, H, W): `offset` (B, 2) in u, v off their middle."""
+def shifted(
+    picture: Tensor, offset: Tensor, scale: Tensor, height: int, width: int, padding: str = "reflection"
+) -> Tensor:
+    """(B, C, height, width) out of pictures (B, C, H, W), mostly larger ones: `offset` (B, 2) in u, v off their middle,
+    in halves of `height`."""
     u = torch.linspace(-1, 1, width, device=picture.device)
     v = torch.linspace(-1, 1, height, device=picture.device)
     part = torch.tensor((width / picture.shape[3], height / picture.shape[2]), device=picture.device)
     places = torch.stack(torch.meshgrid(v, u, indexing="ij")[::-1], -1)
     wide = torch.tensor((width / height, 1.0), device=picture.device)
     places = (places * scale[:, None, None, None] + (offset / wide)[:, None, None]) * part
-    return functional.grid_sample(picture, places, padding_mode="reflection", align_corners=False)
+    return functional.grid_sample(picture, places, padding_mode=padding, align_corners=False)
+
+
+def smeared(picture: Tensor, step: Tensor, copies: int = 7) -> Tensor:
+    """Pictures (B, C, H, W) on the average of a straight way: `step` (B, 2) in u, v, halves of the height."""
+    height, width = picture.shape[-2:]
+    one = torch.ones_like(step[:, 0])
+    total = torch.zeros_like(picture)
+    for part in torch.linspace(-0.5, 0.5, copies).tolist():
+        total += shifted(picture, part * step, one, height, width, padding="zeros")
+    return total / copies
 
 
 def taken(rng: Rng, pictures: Tensor, frames: int) -> Tensor:
@@ -81,7 +95,7 @@ def taken(rng: Rng, pictures: Tensor, frames: int) -> Tensor:
     pictures = torch.lerp(gray, pictures, each(rng.uniform(count, 1, 1, 1, low=0.4, high=1.2)))
     pictures = torch.where(each(rng.chance(count, 1, 1, 1, p=0.04)), gray, pictures)
     pictures = _chroma(pictures, each(rng.chance(count, 1, 1, 1, p=0.4)))
-    pictures = _soften(pictures, each(rng.uniform(count, 1, 1, 1) * rng.chance(count, 1, 1, 1, p=0.5)))
+    pictures = _soften(pictures, each(rng.uniform(count, 1, 1, 1, high=2.0) * rng.chance(count, 1, 1, 1, p=0.6)))
     noise = each(rng.log_uniform(count, 1, 1, 1, low=0.002, high=0.06))
     return (pictures + noise * rng.normal(*pictures.shape)).clamp(0, 1)
 
@@ -93,9 +107,12 @@ def _muted(rng: Rng, count: int, colours: int) -> Tensor:
 
 
 def _soften(pictures: Tensor, share: Tensor) -> Tensor:
-    """Towards a blurred copy, as from a far hand, a soft lens or strong compression."""
-    blurred = functional.avg_pool2d(functional.pad(pictures, (1, 1, 1, 1), mode="replicate"), 3, 1)
-    return torch.lerp(pictures, blurred, share)
+    """Towards a blurred copy, as from a far hand, a soft lens or strong compression: up to 1 a little, up to 2 more."""
+    soft = [pictures]
+    for _ in range(2):
+        soft.append(functional.avg_pool2d(functional.pad(soft[-1], (1, 1, 1, 1), mode="replicate"), 3, 1))
+    little = torch.lerp(soft[0], soft[1], share.clamp(max=1.0))
+    return torch.lerp(little, soft[2], (share - 1).clamp(min=0.0))
 
 
 def _chroma(pictures: Tensor, coarse: Tensor) -> Tensor:

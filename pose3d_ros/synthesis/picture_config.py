@@ -61,6 +61,7 @@ class PictureWindowConfig:
     # hands
     distance_low_m: float = param(0.35, "nearest hand", unit="m", low=0.2)
     distance_high_m: float = param(3.0, "farthest hand", unit="m", low=0.5)
+    cut: float = param(0.12, "chance that the camera's picture ends within the hand", low=0, high=1)
     detector: HandDetectorConfig = field(default_factory=HandDetectorConfig)
     occlusion: HandOcclusionConfig = field(default_factory=lambda: FEWER_OF_HANDS)
     body: BodySceneConfig = field(default_factory=BodySceneConfig)

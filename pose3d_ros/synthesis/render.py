@@ -17,6 +17,7 @@ from pose3d_ros.synthesis.capsules import NOTHING, Capsules, Hits, View
 from pose3d_ros.synthesis.rng import Rng
 
 THINGS = 3  # capsules that are held or in the way
+SHUTTER = 0.35  # farthest that something moves while a picture is taken, in halves of the crop's height
 # Skin from dark to light: sRGB of the Monk scale's range, Google 2022
 SKINS = (
     (0.16, 0.10, 0.08),
@@ -39,8 +40,11 @@ class RenderConfig:
     held: float = param(0.25, "chance of a thing in the hand", low=0, high=1)
     before: float = param(0.2, "chance of things between hand or person and camera", low=0, high=1)
     pasted: float = param(0.2, "chance of a flat shape over a part of the picture", low=0, high=1)
-    blurred: float = param(0.2, "chance of motion blur", low=0, high=1)
-    second: float = param(0.2, "of bodies: chance of another person beside, behind or in front", low=0, high=1)
+    blurred: float = param(0.3, "chance of motion blur", low=0, high=1)
+    second: float = param(
+        0.2, "chance of another one: of bodies beside, behind or in front, of hands behind", low=0, high=1
+    )
+    alike: float = param(0.3, "chance of a background of the same colours", low=0, high=1)
 
     __post_init__ = validate
 
@@ -77,12 +81,20 @@ class Scale(NamedTuple):
 Draw = Callable[[Tensor | slice, Tensor, View], Drawn]
 
 
-def picture(rng: Rng, xyz: Tensor, draw: Draw, view: View, config: RenderConfig, scale: Scale) -> Pictures:
-    """What `draw` draws of joints (N, T, J, 3), as taken by a camera before a background."""
+def picture(
+    rng: Rng, xyz: Tensor, draw: Draw, view: View, config: RenderConfig, scale: Scale, second: float = 0.0
+) -> Pictures:
+    """What `draw` draws of joints (N, T, J, 3), as taken by a camera before a background. `second`: chance that the one
+    of another window is behind."""
     count, frames = xyz.shape[:2]
     drawn = draw(slice(None), xyz, view)
-    rgb, alpha = _blur(rng, xyz, draw, drawn, view, config)
-    behind = _behind(rng, count, frames, view, config)
+    rgb, alpha = moved(rng, drawn, xyz, view, config)
+    mean = ((drawn.rgb * drawn.alpha).sum((2, 3)) / drawn.alpha.sum((2, 3)).clamp(min=1.0)).unflatten(
+        0, (count, frames)
+    )
+    behind = _behind(rng, mean[:, 0], view, config, frames)
+    if second:
+        behind = another(rng, behind, rgb, alpha, mean, second)
     taken = torch.lerp(behind, rgb, alpha)
     size = config.height, config.width
     sticker = photograph.shape(rng, count, *size, 0.15, 0.6) * rng.chance(count, 1, 1, 1, p=config.pasted)
@@ -176,33 +188,58 @@ def _shadow(depth: Tensor, scale: Scale) -> Tensor:
     return (step / scale.shade).clamp(0, 1) * (1 - step / scale.reach).clamp(0, 1)
 
 
-def _blur(rng: Rng, xyz: Tensor, draw: Draw, still: Drawn, view: View, config: RenderConfig) -> tuple[Tensor, Tensor]:
-    """Some windows, if they move: the mean of the shutter's beginning, middle and end."""
+def moved(rng: Rng, still: Drawn, xyz: Tensor, view: View, config: RenderConfig) -> tuple[Tensor, Tensor]:
+    """Colours and opacity, some windows as moved while the shutter was open: along their path in the crop, or, where a
+    window is one frame, along any."""
     count, frames = xyz.shape[:2]
-    rgb, alpha = still.rgb, still.alpha
     chosen = torch.where(rng.chance(count, p=config.blurred))[0]
-    if not len(chosen) or frames < 2:
-        return rgb, alpha
+    if not len(chosen):
+        return still.rgb, still.alpha
+    if frames > 1:
+        path = view.project(xyz.flatten(0, 1)).unflatten(0, (count, frames)).mean(2)[chosen]
+        step = torch.gradient(path, dim=1)[0] * rng.uniform(len(chosen), 1, 1, low=0.1, high=0.7)
+    else:
+        angle = rng.uniform(len(chosen), 1, high=6.2832)
+        step = torch.stack((angle.cos(), angle.sin()), -1) * rng.log_uniform(len(chosen), 1, 1, low=0.04, high=SHUTTER)
     rows = (chosen[:, None] * frames + torch.arange(frames, device=xyz.device)).flatten()
-    step = torch.gradient(xyz[chosen], dim=1)[0] * rng.uniform(len(chosen), 1, 1, 1, low=0.05, high=0.35)
-    inner = View(view.centre[rows], view.half[rows])
-    colour, opaque = rgb[rows] * alpha[rows], alpha[rows]
-    for sign in (-1, 1):
-        moved = draw(chosen, xyz[chosen] + sign * step, inner)
-        colour, opaque = colour + moved.rgb * moved.alpha, opaque + moved.alpha
-    rgb, alpha = rgb.clone(), alpha.clone()
-    rgb[rows], alpha[rows] = colour / opaque.clamp(min=1e-4), opaque / 3
+    layers = torch.cat((still.rgb[rows] * still.alpha[rows], still.alpha[rows]), 1)
+    smeared = photograph.smeared(layers, step.clamp(-SHUTTER, SHUTTER).flatten(0, 1))
+    rgb, alpha = still.rgb.clone(), still.alpha.clone()
+    rgb[rows], alpha[rows] = smeared[:, :3] / smeared[:, 3:].clamp(min=1e-4), smeared[:, 3:]
     return rgb, alpha
 
 
-def _behind(rng: Rng, count: int, frames: int, view: View, config: RenderConfig) -> Tensor:
-    """(N * T, 3, H, W): one background for a window, which moves through the crops as the crops move."""
-    large = photograph.background(rng, count, config.height * 3 // 2, config.width * 3 // 2)
+def _behind(rng: Rng, mean: Tensor, view: View, config: RenderConfig, frames: int) -> Tensor:
+    """(N * T, 3, H, W): one background for a window, which moves through the crops as the crops move. Some are of the
+    colours of what stands before them, as the chest is behind a hand: `mean` (N, 3)."""
+    count = len(mean)
+    like = mean[:, None, :, None, None] * rng.log_uniform(count, 2, 1, 1, 1, low=0.6, high=1.6)
+    alike = rng.chance(count, 1, 1, 1, 1, p=config.alike)
+    large = photograph.background(rng, count, config.height * 3 // 2, config.width * 3 // 2, (like, alike))
     centre, half = view.centre.unflatten(0, (count, frames)), view.half.unflatten(0, (count, frames))
     start = half[:, :1]
     offset = (centre - centre[:, frames // 2 : frames // 2 + 1]) / start[..., None]
     large = large.repeat_interleave(frames, 0)
     return photograph.shifted(large, offset.flatten(0, 1), (half / start).flatten(), config.height, config.width)
+
+
+def another(rng: Rng, behind: Tensor, rgb: Tensor, alpha: Tensor, mean: Tensor, chance: float) -> Tensor:
+    """Backgrounds (N * T, 3, H, W), some with the one of another window before them: elsewhere, of another size, and
+    mostly in the colours of this one's, `mean` (N, T, 3)."""
+    count, frames = mean.shape[:2]
+
+    def rolled(value: Tensor) -> Tensor:
+        return value.unflatten(0, (count, frames)).roll(1, 0).flatten(0, 1)
+
+    same = rng.chance(count, 1, 1, p=0.8)
+    paint = torch.where(same, mean / mean.roll(1, 0).clamp(min=0.02), 1.0).flatten(0, 1)[..., None, None]
+    other = torch.cat(((rolled(rgb) * paint).clamp(0, 1) * rolled(alpha), rolled(alpha)), 1)
+    angle = rng.uniform(count, high=6.2832)
+    offset = torch.stack((angle.cos(), angle.sin()), -1) * rng.uniform(count, 1, low=0.3, high=1.2)
+    offset, size = (value.repeat_interleave(frames, 0) for value in (offset, rng.log_uniform(count, low=0.6, high=1.6)))
+    other = photograph.shifted(other, offset, size, *rgb.shape[-2:], padding="zeros")
+    there = rng.chance(count, 1, 1, 1, p=chance).repeat_interleave(frames, 0)
+    return torch.where(there, behind * (1 - other[:, 3:]) + other[:, :3], behind)
 
 
 def _visibility(

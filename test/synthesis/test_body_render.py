@@ -23,7 +23,7 @@ from test.synthesis.agreement import assert_agreement
 
 SAMPLE = Path(__file__).parents[1] / "data" / "motion_sample.npz"
 SMALL = RenderConfig(width=24, height=32, samples=1)
-PLAIN = RenderConfig(width=48, height=64, samples=1, held=0, before=0, pasted=0, blurred=0, second=0)
+PLAIN = RenderConfig(width=48, height=64, samples=1, held=0, before=0, pasted=0, blurred=0, second=0, alike=0)
 CONFIG = PictureWindowConfig(frames=3, render=SMALL)
 WHOLE = BodySceneConfig(camera=CameraConfig(distance_low_m=3.0, centred=True), detector=PERFECT, occlusion=NO_OCCLUSION)
 

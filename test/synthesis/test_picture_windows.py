@@ -1,5 +1,7 @@
 """Rendered hands: what covers what, sides, seeds; and windows of them: crops, keypoints and truth agree."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from pose3d_ros.geometry.hand import TIPS, palm_axes
 from pose3d_ros.geometry.skeleton_image import DEFAULT
 from pose3d_ros.synthesis import hand_motion, picture_windows
 from pose3d_ros.synthesis.capsules import NOTHING, Capsules, View, trace
+from pose3d_ros.synthesis.detector import true_rays
 from pose3d_ros.synthesis.hand_detector import PERFECT
 from pose3d_ros.synthesis.hand_pictures import HANDS
 from pose3d_ros.synthesis.hand_render import render
@@ -15,12 +18,12 @@ from pose3d_ros.synthesis.hand_solid import backs, solid
 from pose3d_ros.synthesis.hand_windows import NO_OCCLUSION
 from pose3d_ros.synthesis.picture_config import PictureWindowConfig
 from pose3d_ros.synthesis.picture_windows import pose_input
-from pose3d_ros.synthesis.render import RenderConfig
+from pose3d_ros.synthesis.render import Drawn, RenderConfig, another, moved
 from pose3d_ros.synthesis.rng import Rng
 from test.synthesis.agreement import assert_agreement
 
 SMALL = RenderConfig(width=24, height=32, samples=1)
-PLAIN = RenderConfig(width=48, height=64, samples=1, sleeve=0, held=0, before=0, pasted=0, blurred=0)
+PLAIN = RenderConfig(width=48, height=64, samples=1, sleeve=0, held=0, before=0, pasted=0, blurred=0, second=0, alike=0)
 CONFIG = PictureWindowConfig(frames=3, render=SMALL)
 
 
@@ -32,6 +35,14 @@ def around(xyz, factor=1.3):
     rays = (xyz[..., :2] / xyz[..., 2:]).flatten(0, 1)
     low, high = rays.amin(1), rays.amax(1)
     return View((low + high) / 2, factor * ((high - low) / 2 / torch.tensor([0.75, 1.0])).amax(-1))
+
+
+def disc(view):
+    """Layers with a disc in the middle, of another colour in each."""
+    v, u = torch.meshgrid(torch.arange(64.0) - 31.5, torch.arange(48.0) - 23.5, indexing="ij")
+    alpha = ((u**2 + v**2).sqrt() < 14).float().expand(len(view.centre), 1, 64, 48)
+    paint = torch.linspace(0.1, 0.9, len(alpha))[:, None, None, None]
+    return Drawn(paint.expand(-1, 3, 64, 48).clone(), alpha.clone(), torch.full((len(alpha), 64, 48), NOTHING))
 
 
 def test_pictures_have_size_and_range_and_follow_the_seed():
@@ -92,6 +103,46 @@ def test_a_thing_in_front_covers_joints_and_nothing_else_does():
     assert 0.05 < covered.float().mean() < 0.9
 
 
+def test_moved_while_taken_is_soft_and_stays_in_place():
+    xyz = hands(12)
+    view = around(xyz)
+    still = disc(view)
+    rgb, alpha = moved(Rng(1), still, xyz, view, replace(PLAIN, blurred=1.0))
+    assert alpha.diff(dim=-1).abs().amax() < still.alpha.diff(dim=-1).abs().amax()
+    assert alpha.sum() == pytest.approx(float(still.alpha.sum()), rel=0.05)
+    places = torch.arange(48.0)
+    centres = [(each.sum((1, 2)) * places).sum(1) / each.sum((1, 2, 3)) for each in (alpha, still.alpha)]
+    torch.testing.assert_close(*centres, atol=1.5, rtol=0)
+    assert torch.isfinite(rgb).all()
+
+
+def test_another_hand_is_behind_and_never_in_front():
+    drawn = disc(around(hands(12)))
+    mean = torch.full((12, 1, 3), 0.5)
+    grey = torch.full_like(drawn.rgb, 0.5)
+    behind = another(Rng(2), grey, drawn.rgb, drawn.alpha, mean, 1.0)
+    changed = ((behind - grey).abs().amax(1) > 0.02).flatten(1).float().mean(1)
+    assert (changed > 0.02).float().mean() > 0.6
+    both = torch.lerp(behind, drawn.rgb, drawn.alpha)
+    own = drawn.alpha.expand_as(both) == 1
+    assert torch.equal(both[own], drawn.rgb[own])
+
+
+def test_a_cut_hand_has_no_keypoints_where_the_picture_ends():
+    config = PictureWindowConfig(render=PLAIN, cut=1.0)
+    scene = HANDS.scene(Rng(3), 64, config)
+    rays = true_rays(scene.xyz).abs()
+    beyond = (rays > scene.border[:, None, None]).any(-1)
+    assert 0.05 < beyond.float().mean() < 0.5
+    _, score = HANDS.detect(Rng(4), scene, config)
+    assert (score > 0).any()
+    found, _ = HANDS.detect(Rng(4), scene._replace(border=None), config)
+    assert (found[beyond] > 0).any()
+    picture = picture_windows.draw(Rng(3), 64, config, HANDS).image
+    black = (picture - imagenet(torch.zeros(1, 3, 1, 1))).abs().amax(2) < 1e-4
+    assert black.flatten(1).float().mean(1).quantile(0.5) > 0.02
+
+
 def test_the_nearer_finger_hides_the_other():
     """The hand seen from the front and from behind: the same outline, other surfaces."""
     xyz = hands(1)
@@ -104,7 +155,7 @@ def test_the_nearer_finger_hides_the_other():
 
 def test_keypoints_truth_and_crop_agree():
     config = PictureWindowConfig(
-        frames=2, render=PLAIN, detector=PERFECT, occlusion=NO_OCCLUSION, by_keypoints=1.0, distance_low_m=0.8
+        frames=2, render=PLAIN, detector=PERFECT, occlusion=NO_OCCLUSION, by_keypoints=1.0, distance_low_m=0.8, cut=0
     )
     drawn = picture_windows.draw(Rng(5), 6, config, HANDS)
     assert_agreement(drawn, PLAIN)
