@@ -32,8 +32,8 @@ class RefineConfig:
     """Which picture models refine what."""
 
     body: str = param(
-        "", "path of ExtPose weights of bodies, which config/train/body_extpose.yaml or pose3d convert makes (none are "
-        "shipped); empty = bodies stay as the lifter has them",
+        "", "ExtPose weights of bodies, a shipped name (body_extpose, which changes little so far) or a path (pose3d "
+        "convert makes some); empty = bodies stay as the lifter has them",
     )  # fmt: skip
     body_model: str = param(
         "", "path of the licensed file SMPL_NEUTRAL.pkl or .npz, which refine.body needs where its weights speak SMPL "

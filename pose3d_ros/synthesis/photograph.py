@@ -67,9 +67,10 @@ def shifted(
     return functional.grid_sample(picture, places, padding_mode=padding, align_corners=False)
 
 
-def smeared(picture: Tensor, step: Tensor, copies: int = 7) -> Tensor:
+def smeared(picture: Tensor, step: Tensor) -> Tensor:
     """Pictures (B, C, H, W) on the average of a straight way: `step` (B, 2) in u, v, halves of the height."""
     height, width = picture.shape[-2:]
+    copies = max(height // 9, 5)
     one = torch.ones_like(step[:, 0])
     total = torch.zeros_like(picture)
     for part in torch.linspace(-0.5, 0.5, copies).tolist():

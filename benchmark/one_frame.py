@@ -1,0 +1,121 @@
+"""What do the keypoints of one frame tell at all? A plain perceptron on their coordinates, measured on the
+held-back windows of the picture models: the reference for `pose` and `both` in the tables of ExtPose.
+
+    python benchmark/one_frame.py --config config/train/hand_extpose.yaml [--windows 1000000]
+    python benchmark/one_frame.py --config config/train/body_extpose.yaml --data DATA
+
+Nothing is rendered for training, so it sees a hundred times as many windows in the same time. Its keypoints are those
+of the settings' windows but for the joints that things in the picture cover. It answers with the bones' rotations and
+lengths, as ExtPose does, and learns from the same losses of joints and posture.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from pose3d_ros.evaluation.pictures import held_back, measure
+from pose3d_ros.geometry.virtual_camera import look_along
+from pose3d_ros.models.kinematic import Kinematics, rotation_6d
+from pose3d_ros.synthesis.picture_config import PictureWindowConfig, Subject
+from pose3d_ros.synthesis.picture_windows import observe, pose_input, to_pixels
+from pose3d_ros.synthesis.rng import Rng
+from pose3d_ros.training import config as settings
+from pose3d_ros.training.config import TrainConfig
+from pose3d_ros.training.optimizers import MuonAdamW
+from pose3d_ros.training.people import subjects
+
+WIDTH, DEPTH = 384, 4
+BATCH, DRAWN = 64, 2048
+DECAY = 0.4  # of the run
+
+
+class Perceptron(nn.Module):
+    """Coordinates (N, T, J, 3) to joints (N, T, J, 3) from the root, metres, and the root's rotation (N, T, 3, 3)."""
+
+    def __init__(self, skeleton: str):
+        super().__init__()
+        self.body = Kinematics(skeleton)
+        joints = len(self.body.parents)
+        self.first = nn.Linear(3 * joints, WIDTH)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, 2 * WIDTH), nn.GELU(), nn.Linear(2 * WIDTH, WIDTH))
+            for _ in range(DEPTH)
+        )
+        self.last = nn.Sequential(nn.LayerNorm(WIDTH), nn.Linear(WIDTH, 7 * joints))
+        self.register_buffer("rest", self.body.mean().pose.view(joints, 6))
+
+    def forward(self, coordinates: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.first(coordinates.flatten(-2))
+        for block in self.blocks:
+            x = x + block(x)
+        out = self.last(x).unflatten(-1, (-1, 7))
+        rotations = rotation_6d(out[..., :6] + self.rest)
+        xyz = self.body(rotations, out[..., 6])
+        return xyz - xyz[..., :1, :], rotations[..., 0, :, :]
+
+
+def draw(rng: Rng, count: int, config: PictureWindowConfig, subject: Subject) -> tuple[Tensor, Tensor]:
+    """Coordinates (N, T, J, 3) of keypoints in their crops, and true joints (N, T, J, 3) in the axes of the crops."""
+    scene = subject.scene(rng, count, config)
+    rays, score, view = observe(rng, scene, config, subject)
+    uv = (rays - view.centre.view(*rays.shape[:2], 1, 2)) / view.half.view(*rays.shape[:2], 1, 1)
+    coordinates = pose_input(
+        "coordinates", to_pixels(uv, config.render), score, config.render, config.drawing, subject.skeleton
+    )
+    turn = look_along(view.centre, view.half).R.unflatten(0, rays.shape[:2])
+    return coordinates.nan_to_num(), torch.einsum("ntij,ntkj->ntki", turn, scene.xyz - scene.xyz[:, :, :1])
+
+
+def train(network: Perceptron, config: TrainConfig, subject: Subject, windows: int) -> None:
+    """Learning rate as in the settings, falling over the last part."""
+    optimizer, rng = MuonAdamW(network, config.learning_rate, config.weight_decay), Rng(config.seed)
+    steps, weights = windows // BATCH, config.picture
+    for step in range(steps):
+        if step % (DRAWN // BATCH) == 0:
+            given, truth = draw(rng, DRAWN, config.pictures, subject)
+        rows = slice(step % (DRAWN // BATCH) * BATCH, (step % (DRAWN // BATCH) + 1) * BATCH)
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * min(1, (step + 1) / 100, (steps - step) / (DECAY * steps))
+        xyz, root = network(given[rows])
+        own, target = xyz, truth[rows]
+        loss = weights.joints_weight * (own - target).abs().sum(-1).mean()
+        turn = network.body.rotations_of(target)[..., 0, :, :]
+        bent = torch.einsum("...ij,...ki->...kj", root, own) - torch.einsum("...ij,...ki->...kj", turn, target)
+        loss = loss + weights.posture_weight * bent.abs().sum(-1).mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, required=True, help="settings of a picture model's training")
+    parser.add_argument("--data", type=Path, default=Path(), help="folder of the motion files that people come from")
+    parser.add_argument("--windows", type=int, default=1_000_000)
+    parser.add_argument("--count", type=int, default=1024, help="held-back windows")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    config = settings.load(args.config)
+    torch.manual_seed(config.seed)
+    known, network, began = subjects(config, args.data), Perceptron(config.extpose.skeleton), time.perf_counter()
+    train(network, config, known.training, args.windows)
+    spent = time.perf_counter() - began
+    single = held_back(args.count, config.pictures, subject=known.validation)
+    pictures = config.pictures
+    given = pose_input(
+        "coordinates", single.xy_px, single.score, pictures.render, pictures.drawing, known.validation.skeleton
+    )
+    with torch.inference_mode():
+        xyz = network.eval()(given)[0].numpy()
+    found = measure(xyz, single, pictures.rate_hz, known.validation)
+    errors = ", ".join(f"{name} {value}" for name, value in found.items() if value is not None)
+    print(f"{config.name}: {args.windows:,} windows in {spent:.0f} s; {errors}")
+
+
+if __name__ == "__main__":
+    main()
