@@ -189,15 +189,17 @@ def _shadow(depth: Tensor, scale: Scale) -> Tensor:
 
 
 def moved(rng: Rng, still: Drawn, xyz: Tensor, view: View, config: RenderConfig) -> tuple[Tensor, Tensor]:
-    """Colours and opacity, some windows as moved while the shutter was open: along their path in the crop, or, where a
-    window is one frame, along any."""
-    count, frames = xyz.shape[:2]
+    """Colours (N * T, 3, H, W) and opacity (N * T, 1, H, W), some windows as moved while the shutter was open: along
+    their path before the camera, which crops follow, or, where a window is one frame, along any."""
+    count, frames = shape = xyz.shape[:2]
     chosen = torch.where(rng.chance(count, p=config.blurred))[0]
     if not len(chosen):
         return still.rgb, still.alpha
     if frames > 1:
-        path = view.project(xyz.flatten(0, 1)).unflatten(0, (count, frames)).mean(2)[chosen]
-        step = torch.gradient(path, dim=1)[0] * rng.uniform(len(chosen), 1, 1, low=0.1, high=0.7)
+        half = view.half[:, None]
+        path = view.project(xyz.flatten(0, 1)).mean(1) * half + view.centre
+        step = torch.gradient(path.unflatten(0, shape)[chosen], dim=1)[0] / half.unflatten(0, shape)[chosen]
+        step = step * rng.uniform(len(chosen), 1, 1, low=0.1, high=0.7)
     else:
         angle = rng.uniform(len(chosen), 1, high=6.2832)
         step = torch.stack((angle.cos(), angle.sin()), -1) * rng.log_uniform(len(chosen), 1, 1, low=0.04, high=SHUTTER)

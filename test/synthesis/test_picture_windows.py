@@ -116,6 +116,16 @@ def test_moved_while_taken_is_soft_and_stays_in_place():
     assert torch.isfinite(rgb).all()
 
 
+def test_a_hand_that_crosses_the_picture_is_blurred_along_its_way_though_crops_follow_it():
+    xyz = hands(4)[:, :1] + 0.05 * torch.arange(3.0)[:, None, None] * torch.tensor((1.0, 0.0, 0.0))
+    view = around(xyz)
+    still = disc(view)
+    _, alpha = moved(Rng(1), still, xyz, view, replace(PLAIN, blurred=1.0))
+    wider, higher = ((alpha.amax(dim) > 0).sum(-1) - (still.alpha.amax(dim) > 0).sum(-1) for dim in (2, 3))
+    assert wider.min() >= 2
+    assert higher.abs().max() == 0
+
+
 def test_another_hand_is_behind_and_never_in_front():
     drawn = disc(around(hands(12)))
     mean = torch.full((12, 1, 3), 0.5)
@@ -126,6 +136,15 @@ def test_another_hand_is_behind_and_never_in_front():
     both = torch.lerp(behind, drawn.rgb, drawn.alpha)
     own = drawn.alpha.expand_as(both) == 1
     assert torch.equal(both[own], drawn.rgb[own])
+
+
+def test_another_hand_stays_the_same_one_in_all_frames_of_a_window():
+    drawn = disc(around(hands(12)))
+    frames = 3
+    layers = [each.repeat_interleave(frames, 0) for each in (torch.full_like(drawn.rgb, 0.5), drawn.rgb, drawn.alpha)]
+    behind = another(Rng(2), *layers, torch.full((12, frames, 3), 0.5), 0.5).unflatten(0, (12, frames))
+    torch.testing.assert_close(behind[:, 1:], behind[:, :1].expand(-1, frames - 1, -1, -1, -1))
+    assert 0.1 < (behind[:, 0] != 0.5).flatten(1).any(1).float().mean() < 0.9
 
 
 def test_a_cut_hand_has_no_keypoints_where_the_picture_ends():
