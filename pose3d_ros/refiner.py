@@ -217,8 +217,11 @@ class Refiner(ABC, Generic[Refined]):
         seen = Sightings.of(rays, score, np.stack([one.xyz_m for one in given]))
         xyz_m, plausible = self._placed(look.config, xyz_m, sigma_m, seen)
         finite = np.isfinite(xyz_m).all((1, 2)) & np.isfinite(sigma_m).all(1)
-        xyz_m = np.where(finite[:, None, None], xyz_m, seen.lifted_m)  # what a filter has taken stays in it
         lifted_sigma_m = np.stack([one.sigma_m for one in given])
+        # what a filter or a cache has taken stays in it
+        xyz_m = np.where(finite[:, None, None], xyz_m, seen.lifted_m)
+        sigma_m = np.where(finite[:, None], sigma_m, lifted_sigma_m)
+        self._start_anew([memory for memory, fine in zip(memories, finite, strict=True) if not fine])
         unsure = sigma_m.mean(1) > look.config.refine.max_sigma * lifted_sigma_m.mean(1)
         # along its rays to where the picture's stands, so that nothing leaves the keypoints
         further = xyz_m[:, :1, 2:] / np.maximum(seen.lifted_m[:, :1, 2:], MIN_DEPTH_M)
@@ -260,6 +263,12 @@ class Refiner(ABC, Generic[Refined]):
                 memory.cache = self._cache.pick(slice(row, row + 1))
             self._last = memories
         return self._cache
+
+    def _start_anew(self, memories: list[Memory]) -> None:
+        """Without past pictures."""
+        for memory in memories:
+            memory.cache = self.lifter.start(1)
+            self._last = []  # theirs are no parts of `_cache` any more
 
     def _forget(self, stamp_ns: int) -> None:
         """Who has not been looked at for as long as the network or the smoothing looks back, or is of the future."""

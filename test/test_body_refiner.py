@@ -221,6 +221,17 @@ def test_the_smoothing_lasts_over_slow_cameras_and_networks_without_a_past():
     assert left(20) < 0.01  # not looked at for too long
 
 
+@pytest.mark.parametrize("wrong", [{"spoil": lambda xyz_m: xyz_m * np.nan}, {"sigma_m": np.nan}])
+def test_an_answer_that_is_not_finite_spoils_no_later_one(wrong):
+    true_m, lifter = at(), Knowing(at())
+    refiner = BodyRefiner(lifter)
+    for frame in range(3):
+        lifter.__dict__.update({"spoil": lambda xyz_m: xyz_m, "sigma_m": 0.01} | (wrong if frame == 1 else {}))
+        (person,), reasons = refiner.refine(look(frame, cutoff_hz=1.5), [lifted(true_m)], *keypoints(true_m))
+        assert reasons == ([RefineReason.IMPLAUSIBLE.of("person")] if frame == 1 else [])
+    assert error_m(person, true_m) < 0.15
+
+
 @pytest.fixture
 def random_network():
     """A network that looks at picture, keypoints and past, though it has learnt nothing."""
@@ -270,6 +281,19 @@ def test_pasts_are_copied_only_when_others_are_looked_at(sigma, monkeypatch):
     monkeypatch.setattr(Cache, "join", lambda caches: joins.append(len(caches)) or join(caches))
     sigma(*((number, [1, 2]) for number in range(6)), *((number, [1]) for number in range(6, 9)))
     assert joins == [2, 1]
+
+
+def test_a_past_that_is_not_finite_is_left_out(random_network, sigma):
+    refiner, given = BodyRefiner(random_network), [lifted(at(-0.8), 1, sigma_m=50.0)]
+    sigmas = []
+    for number in range(3):
+        if number == 1:
+            refiner._cache.keys[:] = torch.nan
+        now = look(number, np.roll(PICTURE, 40 * number, 1), max_sigma=100.0)
+        (found,), reasons = refiner.refine(now, given, *keypoints(at(-0.8)))
+        assert reasons == ([RefineReason.IMPLAUSIBLE.of("person")] if number == 1 else [])
+        sigmas.append(found.sigma_m)
+    np.testing.assert_allclose(sigmas[2], sigma((2, [1])), rtol=1e-4)
 
 
 def test_reset_forgets_everybody(random_network):
