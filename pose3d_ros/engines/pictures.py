@@ -1,5 +1,6 @@
 """Picture models on engines: one frame after the cached ones is what is compiled."""
 
+from copy import deepcopy
 from dataclasses import asdict
 
 import torch
@@ -88,7 +89,8 @@ def _beside_its_cache(lifter: PictureLifter, device: str) -> PictureLifter:
     """The lifter by eager torch in fp16, its cache on the same device; checked as engines are. Raises EngineError, and
     what torch raises."""
     Rung(backend("torch"), Target(device, PRECISION_BESIDE_CACHE)).load(program(lifter)).close()
-    return PictureLifter(lifter.network, lifter.spec, device, PRECISION_BESIDE_CACHE, lifter.body_model)
+    # a copy: should the memory not suffice, the lifter is still whole, for the ladder
+    return PictureLifter(deepcopy(lifter.network), lifter.spec, device, PRECISION_BESIDE_CACHE, lifter.body_model)
 
 
 def _load(weights: str, body_model: str = "") -> PictureLifter:

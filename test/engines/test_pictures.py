@@ -150,6 +150,20 @@ def test_a_gpu_that_fails_at_that_leaves_it_to_the_engines_and_is_told(monkeypat
     assert "eager torch on cuda:0 beside its cache: OutOfMemoryError: CUDA out of memory" in lifter.description
 
 
+def test_a_gpu_that_fails_half_way_leaves_the_network_whole(monkeypatch):
+    lifter, before = small(3), small(3)
+
+    def half_way(network, *where, **named):
+        next(network.parameters()).data = torch.zeros(1, dtype=torch.float16)
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("pose3d_ros.models.picture.place", half_way)
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        pictures._beside_its_cache(lifter, "cpu")
+    for got, wanted in zip(lifter.network.parameters(), before.network.parameters(), strict=True):
+        assert torch.equal(got, wanted)
+
+
 def test_weights_of_a_lifter(tmp_path):
     path = tmp_path / "dtf.safetensors"
     config = DTFConfig(frames=9, channels=16, hidden=16, heads=2, generator_layers=1, generator_heads=3, layers=2)
