@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 
 from pose3d_ros.body_refiner import BodyRefiner
+from pose3d_ros.core.types import Keypoints2D, Skeletons3D
+from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.hand_refiner import HandRefiner
 from pose3d_ros.models.picture import PictureLifter, Seen
 from pose3d_ros.refined import RefinedPipeline
-from pose3d_ros.refiner import Look, Refined, RefinedConfig, Refiner, Sightings
+from pose3d_ros.refiner import Refined, RefinedConfig, Refiner, Sightings
 
 
 class Telling(Refiner[Refined]):
@@ -20,12 +22,6 @@ class Telling(Refiner[Refined]):
     def __init__(self, lifter: PictureLifter) -> None:
         super().__init__(lifter)
         self.alone: dict[object, np.ndarray] = {}
-
-    def refine(
-        self, look: Look, given: list[Refined], rays: np.ndarray, score: np.ndarray
-    ) -> tuple[list[Refined], list[str]]:
-        self.alone = {}
-        return super().refine(look, given, rays, score)
 
     def _placed(
         self, config: RefinedConfig, xyz_m: np.ndarray, sigma_m: np.ndarray, seen: Sightings
@@ -78,6 +74,11 @@ class ToldPipeline(RefinedPipeline):
             self.hand_refiner = TellingHands(self.hand_refiner.lifter)
         for refiner in self._refiners() if given != "both" else ():
             refiner.lifter = Half(refiner.lifter, given)
+
+    def push(self, frame: Keypoints2D, camera: Camera, picture: np.ndarray | None = None) -> Skeletons3D:
+        for refiner in self._refiners():
+            refiner.alone = {}  # nobody is asked where there is no picture or nobody in it
+        return super().push(frame, camera, picture)
 
     @property
     def people_alone(self) -> dict[int, np.ndarray]:

@@ -82,11 +82,18 @@ def test_half_of_the_input_is_blanked(given, told):
     assert asked.told == [told]
 
 
-def test_nothing_is_kept_of_a_frame_without_a_picture():
+def test_nothing_is_told_of_a_frame_without_a_picture():
     body = Lifter(Known(BODY), ModelSpec("body", "h36m17", 27, 30.0))
     config = RefinedConfig(refine=RefineConfig(hands=""), hands=HandConfig(weights=""))
-    pipeline = ToldPipeline(config, lifter=body)
-    assert (pipeline.people_alone, pipeline.hands_alone) == ({}, {})
+    pipeline = ToldPipeline(config, lifter=body, body_pictures=Saying())
+    person = Person2D("h36m17", CAMERA.project(BODY + np.array((0, 0, 3))), np.ones(17), id="anna")
+    told = []
+    for number, picture in enumerate((PICTURE, None, PICTURE)):
+        pipeline.push(Keypoints2D(10**9 + number * 33_333_333, (person,), "", 640, 480), CAMERA, picture)
+        told.append(len(pipeline.people_alone))
+    assert told == [1, 0, 1]
+    assert pipeline.hands_alone == {}
+    assert ToldPipeline(config, lifter=body).people_alone == {}
 
 
 WIDTH, HEIGHT, COUNT = 72, 96, 16
