@@ -15,12 +15,12 @@ from pose3d_ros.synthesis.render import (
     RenderConfig,
     Scale,
     drawn,
+    each_frame,
     kept_away,
     lamp,
     lit,
     normals,
     picture,
-    rows_of,
     skin,
 )
 from pose3d_ros.synthesis.rng import Rng
@@ -49,25 +49,21 @@ def render(rng: Rng, xyz: Tensor, view: View, config: RenderConfig) -> Pictures:
     there, others = _others(rng, xyz, config)
     things, paint = _things(rng, xyz, config), rng.uniform(count, THINGS, 3)
 
-    def draw(rows: Tensor | slice, joints: Tensor, crops: View) -> Drawn:
-        people = [
-            solid(each.flatten(0, 1), rows_of(build, rows, frames))
-            for each, build in zip((joints, others[rows]), builds, strict=True)
-        ]
-        seen = there[rows].repeat_interleave(frames)[:, None]
-        near = Capsules(*(part[rows].flatten(0, 1) for part in things))
-        one, two = people
-        capsules = Capsules(
-            torch.cat((one.a, two.a, near.a), 1),
-            torch.cat((one.b, two.b, near.b), 1),
-            torch.cat((one.radius, two.radius * seen, near.radius), 1),
-        )
-        hits = trace(capsules, crops, config.samples * config.height, config.samples * config.width)
-        clothes = [rows_of(look, rows, frames) for look in looks]
-        colours = torch.cat((*(look.colours for look in clothes), paint[rows].repeat_interleave(frames, 0)), 1)
-        return _shade(hits, people, clothes[0], colours, config)
-
-    return picture(rng, xyz, draw, view, config, SCALE)
+    people = [
+        solid(each.flatten(0, 1), each_frame(build, frames)) for each, build in zip((xyz, others), builds, strict=True)
+    ]
+    seen = there.repeat_interleave(frames)[:, None]
+    near = Capsules(*(part.flatten(0, 1) for part in things))
+    one, two = people
+    capsules = Capsules(
+        torch.cat((one.a, two.a, near.a), 1),
+        torch.cat((one.b, two.b, near.b), 1),
+        torch.cat((one.radius, two.radius * seen, near.radius), 1),
+    )
+    hits = trace(capsules, view, config.samples * config.height, config.samples * config.width)
+    clothes = [each_frame(look, frames) for look in looks]
+    colours = torch.cat((*(look.colours for look in clothes), paint.repeat_interleave(frames, 0)), 1)
+    return picture(rng, xyz, _shade(hits, people, clothes[0], colours, config), view, config, SCALE)
 
 
 def _build(rng: Rng, count: int, config: RenderConfig) -> Build:

@@ -15,12 +15,12 @@ from pose3d_ros.synthesis.render import (
     RenderConfig,
     Scale,
     drawn,
+    each_frame,
     kept_away,
     lamp,
     lit,
     normals,
     picture,
-    rows_of,
     skin,
     wide,
 )
@@ -51,13 +51,9 @@ def render(rng: Rng, xyz: Tensor, left: Tensor, view: View, config: RenderConfig
     frames = xyz.shape[1]
     look = _look(rng, len(xyz), config)
     things = _things(rng, xyz, left, config)
-
-    def draw(rows: Tensor | slice, joints: Tensor, crops: View) -> Drawn:
-        near = Capsules(*(part[rows].flatten(0, 1) for part in things))
-        side = left[rows].repeat_interleave(frames)
-        return _draw(joints.flatten(0, 1), side, rows_of(look, rows, frames), near, crops, config)
-
-    return picture(rng, xyz, draw, view, config, SCALE, config.second)
+    near = Capsules(*(part.flatten(0, 1) for part in things))
+    shown = _draw(xyz.flatten(0, 1), left.repeat_interleave(frames), each_frame(look, frames), near, view, config)
+    return picture(rng, xyz, shown, view, config, SCALE, config.second)
 
 
 def _look(rng: Rng, count: int, config: RenderConfig) -> Look:

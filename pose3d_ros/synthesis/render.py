@@ -3,7 +3,6 @@
 Nothing is taken from photographs: everything in the pictures is drawn from random numbers.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -77,17 +76,12 @@ class Scale(NamedTuple):
     far: float
 
 
-# windows (their rows, or all), joints (n, T, J, 3), crops of n * T pictures
-Draw = Callable[[Tensor | slice, Tensor, View], Drawn]
-
-
 def picture(
-    rng: Rng, xyz: Tensor, draw: Draw, view: View, config: RenderConfig, scale: Scale, second: float = 0.0
+    rng: Rng, xyz: Tensor, drawn: Drawn, view: View, config: RenderConfig, scale: Scale, second: float = 0.0
 ) -> Pictures:
-    """What `draw` draws of joints (N, T, J, 3), as taken by a camera before a background. `second`: chance that the one
-    of another window is behind."""
+    """What is `drawn` of joints (N, T, J, 3) in N * T pictures, as taken by a camera before a background. `second`:
+    chance that the one of another window is behind."""
     count, frames = xyz.shape[:2]
-    drawn = draw(slice(None), xyz, view)
     rgb, alpha = moved(rng, drawn, xyz, view, config)
     mean = ((drawn.rgb * drawn.alpha).sum((2, 3)) / drawn.alpha.sum((2, 3)).clamp(min=1.0)).unflatten(
         0, (count, frames)
@@ -106,9 +100,9 @@ def picture(
     return Pictures(taken.unflatten(0, shape), covered.unflatten(0, shape), inside.unflatten(0, shape))
 
 
-def rows_of(look: Any, rows: Tensor | slice, frames: int) -> Any:
-    """The tensors of a named tuple for some windows, once for each of their frames."""
-    return type(look)(*(value[rows].repeat_interleave(frames, 0) for value in look))
+def each_frame(look: Any, frames: int) -> Any:
+    """The tensors (N, ...) of a named tuple, once for each frame of their windows: (N * T, ...)."""
+    return type(look)(*(value.repeat_interleave(frames, 0) for value in look))
 
 
 def kept_away(a: list[Tensor], b: list[Tensor], radius: list[Tensor], xyz: Tensor, nearest_m: float) -> Capsules:
