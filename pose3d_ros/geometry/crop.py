@@ -85,20 +85,17 @@ def boxes(
             reasons.append(f"{used[number].sum()} keypoints, expected at least {config.min_joints}")
         elif longest < config.min_size_px:
             reasons.append(f"{longest:.0f} px in the picture, expected at least {config.min_size_px:.0f}")
-        elif inside[number] < config.min_inside:
-            reasons.append(
-                f"{100 * inside[number]:.0f} % of the crop in the picture, expected {100 * config.min_inside:.0f}"
-            )
         else:
-            reasons.append("")
+            reasons.append(_outside(inside[number], config))
     return crops, reasons
 
 
 def boxes_of_shown(
     xy_px: np.ndarray, image: tuple[int, int], size: tuple[int, int], config: CropConfig = DEFAULT
 ) -> tuple[Crops, list[str]]:
-    """As `boxes`, of skeletons that have every joint (N, J, 2), also those beyond the picture: around the part of each
-    that lies in the picture, as picture models are trained, but no smaller than `SMALLEST` of the whole."""
+    """As `boxes`, of skeletons that have every joint (N, J, 2), also those beyond the picture, NaN behind the camera:
+    around the part of each that lies in the picture, as picture models are trained, but no smaller than `SMALLEST` of
+    the whole."""
     low, high = np.full(2, -0.5), np.array(image) - 0.5
     inside = ((xy_px > low) & (xy_px < high)).all(-1)
     enough = inside.sum(1, keepdims=True) >= config.min_joints
@@ -107,7 +104,9 @@ def boxes_of_shown(
     # clipped, not left out: what moves across the border does not move the box by leaps
     shown, reasons = boxes(np.clip(xy_px, low, high), score, image, size, config)
     scale = np.maximum(shown.scale, whole.scale * np.float32(SMALLEST / config.padding))
-    return shown._replace(scale=scale), reasons
+    crops = shown._replace(scale=scale)
+    # a joint beside the lens lies any number of pixels away
+    return crops, [why or _outside(share, config) for why, share in zip(reasons, _inside(crops, image), strict=True)]
 
 
 def steady(crops: Crops, before: Crops, share: float) -> Crops:
@@ -159,6 +158,13 @@ def _inside(crops: Crops, image: tuple[int, int]) -> np.ndarray:
     low = np.clip(crops.centre_px - half, -0.5, np.array(image) - 0.5)
     high = np.clip(crops.centre_px + half, -0.5, np.array(image) - 0.5)
     return (high - low).prod(1) / (2 * half).prod(1)
+
+
+def _outside(share: float, config: CropConfig) -> str:
+    """Why a crop of which that share lies in the picture is of no use; "" = it is."""
+    if share >= config.min_inside:
+        return ""
+    return f"{100 * share:.0f} % of the crop in the picture, expected {100 * config.min_inside:.0f}"
 
 
 def _cut_one(picture: np.ndarray, centre: np.ndarray, scale: float, into: np.ndarray) -> None:

@@ -152,3 +152,14 @@ def test_of_whom_the_picture_shows_hardly_anything_there_is_no_crop():
     assert reasons == [""]
     _, reasons = boxes_of_shown(standing((300, 450)), (640, 480), (48, 64))
     assert reasons == ["2 keypoints, expected at least 3"]
+
+
+def test_a_joint_beside_the_lens_makes_no_crop_in_which_the_picture_is_a_dot():
+    xy_px = standing((300, 100))
+    xy_px[0, 0, 0] = 1e6
+    _, reasons = boxes_of_shown(xy_px, (640, 480), (48, 64))
+    assert reasons == ["0 % of the crop in the picture, expected 10"]
+    xy_px[0, 0] = np.nan  # behind it
+    shown, reasons = boxes_of_shown(xy_px, (640, 480), (48, 64))
+    assert reasons == [""]
+    assert np.isfinite(shown.centre_px).all()
