@@ -80,10 +80,10 @@ def train(network: Perceptron, config: TrainConfig, subject: Subject, windows: i
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * min(1, (step + 1) / 100, (steps - step) / (DECAY * steps))
         xyz, root = network(given[rows])
-        own, target = xyz, truth[rows]
-        loss = weights.joints_weight * (own - target).abs().sum(-1).mean()
+        target = truth[rows]
+        loss = weights.joints_weight * (xyz - target).abs().sum(-1).mean()
         turn = network.body.rotations_of(target)[..., 0, :, :]
-        bent = torch.einsum("...ij,...ki->...kj", root, own) - torch.einsum("...ij,...ki->...kj", turn, target)
+        bent = torch.einsum("...ij,...ki->...kj", root, xyz) - torch.einsum("...ij,...ki->...kj", turn, target)
         loss = loss + weights.posture_weight * bent.abs().sum(-1).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

@@ -57,7 +57,8 @@ def shifted(
     picture: Tensor, offset: Tensor, scale: Tensor, height: int, width: int, padding: str = "reflection"
 ) -> Tensor:
     """(B, C, height, width) out of pictures (B, C, H, W), mostly larger ones: `offset` (B, 2) in u, v off their middle,
-    in halves of `height`."""
+    in halves of `height`; `scale` (B,): at 2 things are half as large. `padding` as of `grid_sample`.
+    """
     u = torch.linspace(-1, 1, width, device=picture.device)
     v = torch.linspace(-1, 1, height, device=picture.device)
     part = torch.tensor((width / picture.shape[3], height / picture.shape[2]), device=picture.device)

@@ -25,6 +25,7 @@ OPTIONAL = {
     "tf2_ros": "TF output; a stand-in is used without it",
     "mediapipe": "the detector node; wants an environment of its own: docs/dependencies.md",
     "rosbags": "reading bags: pip install 'pose3d_ros[tools]'",
+    "smplx": "weights that speak SMPL or MANO (HMR2.0, HaMeR): pip install 'pose3d_ros[smplx]'",
     "matplotlib": "pictures and reports: pip install 'pose3d_ros[tools]'",
     "typer": "this command line: pip install 'pose3d_ros[tools]'",
     "rich": "tables: pip install 'pose3d_ros[tools]'",
