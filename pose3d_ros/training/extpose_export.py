@@ -132,8 +132,8 @@ ABOUT = {
         "drawn": "hands drawn as shaded capsules around generated joints (`pose3d_ros/synthesis/hand_render.py`)",
         "held_back": "generated hands",
         "others": "other hands, postures, pictures and noise than in training",
-        "limits": "no wrinkles, no hands that touch, simple light. Adult hands. Sizes are guesses of a hand seen by one "
-        "camera.",
+        "limits": "no wrinkles, no hands that touch, simple light. Adult hands. Sizes are guesses of a hand seen by "
+        "one camera.",
         "sources": "Statistics of the hands from: hand recordings from leapjs-playback, Copyright 2015 LeapMotion, "
         "Inc, Apache License 2.0; dex-retargeting, Copyright (c) 2023 Yuzhe Qin, MIT License.",
     },
