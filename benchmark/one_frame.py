@@ -4,7 +4,7 @@ held-back windows of the picture models: the reference for `pose` and `both` in 
     python benchmark/one_frame.py --config config/train/hand_extpose.yaml [--windows 1000000]
     python benchmark/one_frame.py --config config/train/body_extpose.yaml --data DATA
 
-Nothing is rendered for training, so it sees a hundred times as many windows in the same time. Its keypoints are those
+Nothing is rendered for training, so it sees several times as many windows in the same time. Its keypoints are those
 of the settings' windows but for the joints that things in the picture cover. It answers with the bones' rotations and
 lengths, as ExtPose does, and learns from the same losses of joints and posture.
 """
@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from pose3d_ros.evaluation.pictures import held_back, measure
-from pose3d_ros.geometry.virtual_camera import look_along
 from pose3d_ros.models.kinematic import Kinematics, rotation_6d
 from pose3d_ros.synthesis.picture_config import PictureWindowConfig, Subject
-from pose3d_ros.synthesis.picture_windows import observe, pose_input, to_pixels
+from pose3d_ros.synthesis.picture_windows import PictureWindows, assemble, observe, pose_input
 from pose3d_ros.synthesis.rng import Rng
 from pose3d_ros.training import config as settings
 from pose3d_ros.training.config import TrainConfig
+from pose3d_ros.training.extpose import unturned
 from pose3d_ros.training.optimizers import MuonAdamW
 from pose3d_ros.training.people import subjects
 
@@ -33,7 +33,7 @@ DECAY = 0.4  # of the run
 
 
 class Perceptron(nn.Module):
-    """Coordinates (N, T, J, 3) to joints (N, T, J, 3) from the root, metres, and the root's rotation (N, T, 3, 3)."""
+    """Coordinates (N, T, J, 3) to joints (N, T, J, 3) from the root, metres, and rotations (N, T, J, 3, 3)."""
 
     def __init__(self, skeleton: str):
         super().__init__()
@@ -54,19 +54,21 @@ class Perceptron(nn.Module):
         out = self.last(x).unflatten(-1, (-1, 7))
         rotations = rotation_6d(out[..., :6] + self.rest)
         xyz = self.body(rotations, out[..., 6])
-        return xyz - xyz[..., :1, :], rotations[..., 0, :, :]
+        return xyz - xyz[..., :1, :], rotations
 
 
 def draw(rng: Rng, count: int, config: PictureWindowConfig, subject: Subject) -> tuple[Tensor, Tensor]:
     """Coordinates (N, T, J, 3) of keypoints in their crops, and true joints (N, T, J, 3) in the axes of the crops."""
     scene = subject.scene(rng, count, config)
     rays, score, view = observe(rng, scene, config, subject)
-    uv = (rays - view.centre.view(*rays.shape[:2], 1, 2)) / view.half.view(*rays.shape[:2], 1, 1)
-    coordinates = pose_input(
-        "coordinates", to_pixels(uv, config.render), score, config.render, config.drawing, subject.skeleton
-    )
-    turn = look_along(view.centre, view.half).R.unflatten(0, rays.shape[:2])
-    return coordinates.nan_to_num(), torch.einsum("ntij,ntkj->ntki", turn, scene.xyz - scene.xyz[:, :, :1])
+    nothing = rays.new_zeros(*score.shape[:2], 3, 1, 1)  # in place of the pictures
+    windows = assemble(nothing, scene.xyz, rays, score, view, config)
+    return coordinates_of(windows, config, subject), windows.xyz
+
+
+def coordinates_of(windows: PictureWindows, config: PictureWindowConfig, subject: Subject) -> Tensor:
+    """(N, T, J, 3) as `pose_input` makes them."""
+    return pose_input("coordinates", windows.xy_px, windows.score, config.render, config.drawing, subject.skeleton)
 
 
 def train(network: Perceptron, config: TrainConfig, subject: Subject, windows: int) -> None:
@@ -79,11 +81,10 @@ def train(network: Perceptron, config: TrainConfig, subject: Subject, windows: i
         rows = slice(step % (DRAWN // BATCH) * BATCH, (step % (DRAWN // BATCH) + 1) * BATCH)
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * min(1, (step + 1) / 100, (steps - step) / (DECAY * steps))
-        xyz, root = network(given[rows])
+        xyz, rotations = network(given[rows])
         target = truth[rows]
+        bent = unturned(xyz, rotations) - unturned(target, network.body.rotations_of(target))
         loss = weights.joints_weight * (xyz - target).abs().sum(-1).mean()
-        turn = network.body.rotations_of(target)[..., 0, :, :]
-        bent = torch.einsum("...ij,...ki->...kj", root, xyz) - torch.einsum("...ij,...ki->...kj", turn, target)
         loss = loss + weights.posture_weight * bent.abs().sum(-1).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -106,13 +107,9 @@ def main() -> None:
     train(network, config, known.training, args.windows)
     spent = time.perf_counter() - began
     single = held_back(args.count, config.pictures, subject=known.validation)
-    pictures = config.pictures
-    given = pose_input(
-        "coordinates", single.xy_px, single.score, pictures.render, pictures.drawing, known.validation.skeleton
-    )
     with torch.inference_mode():
-        xyz = network.eval()(given)[0].numpy()
-    found = measure(xyz, single, pictures.rate_hz, known.validation)
+        xyz = network.eval()(coordinates_of(single, config.pictures, known.validation))[0].numpy()
+    found = measure(xyz, single, config.pictures.rate_hz, known.validation)
     errors = ", ".join(f"{name} {value}" for name, value in found.items() if value is not None)
     print(f"{config.name}: {args.windows:,} windows in {spent:.0f} s; {errors}")
 

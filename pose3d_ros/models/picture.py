@@ -164,8 +164,8 @@ class PictureLifter:
         given = (image_present, pose_present)
         there = np.stack([np.ones(len(crops_rgb)) if each is None else each for each in given], 1)
         there = there[:, : 1 + self.spec.drawn]
-        frame = (as_input(crops_rgb), skeletons, there) if self.spec.drawn else (as_input(crops_rgb), there)
-        out = self._frame(frame, cache, cache.age(slots))
+        frame = {"image": as_input(crops_rgb), "pose": skeletons, "present": there}
+        out = self._frame([frame[name] for name in self.inputs if name in frame], cache, cache.age(slots))
         if "xyz" not in out:
             out |= self._joints(out)
         if OWN[0] in out:
@@ -192,7 +192,7 @@ class PictureLifter:
             arrays["age"] = np.tile(np.arange(rows, 0, -1), (streams, 1))
         return {name: array.astype(np.float32) for name, array in arrays.items() if name in self.inputs}
 
-    def _frame(self, inputs: tuple[np.ndarray, ...], cache: Cache, age: Tensor) -> dict[str, np.ndarray]:
+    def _frame(self, inputs: list[np.ndarray], cache: Cache, age: Tensor) -> dict[str, np.ndarray]:
         past = (cache.keys, cache.values, cache.shape, cache.present, age) if cache.slot.shape[1] else ()
         if self.engine is not None:
             arrays = [np.asarray(array, np.float32) for array in inputs]

@@ -134,7 +134,7 @@ class PictureTrainer(Trainer):
         if (weights.rotation_weight or weights.posture_weight) and whole.any():
             own, target = out["rotations"][whole], body.rotations_of(truth)[whole]
             losses["rotation"] = weights.rotation_weight * ((own - target)[..., :2] ** 2).sum((-1, -2)).mean()
-            bent = _unturned(out["xyz"][whole], own) - _unturned(truth[whole], target)
+            bent = unturned(out["xyz"][whole], own) - unturned(truth[whole], target)
             losses["posture"] = weights.posture_weight * bent.abs().sum(-1).mean()
         if weights.shape_weight and whole.any():
             losses["shape"] = weights.shape_weight * ((out["shape"] - body.shape_of(truth))[whole] ** 2).mean()
@@ -164,7 +164,7 @@ class PictureTrainer(Trainer):
         return self.forward(None if name == "pose" else image, pose, pose_present=there, causal=causal, tokens=True)
 
 
-def _unturned(xyz: Tensor, rotations: Tensor) -> Tensor:
+def unturned(xyz: Tensor, rotations: Tensor) -> Tensor:
     """Joints (..., J, 3) about the root in the axes of the root: how fingers and limbs are bent, however turned."""
     return torch.einsum("...ij,...ki->...kj", rotations[..., 0, :, :], xyz)
 

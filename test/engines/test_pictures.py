@@ -36,6 +36,15 @@ def small(frames: int, head: str = "kinematic", drawn: bool = True) -> PictureLi
     return PictureLifter(network, PictureSpec("tiny", "hand21", frames, 30.0, drawn=drawn))
 
 
+def side_by_side(plain: PictureLifter, lifter: PictureLifter, there: list[dict]):
+    """Answers of both to the same frames of two streams; `there`: of each frame, what is there of it."""
+    rng = np.random.default_rng(0)
+    streams = plain.start(2), lifter.start(2)
+    for given in there:
+        frame = rng.integers(0, 256, (2, 32, 32, 3), np.uint8), rng.random((2, 3, 32, 32), np.float32)
+        yield plain(*frame, streams[0], **given), lifter(*frame, streams[1], **given)
+
+
 @pytest.mark.parametrize(
     ("backend", "frames"), [("torch", 1), ("torch", 3), pytest.param("openvino", 3, marks=OPENVINO)]
 )
@@ -44,12 +53,8 @@ def test_a_stream_on_an_engine_is_the_same_stream(tmp_path, cache, backend, fram
     plain = registry.load(weights)
     lifter = open_picture_lifter(weights, EngineOptions("cpu", backend=backend), wait=True, cache=cache)
     assert backend in lifter.description
-    rng = np.random.default_rng(0)
-    streams = plain.start(2), lifter.start(2)
-    for t in range(5):
-        frame = rng.integers(0, 256, (2, 32, 32, 3), np.uint8), rng.random((2, 3, 32, 32), np.float32)
-        there = {"image_present": np.array([t != 2, True]), "pose_present": np.array([True, t != 3])}
-        wanted, got = plain(*frame, streams[0], **there), lifter(*frame, streams[1], **there)
+    there = [{"image_present": np.array([t != 2, True]), "pose_present": np.array([True, t != 3])} for t in range(5)]
+    for wanted, got in side_by_side(plain, lifter, there):
         np.testing.assert_allclose(got.xyz_m, wanted.xyz_m, atol=1e-4)
         np.testing.assert_allclose(got.sigma_m, wanted.sigma_m, rtol=1e-3)
 
@@ -82,11 +87,7 @@ def test_engines_run_networks_that_need_a_body_model_without_it(tmp_path, cache,
         weights, EngineOptions("cpu", backend=backend), wait=True, cache=cache, body_model="MANO_RIGHT.pkl"
     )
     assert lifter.description.startswith(f"tiny with MANO_RIGHT.pkl, {backend}")
-    rng = np.random.default_rng(0)
-    streams = plain.start(2), lifter.start(2)
-    for _ in range(3):
-        frame = rng.integers(0, 256, (2, 32, 32, 3), np.uint8), rng.random((2, 3, 32, 32), np.float32)
-        wanted, got = plain(*frame, streams[0]), lifter(*frame, streams[1])
+    for wanted, got in side_by_side(plain, lifter, [{}] * 3):
         np.testing.assert_allclose(got.xyz_m, wanted.xyz_m, atol=1e-4)
         assert np.abs(got.xyz_m).max() > 0.1
 
@@ -130,11 +131,7 @@ def test_beside_its_cache_it_is_eager_half_precision_and_the_same_stream(monkeyp
     plain, lifter = small(3), pictures._beside_its_cache(small(3), "cpu")
     assert (lifter.engine, lifter.dtype) == (None, torch.float16)
     assert lifter.start(1).keys.dtype == torch.float16
-    rng = np.random.default_rng(0)
-    streams = plain.start(2), lifter.start(2)
-    for _ in range(4):
-        frame = rng.integers(0, 256, (2, 32, 32, 3), np.uint8), rng.random((2, 3, 32, 32), np.float32)
-        wanted, got = plain(*frame, streams[0]), lifter(*frame, streams[1])
+    for wanted, got in side_by_side(plain, lifter, [{}] * 4):
         np.testing.assert_allclose(got.xyz_m, wanted.xyz_m, atol=2e-3)
 
 
