@@ -38,7 +38,7 @@ from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.geometry.hand import SKELETON, aperture, describe
 from pose3d_ros.hands import HandConfig
 from pose3d_ros.pipeline import BodyConfig
-from pose3d_ros.refiner import RefineConfig, RefinedConfig
+from pose3d_ros.settings import RefineConfig, RefinedConfig
 
 DEMO = Path(__file__).resolve().parent.parent / "demo"
 SAME = 0.5  # of the extent of MediaPipe's joints in the picture; farther off is another hand

@@ -337,7 +337,7 @@ def make_told(weights: str, pictures: str) -> dict[str, object]:
     from pose3d_ros.evaluation.looks import ToldPipeline  # torch, only where it looks
     from pose3d_ros.hands import HandConfig
     from pose3d_ros.pipeline import BodyConfig
-    from pose3d_ros.refiner import RefineConfig, RefinedConfig
+    from pose3d_ros.settings import RefineConfig, RefinedConfig
 
     config = RefinedConfig(
         body=BodyConfig(weights=weights), hands=HandConfig(weights=""), refine=RefineConfig(body=pictures, hands="")

@@ -6,7 +6,8 @@ import numpy as np
 
 from pose3d_ros.core.types import Method, Person3D
 from pose3d_ros.geometry.placement import DepthPrior, misfit, place_people, pull_to_rays
-from pose3d_ros.refiner import RefinedConfig, Refiner, Sightings
+from pose3d_ros.refiner import Refiner, Sightings
+from pose3d_ros.settings import RefinedConfig
 
 # Of the body's extent in the picture. Measured on generated people whom body_dtf27 lifted: 0.6 % exceed it; of another
 # person's pose in their place 82 % do, with the joints shuffled all

@@ -9,7 +9,8 @@ from pose3d_ros.geometry.hand import describe, resized
 from pose3d_ros.geometry.hand_placement import place_hands
 from pose3d_ros.geometry.placement import pull_to_rays
 from pose3d_ros.hands import MAX_MISFIT, SKELETON
-from pose3d_ros.refiner import RefinedConfig, Refiner, Sightings
+from pose3d_ros.refiner import Refiner, Sightings
+from pose3d_ros.settings import RefinedConfig
 
 
 class HandRefiner(Refiner[Hand3D]):

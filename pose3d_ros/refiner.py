@@ -2,13 +2,12 @@
 are drawn beside it, all go through one ExtPose network at once, and its answer is weighed against the lifter's."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.core.types import Hand3D, Person3D
 from pose3d_ros.geometry.camera import Camera
@@ -18,52 +17,13 @@ from pose3d_ros.geometry.placement import MIN_DEPTH_M
 from pose3d_ros.geometry.skeleton_image import draw_skeletons
 from pose3d_ros.models.frame_attention import Cache
 from pose3d_ros.models.picture import PictureLifter
-from pose3d_ros.pipeline import PipelineConfig
+from pose3d_ros.settings import RefinedConfig
 from pose3d_ros.tracking.smoothing import OneEuro, SmoothingConfig, smooth
 
 REMEMBERED_S = 0.5  # at least, for the smoothing: networks that look at one picture remember nobody
 GUESSED = 0.1  # weight of a joint that is not seen, where the lifter has it, in the placement
 Refined = TypeVar("Refined", Hand3D, Person3D)
 Estimate = tuple[np.ndarray, np.ndarray]  # joints (N, J, 3) in metres, and their sigma (N, J)
-
-
-@dataclass(frozen=True)
-class RefineConfig:
-    """Which picture models refine what."""
-
-    body: str = param(
-        "", "ExtPose weights of bodies, a shipped name (body_extpose, which changes little so far) or a path (pose3d "
-        "convert makes some); empty = bodies stay as the lifter has them",
-    )  # fmt: skip
-    body_model: str = param(
-        "", "path of the licensed file SMPL_NEUTRAL.pkl or .npz, which refine.body needs where its weights speak SMPL "
-        "(HMR2.0's, docs/training.md), and no others do",
-    )  # fmt: skip
-    hands: str = param(
-        "hand_extpose", "ExtPose weights of hands, a shipped name or a path (hand_extpose has seen rendered hands); "
-        "empty = hands stay as the lifter has them",
-    )  # fmt: skip
-    hands_model: str = param(
-        "", "path of the licensed file MANO_RIGHT.pkl or .npz, which refine.hands needs where its weights speak MANO "
-        "(HaMeR's, docs/training.md), and no others do",
-    )  # fmt: skip
-    max_sigma: float = param(
-        4.0, "the picture counts where its mean sigma is at most this times the lifter's", low=0.0,
-        high=100.0, live=True,
-    )  # fmt: skip
-    cutoff_hz: float = param(
-        1.5, "what the picture changes of the lifter's answer changes no faster than this; 0 = at once", unit="Hz",
-        low=0.0, high=60.0, live=True,
-    )  # fmt: skip
-
-    __post_init__ = validate
-
-
-@dataclass(frozen=True)
-class RefinedConfig(PipelineConfig):
-    """The pipeline's parameters, and those of the refinement."""
-
-    refine: RefineConfig = field(default_factory=RefineConfig)
 
 
 class RefineReason(str, Enum):

@@ -16,7 +16,8 @@ from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.picture import PictureLifter, PictureSpec, Seen
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
-from pose3d_ros.refiner import Look, RefineConfig, RefinedConfig, RefineReason, weighed
+from pose3d_ros.refiner import Look, RefineReason, weighed
+from pose3d_ros.settings import RefineConfig, RefinedConfig
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
 STEP_NS = 33_333_334

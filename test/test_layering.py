@@ -11,8 +11,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pose3d_ros"
 LAYERS = [
     "core", "geometry", "tracking", "guidance",  # numpy, scipy, OpenCV
-    "models", "engines", "synthesis", "hands", "pipeline",  # and torch
-    "refiner", "hand_refiner", "body_refiner", "refined", "bags",
+    "models", "engines", "synthesis", "hands", "settings", "bodies", "refiner", "hand_refiner", "body_refiner", "pipeline", "refined",
+    "bags",
     "evaluation", "viewing", "training",
     "detectors", "ros", "cli",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.pipeline import STAGES, BodyConfig
 from pose3d_ros.refined import RefinedPipeline
-from pose3d_ros.refiner import RefineConfig, RefinedConfig
+from pose3d_ros.settings import RefineConfig, RefinedConfig
 from test.body_models import Statue, write
 from test.networks import Known
 

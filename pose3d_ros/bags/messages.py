@@ -87,11 +87,31 @@ def skeletons_from_msg(msg: Message, hands: Message | None = None) -> Skeletons3
             np.array(p.state, np.uint8),
             p.track_state,
             _method(p.method),
+            **_state_of(p),
         )
         for p in msg.people
     )
     found = tuple(hand_from_msg(hand) for hand in hands.hands) if hands else ()
-    return Skeletons3D(stamp_to_ns(msg.header.stamp), msg.header.frame_id, people, found)
+    predicted_s, stale = float(getattr(msg, "predicted_s", 0.0)), bool(getattr(msg, "stale", False))
+    return Skeletons3D(
+        stamp_to_ns(msg.header.stamp), msg.header.frame_id, people, found, predicted_s=predicted_s, stale=stale
+    )
+
+
+def _state_of(p: Message) -> dict[str, Any]:
+    """What a track knows beside its joints. Messages of version 0.1 have none of it, an empty array says unknown."""
+    covariance = np.array(getattr(p, "root_covariance", ()), np.float32)
+    return {
+        "velocity_m_s": _rows_or_none(getattr(p, "velocity_m_s", ()), 3),
+        "quat_xyzw": _rows_or_none(getattr(p, "quat_xyzw", ()), 4),
+        "root_covariance": covariance.reshape(3, 3) if covariance.any() else None,
+        "last_seen_ns": stamp_to_ns(p.last_seen) if hasattr(p, "last_seen") else 0,
+        "stature_m": float(getattr(p, "stature_m", np.nan)),
+    }
+
+
+def _rows_or_none(values: Any, columns: int) -> np.ndarray | None:
+    return rows(values, columns) if len(values) else None
 
 
 def hand_from_msg(msg: Message) -> Hand3D:
@@ -110,6 +130,7 @@ def hand_from_msg(msg: Message) -> Hand3D:
         aperture_m=msg.aperture_m,
         curl=np.array(msg.curl, np.float32),
         method=_method(msg.method),
+        velocity_m_s=_rows_or_none(getattr(msg, "velocity_m_s", ()), 3),
     )
 
 

@@ -93,7 +93,10 @@ class BagWriter:
         """Skeleton3DArray (no hands); `method` in place of that of the people."""
         people = [self._skeleton(person, method) for person in frame.people]
         msgtype = "pose3d_ros/msg/Skeleton3DArray"
-        message = self.make(msgtype, header=self.header(frame.stamp_ns, frame.frame_id), people=people)
+        header = self.header(frame.stamp_ns, frame.frame_id)
+        message = self.make(
+            msgtype, header=header, people=people, predicted_s=float(frame.predicted_s), stale=bool(frame.stale)
+        )
         self.write(topic, msgtype, at_ns, message)
 
     def camera(self, topic: str, at_ns: int, camera: Camera, stamp_ns: int, frame_id: str) -> None:
@@ -145,6 +148,8 @@ class BagWriter:
         self.write(topic, "tf2_msgs/msg/TFMessage", at_ns, self.make("tf2_msgs/msg/TFMessage", transforms=parts))
 
     def _skeleton(self, person: Person3D, method: str | None) -> Any:
+        sec, nanosec = divmod(person.last_seen_ns, 1_000_000_000)
+        covariance = np.zeros((3, 3), np.float32) if person.root_covariance is None else person.root_covariance
         return self.make(
             "pose3d_ros/msg/Skeleton3D",
             id=person.id,
@@ -155,7 +160,16 @@ class BagWriter:
             state=person.state,
             track_state=int(person.track_state),
             method=str(person.method) if method is None else method,
+            velocity_m_s=_flat_or_empty(person.velocity_m_s),
+            quat_xyzw=_flat_or_empty(person.quat_xyzw),
+            root_covariance=covariance.ravel(),
+            last_seen=self.make("builtin_interfaces/msg/Time", sec=sec, nanosec=nanosec),
+            stature_m=float(person.stature_m),
         )
+
+
+def _flat_or_empty(values: np.ndarray | None) -> np.ndarray:
+    return np.empty(0, np.float32) if values is None else values.ravel()
 
 
 def make_room(path: Path, force: bool) -> None:

@@ -4,6 +4,7 @@ Conventions: camera frame = ROS optical (x right, y down, z forward), metres; pi
 the top left pixel; stamps in integer nanoseconds.
 """
 
+import math
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
@@ -41,6 +42,11 @@ class Method(str, Enum):
 CLOCKS_AGREE_MS = 60_000.0  # an age beyond that is two clocks: stamps of a recording, or of a simulation
 MAX_STAMP_NS = 2**62  # the year 2116; differences of stamps stay within int64
 SIDES = ("", "left", "right")
+
+
+def optional(name: str, value: object, shape: tuple[int, ...], dtype: type) -> np.ndarray | None:
+    """`checked`, with None for unknown."""
+    return None if value is None else checked(name, value, shape, dtype)
 
 
 def checked(name: str, value: object, shape: tuple[int, ...], dtype: type) -> np.ndarray:
@@ -102,6 +108,9 @@ class Person3D:
 
     `xyz_m` float32 (J, 3); `sigma_m` float32 (J,): 68 % of the position errors are expected to be below it, both NaN
     where `state` (uint8 (J,), `JointState`) is INVALID. `track` is a small integer that is never used twice.
+    Known only where something estimates them, else None, NaN or 0: `velocity_m_s` float32 (J, 3), `quat_xyzw` float32
+    (J, 4) turns each joint's rest axes into the camera frame, `root_covariance` float32 (3, 3) in m^2 of the root's
+    position, `last_seen_ns` the stamp of the newest measured joint, `stature_m` sole to head top.
     """
 
     id: str
@@ -112,9 +121,16 @@ class Person3D:
     state: np.ndarray
     track_state: TrackState = TrackState.TRACKED
     method: Method = Method.DTF
+    velocity_m_s: np.ndarray | None = None
+    quat_xyzw: np.ndarray | None = None
+    root_covariance: np.ndarray | None = None
+    last_seen_ns: int = 0
+    stature_m: float = math.nan
 
     def __post_init__(self) -> None:
         count = len(formats.get(self.skeleton))
+        for name, shape in (("velocity_m_s", (count, 3)), ("quat_xyzw", (count, 4)), ("root_covariance", (3, 3))):
+            object.__setattr__(self, name, optional(name, getattr(self, name), shape, np.float32))
         object.__setattr__(self, "xyz_m", checked("xyz_m", self.xyz_m, (count, 3), np.float32))
         object.__setattr__(self, "sigma_m", checked("sigma_m", self.sigma_m, (count,), np.float32))
         object.__setattr__(self, "state", checked("state", self.state, (count,), np.uint8))
@@ -144,11 +160,15 @@ class Hand3D:
     aperture_m: float
     curl: np.ndarray  # float32 (5,): 0 straight .. 1 closed, thumb to little finger
     method: Method = Method.DTF
+    velocity_m_s: np.ndarray | None = None  # float32 (21, 3)
 
 
 @dataclass(frozen=True)
 class Skeletons3D:
-    """Everything known after one push, with the stamp and frame of the input."""
+    """Everything known after one push, with the stamp and frame of the input.
+
+    `predicted_s`: how far positions were extrapolated beyond the stamp. `stale`: the input was too old to act on.
+    """
 
     stamp_ns: int
     frame_id: str
@@ -156,3 +176,5 @@ class Skeletons3D:
     hands: tuple[Hand3D, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()  # what was odd about people or stamps, from a small set of texts, to be counted
+    predicted_s: float = 0.0
+    stale: bool = False

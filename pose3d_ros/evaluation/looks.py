@@ -10,7 +10,8 @@ from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.hand_refiner import HandRefiner
 from pose3d_ros.models.picture import PictureLifter, Seen
 from pose3d_ros.refined import RefinedPipeline
-from pose3d_ros.refiner import Refined, RefinedConfig, Refiner, Sightings
+from pose3d_ros.refiner import Refined, Refiner, Sightings
+from pose3d_ros.settings import RefinedConfig
 
 
 class Telling(Refiner[Refined]):
@@ -72,11 +73,11 @@ class ToldPipeline(RefinedPipeline):
             self.body_refiner = TellingBodies(self.body_refiner.lifter)
         if self.hand_refiner:
             self.hand_refiner = TellingHands(self.hand_refiner.lifter)
-        for refiner in self._refiners() if given != "both" else ():
+        for refiner in [r for r in (self.body_refiner, self.hand_refiner) if r] if given != "both" else ():
             refiner.lifter = Half(refiner.lifter, given)
 
     def push(self, frame: Keypoints2D, camera: Camera, picture: np.ndarray | None = None) -> Skeletons3D:
-        for refiner in self._refiners():
+        for refiner in [r for r in (self.body_refiner, self.hand_refiner) if r]:
             refiner.alone = {}  # nobody is asked where there is no picture or nobody in it
         return super().push(frame, camera, picture)
 

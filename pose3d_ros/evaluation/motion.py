@@ -17,7 +17,7 @@ from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.guidance import GuidanceConfig
 from pose3d_ros.models import Lifter, checkpoint, registry
 from pose3d_ros.models.streaming_lifter import StreamingLifter, Streams
-from pose3d_ros.pipeline import lift_windows
+from pose3d_ros.bodies import lift_windows
 from pose3d_ros.synthesis import detector, occlusion
 from pose3d_ros.synthesis.detector import DetectorConfig
 from pose3d_ros.synthesis.motion import MotionSet

@@ -26,6 +26,7 @@ from pose3d_ros.core.types import CLOCKS_AGREE_MS, Hand3D, JointState, Keypoints
 from pose3d_ros.geometry.camera import Camera
 
 HAND = "hand21"
+_UNKNOWN_COVARIANCE = np.zeros(9, np.float32)
 
 
 def stamp_from_ns(stamp_ns: int) -> Time:
@@ -93,7 +94,10 @@ def camera_to_msg(camera: Camera, stamp_ns: int = 0, frame_id: str = "") -> Came
 def skeletons_to_msg(result: Skeletons3D) -> messages.Skeleton3DArray:
     """All bodies of one push."""
     return messages.Skeleton3DArray(
-        header=header(result.stamp_ns, result.frame_id), people=[skeleton_to_msg(person) for person in result.people]
+        header=header(result.stamp_ns, result.frame_id),
+        people=[skeleton_to_msg(person) for person in result.people],
+        predicted_s=float(result.predicted_s),
+        stale=bool(result.stale),
     )
 
 
@@ -108,13 +112,21 @@ def skeleton_to_msg(person: Person3D) -> messages.Skeleton3D:
         state=_flat(person.state, "B"),
         track_state=int(person.track_state),
         method=str(person.method),
+        velocity_m_s=_flat_or_empty(person.velocity_m_s),
+        quat_xyzw=_flat_or_empty(person.quat_xyzw),
+        root_covariance=_UNKNOWN_COVARIANCE if person.root_covariance is None else person.root_covariance.ravel(),
+        last_seen=stamp_from_ns(person.last_seen_ns),
+        stature_m=float(person.stature_m),
     )
 
 
 def hands_to_msg(result: Skeletons3D) -> messages.Hand3DArray:
     """All hands of one push; a lost hand is absent."""
     return messages.Hand3DArray(
-        header=header(result.stamp_ns, result.frame_id), hands=[hand_to_msg(h) for h in result.hands]
+        header=header(result.stamp_ns, result.frame_id),
+        hands=[hand_to_msg(h) for h in result.hands],
+        predicted_s=float(result.predicted_s),
+        stale=bool(result.stale),
     )
 
 
@@ -134,6 +146,7 @@ def hand_to_msg(hand: Hand3D) -> messages.Hand3D:
         aperture_m=float(hand.aperture_m),
         curl=np.asarray(hand.curl, np.float32),
         method=str(hand.method),
+        velocity_m_s=_flat_or_empty(hand.velocity_m_s),
     )
 
 
@@ -191,6 +204,10 @@ def body_transform(person: Person3D, skeleton: Skeleton, result: Skeletons3D) ->
 def body_frame(person: Person3D) -> str:
     """Name of a person's TF frame."""
     return f"body_{person.id or person.track}"
+
+
+def _flat_or_empty(values: np.ndarray | None) -> array:
+    return array("f") if values is None else _flat(values)
 
 
 def _flat(values: np.ndarray, code: str = "f") -> array:

@@ -110,9 +110,10 @@ class LifterNode(lifecycle.ManagedNode):
             if self._calibration.update(msg, self.config.camera):
                 camera = self._calibration.camera
                 self.get_logger().info(f"calibration: {camera.width}x{camera.height}, f {camera.K[0, 0]:.1f} px")
-            self.health.clear("camera")
+                self.health.clear("camera")  # of the calibration before
+            self.health.clear("camera_info")
         except Exception as error:
-            self._failed(error)
+            self._failed(error, "camera_info")
 
     def _on_keypoints(self, msg: Skeleton2DArray) -> None:
         self.health.clear("QoS of keypoints")
@@ -124,6 +125,7 @@ class LifterNode(lifecycle.ManagedNode):
                 self._blame("keypoints", reason)
             self._check_stamp(frame.stamp_ns)
             job = Job(frame, self._calibration.of(frame, self.config.camera), arrived_s, age_ms)
+            self.health.clear("camera")
             if self._calibration.assumed:
                 self._blame("assumed camera", "no usable camera_info: the field of view is assumed")
         except Exception as error:  # a message never stops the node
@@ -199,12 +201,13 @@ class LifterNode(lifecycle.ManagedNode):
     def _age_ms(self, stamp_ns: int) -> float:
         return conversions.age_ms(self.get_clock().now().nanoseconds, stamp_ns)
 
-    def _failed(self, error: Exception) -> None:
+    def _failed(self, error: Exception, camera_key: str = "camera") -> None:
+        """Report an error. Two conditions have two keys: `camera_key` is what a CameraError is reported under."""
         if not self.context.ok():
             return  # a signal came in the middle of a publication
         if isinstance(error, CameraError):
             topic = self.resolve_topic_name("camera_info")
-            self._blame("camera", f"{topic} ({self.count_publishers(topic)} publishers): {error}")
+            self._blame(camera_key, f"{topic} ({self.count_publishers(topic)} publishers): {error}")
         else:
             self._blame("error", f"{type(error).__name__}: {error}")
 

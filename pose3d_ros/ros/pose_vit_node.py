@@ -10,7 +10,7 @@ from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.types import Skeletons3D
 from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.refined import RefinedPipeline
-from pose3d_ros.refiner import RefineConfig, RefinedConfig
+from pose3d_ros.settings import RefineConfig, RefinedConfig
 from pose3d_ros.ros import compat, images, lifecycle, qos
 from pose3d_ros.ros.lifter_config import LifterConfig
 from pose3d_ros.ros.lifter_node import QUEUE, Job, LifterNode

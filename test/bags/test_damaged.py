@@ -9,6 +9,7 @@ from pose3d_ros.bags.reader import Bag
 
 STEP_NS, START_NS = 33_333_333, 1_700_000_000_000_000_000
 FRAMES = 40
+HEADER_FRAME = b"\x07\x00\x00\x00camera\x00"  # a serialised frame_id: only messages hold it
 
 
 def stamps(bag):
@@ -67,7 +68,8 @@ def test_garbage_inside_never_raises_and_is_counted(make_bag, storage, seed):
     file = file_of(make_bag(frames=FRAMES, storage=storage))
     data = bytearray(file.read_bytes())
     rng = np.random.default_rng(seed)
-    at = int(rng.integers(len(data) // 2, len(data) * 9 // 10))  # past the definitions
+    first, last = data.index(HEADER_FRAME), data.rindex(HEADER_FRAME)  # in messages, not in definitions
+    at = int(rng.integers(first, max(last - 3000, first + 1)))
     data[at : at + 3000] = rng.bytes(3000)
     file.write_bytes(data)
     bag = Bag(file)

@@ -17,7 +17,8 @@ from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.picture import PictureLifter, PictureSpec, Seen
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
-from pose3d_ros.refiner import Look, RefineConfig, RefinedConfig
+from pose3d_ros.refiner import Look
+from pose3d_ros.settings import RefineConfig, RefinedConfig
 from pose3d_ros.synthesis.hand_pictures import HANDS
 from pose3d_ros.synthesis.picture_config import PictureWindowConfig
 from pose3d_ros.synthesis.picture_windows import shoot

@@ -53,7 +53,7 @@ def test_a_clip_is_lifted_as_the_pipeline_lifts_it_frame_by_frame(sample, small_
     xyz_m, sigma_m = pushed(small_lifter, recordings, recordings.hidden(protocol, 5))
     np.testing.assert_array_equal(found.valid, np.isfinite(xyz_m[:, 0, 0]))
     assert found.valid.mean() > 0.9
-    np.testing.assert_allclose(found.predicted_m[found.valid], xyz_m[found.valid], rtol=0, atol=1e-6)  # 0.001 mm
+    np.testing.assert_allclose(found.predicted_m[found.valid], xyz_m[found.valid], rtol=1e-6, atol=2e-5)  # 0.02 mm: float32 at 5 m
     np.testing.assert_allclose(found.sigma_m[found.valid], sigma_m[found.valid], rtol=1e-5)
 
 
@@ -67,7 +67,7 @@ def test_a_streaming_lifter_gives_what_it_gives_in_the_pipeline(sample, small_st
     xyz_m, sigma_m = pushed(small_stream, recordings, recordings.hidden(protocol, 5), camera=1)
     np.testing.assert_array_equal(found.valid, np.isfinite(xyz_m[:, 0, 0]))
     assert found.valid.mean() > 0.9
-    np.testing.assert_allclose(found.predicted_m[found.valid], xyz_m[found.valid], rtol=0, atol=1e-6)  # 0.001 mm
+    np.testing.assert_allclose(found.predicted_m[found.valid], xyz_m[found.valid], rtol=1e-6, atol=2e-5)  # 0.02 mm: float32 at 5 m
     np.testing.assert_allclose(found.sigma_m[found.valid], sigma_m[found.valid], rtol=1e-5)
 
 

@@ -12,7 +12,8 @@ from pose3d_ros.body_refiner import BodyRefiner
 from pose3d_ros.core.types import Method
 from pose3d_ros.hand_refiner import HandRefiner
 from pose3d_ros.models import checkpoint, registry
-from pose3d_ros.refiner import RefineConfig, RefineReason
+from pose3d_ros.refiner import RefineReason
+from pose3d_ros.settings import RefineConfig
 from pose3d_ros.ros.demo import topics
 
 SO_FAR = "reasons so far"

@@ -179,13 +179,25 @@ def test_unusable_camera_info_is_the_reason(bench, make, change, expected):
     for name, value in change.items():
         setattr(msg, name, value)
     b.camera_info.publish(msg)
-    b.ros.until(lambda: b.node._calibration.camera or "camera" in b.node.health.reasons(), "the camera_info")
+    b.ros.until(lambda: b.node._calibration.camera or "camera_info" in b.node.health.reasons(), "the camera_info")
     b.send(make.frame(0))
     b.ros.until(lambda: b.node.health.counts["dropped"] == 1, "the drop")
     assert expected in b.reason("camera")
     b.calibrate()  # and all is well again
     b.send(make.frame(1))
     b.ros.until(lambda: b.node.health.counts["published"] == 1, "an output")
+
+
+def test_a_wrong_image_size_stays_one_reason_while_camera_info_keeps_coming(bench, make):
+    b = bench().up()
+    msg = conversions.camera_to_msg(make.camera)
+    msg.width, msg.height = 1280, 720
+    for i in range(5):
+        b.camera_info.publish(msg)
+        b.ros.until(lambda: b.node._calibration.camera, "the camera_info")
+        b.send(make.frame(i))
+        b.ros.until(lambda i=i: b.node.health.counts["dropped"] == i + 1, "the drop")
+    assert b.reason("camera").endswith("5 times)")
 
 
 def test_a_field_of_view_may_stand_in_for_camera_info(bench, make):
