@@ -48,9 +48,9 @@ build: setup  ## colcon build against the ROS wheels
 test: setup  ## all tests; DISTRO=kilted for those wheels; PYTEST_ARGS="-k camera" to choose
 	$(RUN) python -m pytest test --timeout=240 $(PYTEST_ARGS)
 
-demo: setup  ## the real nodes on the bundled bag -> out/demo; LIVE=1 for a camera; PICTURES=1 refines by pictures; WEIGHTS=FILE
+demo: setup  ## the real nodes on the bundled bag -> out/demo; LIVE=1 for a camera; IMAGES=1 refines by images; WEIGHTS=FILE
 	$(RUN) python -m pose3d_ros.cli.main demo $(if $(LIVE),--live) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
-	  $(if $(PICTURES),--pictures) $(if $(REFINE_HANDS),--refine-hands $(REFINE_HANDS)) \
+	  $(if $(IMAGES),--images) $(if $(REFINE_HANDS),--refine-hands $(REFINE_HANDS)) \
 	  $(if $(REFINE_BODY),--refine-body $(REFINE_BODY)) \
 	  $(if $(SOURCE),--source $(SOURCE)) $(if $(DETECTOR_PYTHON),--detector-python $(DETECTOR_PYTHON))
 

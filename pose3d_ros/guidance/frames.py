@@ -96,7 +96,7 @@ def _follow(xp: Any, state: FrameState, xy: Any, confidence: Any) -> tuple[Any, 
 
 
 def _motion(xp: Any, state: FrameState, camera: VirtualCamera, log_size: Any) -> Any:
-    """(N, 3): where the camera looked a slot ago, in its present picture, and by how much the person grew."""
+    """(N, 3): where the camera looked a slot ago, in its present image, and by how much the person grew."""
     before = camera.turn_rays(state.middle[:, None])[:, 0] / camera.scale[:, None]
     grown = log_size - state.log_size
     moved = xp.concatenate((xp.clip(before, -1, 1), grown[:, None]), -1) / MOTION_UNIT

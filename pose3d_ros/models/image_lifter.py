@@ -1,4 +1,4 @@
-"""`PictureLifter`: an ExtPose network with its spec. Crops and drawn skeletons in, root-relative joints out, online.
+"""`ImageLifter`: an ExtPose network with its spec. Crops and drawn skeletons in, root-relative joints out, online.
 
 What SMPL and MANO networks say becomes joints outside of what engines run: their body model is asked in torch, on the
 CPU, in fp32. So no engine and no cache of engines ever holds a licensed file.
@@ -27,11 +27,11 @@ PARAMETRIC = ("rotations", "betas")  # what a body model makes joints of
 
 
 @dataclass(frozen=True)
-class PictureSpec(Spec):
-    """What belongs to the weights of a picture model and is stored with them, never in a settings file.
+class ImageSpec(Spec):
+    """What belongs to the weights of an image model and is stored with them, never in a settings file.
 
     `frames` at `rate_hz` is how far back it looks. `crop` and `drawing`: how crops are cut and skeletons are drawn.
-    `drawn`: the network knows drawn skeletons; one that does not is shown the picture alone. `sigma_seen`,
+    `drawn`: the network knows drawn skeletons; one that does not is shown the image alone. `sigma_seen`,
     `sigma_hidden`: factors on the network's sigma, measured on people outside of training; of a network without one on
     `DEFAULT_SIGMA_M`. Left hands are shown mirrored. Raises FormatError or ConfigError.
     """
@@ -41,10 +41,10 @@ class PictureSpec(Spec):
     drawn: bool = True
 
 
-def spec_of(fields: dict) -> PictureSpec:
+def spec_of(fields: dict) -> ImageSpec:
     """The spec that `dataclasses.asdict` made the dict of."""
     parts = {"crop": CropConfig(**fields["crop"]), "drawing": SkeletonImageConfig(**fields["drawing"])}
-    return PictureSpec(**{**fields, **parts})
+    return ImageSpec(**{**fields, **parts})
 
 
 class Seen(NamedTuple):
@@ -86,12 +86,12 @@ class Frame(nn.Module):
         return {name: out[name] for name in ("xyz", "log_sigma", "camera") if name in out} | joints | own
 
 
-class PictureLifter:
+class ImageLifter:
     """Runs one ExtPose network, frame by frame. `engine`: what answers in its stead, arrays by name in and out.
     `body_model`: what SMPL and MANO networks need to give joints."""
 
     def __init__(
-        self, network: ExtPose, spec: PictureSpec, device: str = "cpu", precision: str = "fp32",
+        self, network: ExtPose, spec: ImageSpec, device: str = "cpu", precision: str = "fp32",
         body_model: BodyModel | None = None,
     ):  # fmt: skip
         if precision not in ("fp32", "fp16"):
@@ -146,9 +146,7 @@ class PictureLifter:
         """
         network = self._open()
         if network.config.pose_input != "image":
-            raise EngineError(
-                f"{self.spec.name}: a study's network that takes {network.config.pose_input}, no pictures"
-            )
+            raise EngineError(f"{self.spec.name}: a study's network that takes {network.config.pose_input}, no images")
         width, height = self.size
         for name, shape, expected in (
             ("crops", crops_rgb.shape, (len(skeletons), height, width, 3)),

@@ -11,7 +11,7 @@ from pose3d_ros.core.types import Hand3D, Method
 from pose3d_ros.geometry import hand
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.image_lifter import PictureLifter, PictureSpec, Seen
+from pose3d_ros.models.image_lifter import ImageLifter, ImageSpec, Seen
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.settings import HandConfig, PipelineConfig, RefineConfig
@@ -23,10 +23,10 @@ STEP_NS = 33_333_334
 SMALL = ExtPoseConfig(
     ViTConfig(32, 24, patch=8, padding=0, width=24, depth=2, heads=2), DecoderConfig(24, 1, 2, 12, 24), frames=4
 )
-SPEC = PictureSpec("small", "hand21", 4, 30.0)
-# red tells the column and green the row of every pixel of the picture
+SPEC = ImageSpec("small", "hand21", 4, 30.0)
+# red tells the column and green the row of every pixel of the image
 X, Y = np.meshgrid(np.linspace(0, 255, 640), np.linspace(0, 255, 480))
-PICTURE = np.stack((X, Y, np.zeros_like(X)), -1).round().astype(np.uint8)
+IMAGE = np.stack((X, Y, np.zeros_like(X)), -1).round().astype(np.uint8)
 
 
 def right_hand():
@@ -41,7 +41,7 @@ RIGHT = right_hand()
 SIDES = {"right": RIGHT, "left": RIGHT * (-1, 1, 1)}
 
 
-class Knowing(PictureLifter):
+class Knowing(ImageLifter):
     """Stands for a trained network: says the same right hand to every crop, and keeps what it was shown."""
 
     def __init__(self, xyz_m=RIGHT, sigma_m=0.001):
@@ -79,11 +79,11 @@ def keypoints(*hands, seen=slice(None)):
 
 def look(max_sigma=1.0, cutoff_hz=0.0, hands=HandConfig(), **changes):
     config = PipelineConfig(hands=hands, refine=RefineConfig(max_sigma=max_sigma, cutoff_hz=cutoff_hz))
-    return Look(10**9, PICTURE, CAMERA, config)._replace(**changes)
+    return Look(10**9, IMAGE, CAMERA, config)._replace(**changes)
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
-def test_what_the_picture_says_takes_the_place_of_the_lifters_hand(side):
+def test_what_the_image_says_takes_the_place_of_the_lifters_hand(side):
     at = (0.02 if side == "right" else -0.02, 0.09, 0.8)  # the crop's middle lies on the optical axis
     given = lifted(side, at)
     (found,), reasons = HandRefiner(Knowing()).refine(look(), [given], *keypoints(given))
@@ -103,8 +103,8 @@ def test_a_left_hand_is_shown_as_a_right_one():
     right, left = lifter.shown[-2], lifter.shown[-1]
     np.testing.assert_allclose(right[1], left[1], atol=1e-4)  # drawn alike
     red = left[0][0, ..., 0].astype(int)
-    assert (np.diff(red, axis=1) < 0).mean() > 0.5  # the picture's columns run backward
-    np.testing.assert_allclose(right[0][0, ..., 0] + red, 255, atol=3)  # both sit at the picture's middle
+    assert (np.diff(red, axis=1) < 0).mean() > 0.5  # the image's columns run backward
+    np.testing.assert_allclose(right[0][0, ..., 0] + red, 255, atol=3)  # both sit at the image's middle
 
 
 def test_joints_that_are_hidden_are_not_drawn():
@@ -117,7 +117,7 @@ def test_joints_that_are_hidden_are_not_drawn():
 
 
 @pytest.mark.parametrize(("sigma_m", "share"), [(0.02, 0.5), (0.01, 0.8), (0.04, 0.2)])
-def test_lifter_and_picture_count_as_they_are_sure(sigma_m, share):
+def test_lifter_and_image_count_as_they_are_sure(sigma_m, share):
     given = lifted(sigma_m=0.02)
     unpulled = look(max_sigma=10.0, hands=HandConfig(keypoint_sigma_m=0.0))
     refiner = HandRefiner(Knowing(sigma_m=sigma_m))
@@ -142,7 +142,7 @@ def test_weighing_takes_the_surer_and_lies_between():
     ({"xyz_m": RIGHT * np.nan}, RefineReason.IMPLAUSIBLE),
     ({"xyz_m": RIGHT[np.random.default_rng(0).permutation(21)]}, RefineReason.IMPLAUSIBLE),
 ])  # fmt: skip
-def test_the_lifters_hand_stays_where_the_picture_does_not_help(change, reason):
+def test_the_lifters_hand_stays_where_the_image_does_not_help(change, reason):
     given = lifted()
     (found,), reasons = HandRefiner(Knowing(**change)).refine(look(), [given], *keypoints(given))
     assert found is given
@@ -166,14 +166,14 @@ def test_a_hand_that_is_carried_on_unseen_stays_on_its_arm():
     np.testing.assert_allclose(found.wrist_m, given.wrist_m, atol=1e-5)
 
 
-def test_a_known_size_holds_for_pictures_too():
+def test_a_known_size_holds_for_images_too():
     given = lifted()
     known = look(hands=HandConfig(hand_size_m=0.15, keypoint_sigma_m=0.0))
     (found,), _ = HandRefiner(Knowing()).refine(known, [given], *keypoints(given))
     assert hand.hand_length(found.xyz_m) == pytest.approx(0.15, rel=1e-3)
 
 
-def test_what_the_picture_changes_comes_slowly_and_anew_when_the_setting_changes():
+def test_what_the_image_changes_comes_slowly_and_anew_when_the_setting_changes():
     lifter = Knowing()
     refiner = HandRefiner(lifter)
 
@@ -193,14 +193,14 @@ def test_what_the_picture_changes_comes_slowly_and_anew_when_the_setting_changes
 
 def test_every_hand_has_a_past_of_its_own():
     torch.manual_seed(0)
-    lifter = PictureLifter(ExtPose(SMALL), SPEC)
+    lifter = ImageLifter(ExtPose(SMALL), SPEC)
     torch.nn.init.normal_(lifter.network.backbone.pos_embed)
     one, other = lifted(sigma_m=50.0), lifted("left", at=(0.3, 0.1, 0.9), track=2, sigma_m=50.0)  # say nothing
 
     def run(*frames):
         refiner = HandRefiner(lifter)
         for number, hands in enumerate(frames):
-            now = look(stamp_ns=10**9 + number * STEP_NS, picture=np.roll(PICTURE, 40 * number, 1), max_sigma=100.0)
+            now = look(stamp_ns=10**9 + number * STEP_NS, image=np.roll(IMAGE, 40 * number, 1), max_sigma=100.0)
             found, _ = refiner.refine(now, list(hands), *keypoints(*hands))
         return found[-1].sigma_m  # of the last hand; it is the network's own
 
@@ -217,4 +217,4 @@ def test_every_hand_has_a_past_of_its_own():
 def test_weights_of_another_skeleton_are_refused():
     body = replace(SMALL, skeleton="h36m17")
     with pytest.raises(ConfigError, match="expected ExtPose weights of hand21"):
-        HandRefiner(PictureLifter(ExtPose(body), replace(SPEC, skeleton="h36m17")))
+        HandRefiner(ImageLifter(ExtPose(body), replace(SPEC, skeleton="h36m17")))

@@ -1,4 +1,4 @@
-"""Pictures of people from their joints: in many clothes and lights, with things held, things and others in front."""
+"""Images of people from their joints: in many clothes and lights, with things held, things and others in front."""
 
 from typing import NamedTuple
 
@@ -11,16 +11,16 @@ from pose3d_ros.lab.synthesis.capsules import Capsules, Hits, View, trace
 from pose3d_ros.lab.synthesis.render import (
     THINGS,
     Drawn,
-    Pictures,
+    Images,
     RenderConfig,
     Scale,
     drawn,
     each_frame,
+    image,
     kept_away,
     lamp,
     lit,
     normals,
-    picture,
     skin,
 )
 from pose3d_ros.lab.synthesis.rng import Rng
@@ -41,8 +41,8 @@ class Look(NamedTuple):
     gloss: Tensor
 
 
-def render(rng: Rng, xyz: Tensor, view: View, config: RenderConfig) -> Pictures:
-    """People (N, T, 17, 3) in the camera's frame as seen in the crops `view` of N * T pictures."""
+def render(rng: Rng, xyz: Tensor, view: View, config: RenderConfig) -> Images:
+    """People (N, T, 17, 3) in the camera's frame as seen in the crops `view` of N * T images."""
     count, frames = xyz.shape[:2]
     builds = [_build(rng, count, config) for _ in range(2)]
     looks = [_look(rng, count) for _ in range(2)]
@@ -63,7 +63,7 @@ def render(rng: Rng, xyz: Tensor, view: View, config: RenderConfig) -> Pictures:
     hits = trace(capsules, view, config.samples * config.height, config.samples * config.width)
     clothes = [each_frame(look, frames) for look in looks]
     colours = torch.cat((*(look.colours for look in clothes), paint.repeat_interleave(frames, 0)), 1)
-    return picture(rng, xyz, _shade(hits, people, clothes[0], colours, config), view, config, SCALE)
+    return image(rng, xyz, _shade(hits, people, clothes[0], colours, config), view, config, SCALE)
 
 
 def _build(rng: Rng, count: int, config: RenderConfig) -> Build:

@@ -1,4 +1,4 @@
-"""Pictures of hands from their joints: in many skins and lights, with sleeves, things held and things in front."""
+"""Images of hands from their joints: in many skins and lights, with sleeves, things held and things in front."""
 
 from typing import NamedTuple
 
@@ -11,16 +11,16 @@ from pose3d_ros.lab.synthesis.hand_solid import CLOTH, OBJECT, Solid, backs, sol
 from pose3d_ros.lab.synthesis.render import (
     THINGS,
     Drawn,
-    Pictures,
+    Images,
     RenderConfig,
     Scale,
     drawn,
     each_frame,
+    image,
     kept_away,
     lamp,
     lit,
     normals,
-    picture,
     skin,
     wide,
 )
@@ -46,14 +46,14 @@ class Look(NamedTuple):
     fold: Tensor
 
 
-def render(rng: Rng, xyz: Tensor, left: Tensor, view: View, config: RenderConfig) -> Pictures:
-    """Hands (N, T, 21, 3) in the camera's frame as seen in the crops `view` of N * T pictures; `left` bool (N,)."""
+def render(rng: Rng, xyz: Tensor, left: Tensor, view: View, config: RenderConfig) -> Images:
+    """Hands (N, T, 21, 3) in the camera's frame as seen in the crops `view` of N * T images; `left` bool (N,)."""
     frames = xyz.shape[1]
     look = _look(rng, len(xyz), config)
     things = _things(rng, xyz, left, config)
     near = Capsules(*(part.flatten(0, 1) for part in things))
     shown = _draw(xyz.flatten(0, 1), left.repeat_interleave(frames), each_frame(look, frames), near, view, config)
-    return picture(rng, xyz, shown, view, config, SCALE, config.second)
+    return image(rng, xyz, shown, view, config, SCALE, config.second)
 
 
 def _look(rng: Rng, count: int, config: RenderConfig) -> Look:

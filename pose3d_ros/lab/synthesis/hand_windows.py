@@ -66,7 +66,7 @@ def assemble(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig,
 
 
 def before_camera(rng: Rng, hands: Tensor, config: HandWindowConfig) -> Tensor:
-    """Hands (N, T, 21, 3) put anywhere into the picture, never nearer than 15 cm. They are turned any way already."""
+    """Hands (N, T, 21, 3) put anywhere into the image, never nearer than 15 cm. They are turned any way already."""
     count = hands.shape[0]
     distance = rng.log_uniform(count, 1, low=config.distance_low_m, high=config.distance_high_m)
     aside = rng.uniform(count, 2, low=-1.0, high=1.0) * torch.tensor((0.9, 0.6), device=hands.device)

@@ -24,7 +24,7 @@ class OcclusionConfig:
     random: float = param(0.38, "random joints in every frame", low=0, high=1)
     burst: float = param(0.14, "groups of joints for 0.3 to 2 s", low=0, high=1)
     limb: float = param(0.1, "whole limbs", low=0, high=1)
-    truncated: float = param(0.1, "a side of the picture", low=0, high=1)
+    truncated: float = param(0.1, "a side of the image", low=0, high=1)
     passer: float = param(0.05, "somebody walks through", low=0, high=1)
     lost_frames: float = param(0.1, "whole frames", low=0, high=1)
     twice: float = param(0.25, "chance of a second kind on top", low=0, high=1)

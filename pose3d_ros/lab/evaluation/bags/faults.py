@@ -20,7 +20,7 @@ BURST_JOINTS = (1, 8)
 LIMB_S = (0.5, 3.0)
 SWAP_S = (0.1, 1.0)
 SHUFFLE_EVERY_S = 2.0
-OCCLUDER_S = 4.0  # for one way over the picture
+OCCLUDER_S = 4.0  # for one way over the image
 LIMBS = (
     ("left_shoulder", "left_elbow", "left_wrist"), ("right_shoulder", "right_elbow", "right_wrist"),
     ("left_hip", "left_knee", "left_ankle"), ("right_hip", "right_knee", "right_ankle"),
@@ -159,11 +159,11 @@ def _limb(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
 
 
 def _truncated(side: str) -> Callable[[Frames, float, np.random.Generator], Stream]:
-    """One side of the picture is cut off: this share of its width or height."""
+    """One side of the image is cut off: this share of its width or height."""
     axis, upper = {"left": (0, False), "right": (0, True), "top": (1, False), "bottom": (1, True)}[side]
 
     def cut(frames: Frames, severity: float, _: np.random.Generator) -> Stream:
-        size = picture_size(frames.stream)[axis]
+        size = image_size(frames.stream)[axis]
         line = size * (1 - severity) if upper else size * severity
 
         def change(_: int, person: Person2D, __: Input) -> Person2D:
@@ -176,8 +176,8 @@ def _truncated(side: str) -> Callable[[Frames, float, np.random.Generator], Stre
 
 
 def _occluder(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
-    """An upright band of this share of the picture's width slides to and fro over it."""
-    width = picture_size(frames.stream)[0]
+    """An upright band of this share of the image's width slides to and fro over it."""
+    width = image_size(frames.stream)[0]
     phase = rng.uniform(0, 2)
     half = 0.5 * severity * width
 
@@ -189,7 +189,7 @@ def _occluder(frames: Frames, severity: float, rng: np.random.Generator) -> Stre
     return frames.people(change)
 
 
-def picture_size(stream: Sequence[Input | None]) -> tuple[float, float]:
+def image_size(stream: Sequence[Input | None]) -> tuple[float, float]:
     """Width and height in pixels; from the farthest keypoints where no message says it."""
     for entry in stream:
         for told in (entry.keypoints, entry.camera) if entry is not None else ():
@@ -303,11 +303,11 @@ FAULTS = {
         Fault("burst", "groups of joints hidden for 0.3 to 2 s", "groups at a time", 20, (0, 0.5, 1, 2, 4), _burst),
         Fault("limb", "limbs, lower legs or head hidden for 0.5 to 3 s", "limbs at a time", 10, (0, 0.5, 1, 2), _limb),
         *(
-            Fault(f"truncated_{side}", f"{side} of the picture cut off", "share of the picture", 1, CUTS,
+            Fault(f"truncated_{side}", f"{side} of the image cut off", "share of the image", 1, CUTS,
                   _truncated(side))
             for side in ("bottom", "top", "left", "right")
         ),
-        Fault("occluder", "an upright band slides over the picture", "share of the width", 1, CUTS, _occluder),
+        Fault("occluder", "an upright band slides over the image", "share of the width", 1, CUTS, _occluder),
         Fault("lost", "frames that never arrive", "share of the frames", 1, SHARES, _lost),
         Fault("delayed", "frames that arrive late, some out of order", "ms on average", 10000,
               (0, 20, 50, 100, 200), _delayed),

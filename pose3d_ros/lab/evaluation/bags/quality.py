@@ -24,7 +24,7 @@ class Quality:
     was an estimate. `jitter_m_s2`: mean acceleration of the joints. `bone_cv_percent`: standard deviation of a bone's
     length over time in percent of its mean, the mean of all bones; `bones_cv_percent` for each, named by its child.
     `reprojection_px`, `reprojection_percent`: mean distance from joints to their keypoints, in pixels and in percent of
-    the person's height in the picture. `id_switches`: tracks that began within 1 s and 0.5 m of where another had
+    the person's height in the image. `id_switches`: tracks that began within 1 s and 0.5 m of where another had
     ended. `share_inferred`: of the joints with a position.
     """
 

@@ -23,7 +23,7 @@ from pose3d_ros.core.skeleton import Skeleton
 
 RUN_VERSION = 1
 JSON, FRAMES, TIMINGS = "run.json", "frames.npz", "timings.npz"
-# Curves, report and pictures beside a run; of another run they would be untrue
+# Curves, report and images beside a run; of another run they would be untrue
 MADE_OF_A_RUN = ("curves.json", "report.html", "run.rrd", "timeline.png", "joints.png", "curve_*.png", "worst_*.png")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of the format: no clock time gets into compared files
 

@@ -65,7 +65,7 @@ def measure(sequences: list[HandSequence]) -> dict[str, Any]:
     `palm_deg`: median angle between the palm frames; `pinch`: share of frames in which an aperture below 3 cm is told
     from a wider one, `pinch_seen`: where both tips are seen, `pinch_balanced`: mean over both kinds; `skipped`: frames
     without a hand; `accel_error_m_s2`: of the wrist-relative joints; `wrist_accel_error_m_s2`: of the wrist in the
-    picture, in metres at its true depth, `input_wrist_accel_error_m_s2`: the same of the keypoint that was given.
+    image, in metres at its true depth, `input_wrist_accel_error_m_s2`: the same of the keypoint that was given.
     """
     rows = [s.valid for s in sequences]
     if not any(row.any() for row in rows):
@@ -212,7 +212,7 @@ def _acceleration(sequences: list[HandSequence]) -> float | None:
 
 
 def _wrist_acceleration(sequences: list[HandSequence], given: bool) -> float | None:
-    """Of the wrist in the picture, of the keypoint or of the lifted hand, over the same frames: those with both."""
+    """Of the wrist in the image, of the keypoint or of the lifted hand, over the same frames: those with both."""
     found = []
     for s in sequences:
         depth_m = s.truth_m[:, 0, 2:].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Second looks told apart: what the lifter says, what the picture model says, and what is published of the two."""
+"""Second looks told apart: what the lifter says, what the image model says, and what is published of the two."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
-from pose3d_ros.models.image_lifter import PictureLifter, Seen
+from pose3d_ros.models.image_lifter import ImageLifter, Seen
 from pose3d_ros.pipeline import Pipeline
 from pose3d_ros.settings import PipelineConfig
 from pose3d_ros.stages.body_image import BodyRefiner
@@ -20,7 +20,7 @@ class Telling(Refiner[Refined]):
     Their roots are where the refiner has put them; nothing else is pulled to keypoints, or mixed with the lifter's.
     """
 
-    def __init__(self, lifter: PictureLifter) -> None:
+    def __init__(self, lifter: ImageLifter) -> None:
         super().__init__(lifter)
         self.alone: dict[object, np.ndarray] = {}
 
@@ -47,9 +47,9 @@ class TellingHands(Telling, HandRefiner):
 
 
 class Half:
-    """A picture lifter that is shown only the "image", or only the "keypoints". The crops are the same."""
+    """An image lifter that is shown only the "image", or only the "keypoints". The crops are the same."""
 
-    def __init__(self, lifter: PictureLifter, given: str) -> None:
+    def __init__(self, lifter: ImageLifter, given: str) -> None:
         self._lifter, self._given = lifter, given
 
     def __getattr__(self, name: str) -> Any:
@@ -64,7 +64,7 @@ class Half:
 
 
 class ToldPipeline(Pipeline):
-    """A `Pipeline` that tells after each push what the picture models alone have said; `given`: "both", or the
+    """A `Pipeline` that tells after each push what the image models alone have said; `given`: "both", or the
     one that they are shown, "image" or "keypoints"."""
 
     def __init__(self, config: PipelineConfig, given: str = "both", **lifters: Any) -> None:
@@ -76,10 +76,10 @@ class ToldPipeline(Pipeline):
         for refiner in [r for r in (self.body_refiner, self.hand_refiner) if r] if given != "both" else ():
             refiner.lifter = Half(refiner.lifter, given)
 
-    def push(self, frame: Keypoints2D, camera: Camera, picture: np.ndarray | None = None) -> Skeletons3D:
+    def push(self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None = None) -> Skeletons3D:
         for refiner in [r for r in (self.body_refiner, self.hand_refiner) if r]:
-            refiner.alone = {}  # nobody is asked where there is no picture or nobody in it
-        return super().push(frame, camera, picture)
+            refiner.alone = {}  # nobody is asked where there is no image or nobody in it
+        return super().push(frame, camera, image)
 
     @property
     def people_alone(self) -> dict[int, np.ndarray]:

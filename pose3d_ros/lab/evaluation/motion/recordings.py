@@ -33,7 +33,7 @@ class Recordings:
     """One clip from K cameras, F frames at `rate_hz`.
 
     `rays` float32 (K, F, J, 2) as x/z, y/z and `score` (K, F, J) of the detector, 0 where it gives nothing;
-    `truth_m` (K, F, J, 3) in the camera frame; `half_size` (K, 2) of the pictures as x/z, y/z.
+    `truth_m` (K, F, J, 3) in the camera frame; `half_size` (K, 2) of the images as x/z, y/z.
     """
 
     name: str
@@ -66,7 +66,7 @@ def record(
 
 
 def standard_cameras(rng: Rng, joints: torch.Tensor, root: torch.Tensor, count: int) -> Views:
-    """`count` standard cameras, those first which have the person's middle in the picture, and nothing of them too
+    """`count` standard cameras, those first which have the person's middle in the image, and nothing of them too
     close, all the time: cameras do not turn here, and people walk away."""
     drawn = count * CANDIDATES
     views = view(rng, joints.expand(drawn, -1, -1, -1), root.expand(drawn, -1, -1), STANDARD)
