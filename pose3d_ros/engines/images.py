@@ -8,7 +8,7 @@ import torch
 from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.engines.backends.choice import EngineOptions, Rung, backend, rungs
 from pose3d_ros.engines.base import Program, Target, explain
-from pose3d_ros.engines.cache import Cache
+from pose3d_ros.engines.cache import EngineCache
 from pose3d_ros.engines.ladder import Ladder
 from pose3d_ros.engines.lifters import LIMITS
 from pose3d_ros.models import registry, torch_device
@@ -47,7 +47,7 @@ def from_file(weights: str) -> Program:
 
 
 def open_image_lifter(
-    weights: str, options: EngineOptions = EngineOptions(), wait: bool = False, cache: Cache | None = None,
+    weights: str, options: EngineOptions = EngineOptions(), wait: bool = False, cache: EngineCache | None = None,
     body_model: str = "",
 ) -> ImageLifter:  # fmt: skip
     """An image model on the best engine, which falls to the next one when that fails; as `lifters.open_lifter`.
@@ -66,7 +66,7 @@ def open_image_lifter(
 
 
 def on_engine(
-    lifter: ImageLifter, options: EngineOptions, wait: bool = False, cache: Cache | None = None,
+    lifter: ImageLifter, options: EngineOptions, wait: bool = False, cache: EngineCache | None = None,
     origin: str | None = None,
 ) -> ImageLifter:  # fmt: skip
     """The same lifter, which is on the CPU, on the best engine. `origin`: its weights' file, for builds beside it.
@@ -80,7 +80,7 @@ def on_engine(
             return _beside_its_cache(lifter, device)
         except Exception as error:  # no memory, not near enough to fp32, what a GPU's driver raises
             why = explain(error)
-    lifter.engine = Ladder(program(lifter, origin), rungs(options), cache or Cache.default(), wait, options.named)
+    lifter.engine = Ladder(program(lifter, origin), rungs(options), cache or EngineCache.default(), wait, options.named)
     lifter.note = f"eager torch on {device} beside its cache: {why}" if why else ""
     return lifter
 

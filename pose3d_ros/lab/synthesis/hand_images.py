@@ -13,7 +13,7 @@ from pose3d_ros.lab.synthesis.render import Images, RenderConfig
 from pose3d_ros.lab.synthesis.rng import Rng
 
 
-class Hands:
+class HandScenes:
     """A `Subject`."""
 
     skeleton = SKELETON
@@ -49,4 +49,4 @@ def _border(rng: Rng, xyz: Tensor, chance: float) -> Tensor:
     return torch.where(side & rng.chance(len(xyz), 1, p=chance), ends, torch.inf)
 
 
-HANDS = Hands()
+HANDS = HandScenes()

@@ -16,14 +16,14 @@ from pose3d_ros.lab.evaluation.motion.motion import BATCH, find_baseline, window
 from pose3d_ros.lab.evaluation.motion.recordings import FIRST_STAMP_NS, seeded
 from pose3d_ros.lab.evaluation.report import BASELINE, LIFTER, machine
 from pose3d_ros.lab.synthesis import hand_detector, hand_occlusion
-from pose3d_ros.lab.synthesis.cameras import CameraConfig, view
+from pose3d_ros.lab.synthesis.cameras import VirtualCameraConfig, view
 from pose3d_ros.lab.synthesis.hand_detector import HandDetectorConfig
 from pose3d_ros.lab.synthesis.hand_recordings import LEFT_OUT, Recording, load
 from pose3d_ros.models import Lifter, registry
 from pose3d_ros.stages.hands import lift_hands
 from pose3d_ros.tracking.keypoints import hide_weak
 
-CAMERAS = CameraConfig(
+CAMERAS = VirtualCameraConfig(
     distance_low_m=0.4, distance_high_m=4.0, height_low_m=0.3, height_high_m=2.5, rolled=0.0, moving=0.0
 )
 TABLE_M = 0.8  # the recordings' origin lies on a table
