@@ -67,7 +67,7 @@ class Overwriter(torch.nn.Module):
 
 def published(folder: Path, canary: Path) -> list[Case]:
     """Checkpoints for `pose3d convert`."""
-    from pose3d_ros.models import published_files
+    from pose3d_ros.models.published import files as published_files
 
     def zipped(name: str, content: bytes, compression: int = zipfile.ZIP_STORED, **more: bytes) -> Case:
         with zipfile.ZipFile(folder / name, "w", compression) as archive:
@@ -128,8 +128,8 @@ def weights(folder: Path, canary: Path) -> list[Case]:
 
 def bags(folder: Path, canary: Path) -> list[Case]:
     """Recordings."""
-    from pose3d_ros.bags.mcap_file import CHUNK, CHUNK_HEAD, MAGIC, RECORD
-    from pose3d_ros.bags.reader import Bag
+    from pose3d_ros.lab.bags.mcap_file import CHUNK, CHUNK_HEAD, MAGIC, RECORD
+    from pose3d_ros.lab.bags.reader import Bag
 
     if sys.version_info >= (3, 14):
         from compression import zstd
@@ -178,10 +178,10 @@ def bags(folder: Path, canary: Path) -> list[Case]:
 
 def tables(folder: Path, canary: Path) -> list[Case]:
     """Truth, joint maps and parameters."""
-    from pose3d_ros.bags.joints import read_joint_map
-    from pose3d_ros.bags.truth_files import read_file
     from pose3d_ros.cli.parameters import pipeline_config
-    from pose3d_ros.evaluation.run import load_run
+    from pose3d_ros.lab.bags.joints import read_joint_map
+    from pose3d_ros.lab.bags.truth_files import read_file
+    from pose3d_ros.lab.evaluation.run import load_run
 
     def truth(name: str, content: bytes) -> Case:
         (folder / name).write_bytes(content)
