@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from pose3d_ros.engines import cache as cache_module
-from pose3d_ros.engines.backends import Rung
+from pose3d_ros.engines.backends.choice import Rung
 from pose3d_ros.engines.base import NotBuiltError
 from pose3d_ros.engines.builder import build
 from pose3d_ros.engines.cache import META, Cache, CacheError, identity
