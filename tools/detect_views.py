@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Writes the 2D detections of calibrated views that `benchmark/real_views.py` reads, one npz a view.
 
-In an environment with MediaPipe 0.10.21: python tools/detect_views.py Calib.qca.txt cam01.mp4 cam02.mp4 ... --out demo/pose2sim
+In an environment with MediaPipe 0.10.21:
+
+    python tools/detect_views.py Calib.qca.txt cam01.mp4 cam02.mp4 ... --out demo/pose2sim
 
 The calibration is that of Qualisys Track Manager; the order of the videos is that of its cameras.
 """

@@ -1,4 +1,4 @@
-"""What MediaPipe 0.10.21 finds, as reference: the last release whose wheel holds its models, and one that wants NumPy 1.
+"""What MediaPipe 0.10.21 finds, as reference: the last release whose wheel holds its models. It wants NumPy 1.
 
 In an environment of its own: pip install 'mediapipe==0.10.21' scipy
 """
