@@ -5,13 +5,13 @@ import os
 import stat
 
 import pytest
+from test.engines.fakes import CPU
 
 from pose3d_ros.engines import cache as cache_module
 from pose3d_ros.engines.backends.choice import Rung
 from pose3d_ros.engines.base import NotBuiltError
 from pose3d_ros.engines.builder import build
 from pose3d_ros.engines.cache import META, Cache, CacheError, identity
-from test.engines.fakes import CPU
 
 OTHER = 12345
 
