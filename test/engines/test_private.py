@@ -5,7 +5,7 @@ import os
 import stat
 
 import pytest
-from test.engines.fakes import CPU
+from pose3d_testing.engines import CPU
 
 from pose3d_ros.engines import cache as cache_module
 from pose3d_ros.engines.backends.choice import Rung
