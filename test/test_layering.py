@@ -14,7 +14,7 @@ LAYERS = [
     "models", "engines", "synthesis", "hands", "settings", "bodies", "refiner", "hand_refiner", "body_refiner", "pipeline", "refined",
     "bags",
     "evaluation", "viewing", "training",
-    "detectors", "ros", "cli",
+    "detectors", "control", "ros", "cli",
 ]  # fmt: skip
 NUMERIC = {"numpy", "scipy", "cv2"}
 ROS = {
