@@ -1,6 +1,8 @@
 """Hands and bodies as the lifter publishes them, of recorded motion."""
 
 from dataclasses import replace
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -8,6 +10,7 @@ from pose3d_ros.core.types import Hand3D, JointState, Person3D, Skeletons3D, Tra
 from pose3d_ros.geometry import hand
 
 RATE_HZ = 37.0
+SIDES = ("left", "right")
 
 
 def stamp(number: float) -> int:
@@ -36,3 +39,14 @@ def frame(number: float, *entries: Hand3D | Person3D, **more) -> Skeletons3D:
 
 def changed(entry, **fields):
     return replace(entry, **fields)
+
+
+@cache
+def recorded_hands() -> dict[str, np.ndarray]:
+    """(F, 21, 3) per side: both hands of a recording, in metres, half a metre before the camera."""
+    with np.load(Path(__file__).parents[1] / "data" / "hands_sample.npz") as file:
+        end = file["clip_offset"][1]
+        joints, valid = file["joints"][:end], file["valid"][:end].all(1)
+        names = list(file["hand_names"])
+    middle = joints[valid].mean((0, 1, 2)) - np.array([0, 0, 0.5], np.float32)
+    return {side: joints[valid, names.index(side)] - middle for side in SIDES}
