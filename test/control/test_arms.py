@@ -53,7 +53,7 @@ def test_scale_workspace_and_speed(recorded):
     commands = [arm.push() for _ in range(120)]
     speeds = [np.linalg.norm(c.linear_m_s) for c in commands]
     assert max(speeds) <= 0.25 + 1e-9
-    np.testing.assert_allclose(commands[-1].xyz_m, [0.8, 0, 0.4])
+    np.testing.assert_allclose(commands[-1].xyz_m, [0.8, 0, 0.4], atol=1e-9)
     np.testing.assert_allclose(np.sum([c.linear_m_s for c in commands], 0) / 37, commands[-1].xyz_m - HOME, atol=1e-6)
 
 
