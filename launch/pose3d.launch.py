@@ -1,4 +1,4 @@
-"""Lifter or pose ViT, detector, robots, RViz. `ros2 launch pose3d_ros pose3d.launch.py --show-args` lists all arguments."""
+"""Lifter or pose ViT, detector, robots, RViz. `ros2 launch pose3d_ros pose3d.launch.py --show-args` lists arguments."""
 
 from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler, SetEnvironmentVariable
 from launch.conditions import IfCondition, UnlessCondition
