@@ -181,7 +181,7 @@ def tables(folder: Path, canary: Path) -> list[Case]:
     from pose3d_ros.cli.parameters import pipeline_config
     from pose3d_ros.lab.bags.joints import read_joint_map
     from pose3d_ros.lab.bags.truth_files import read_file
-    from pose3d_ros.lab.evaluation.run import load_run
+    from pose3d_ros.lab.evaluation.bags.run import load_run
 
     def truth(name: str, content: bytes) -> Case:
         (folder / name).write_bytes(content)
