@@ -10,7 +10,7 @@ from pose3d_ros.cli.parameters import Device, Params, Precision, pipeline_config
 from pose3d_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pose3d_ros.engines import Cache, EngineOptions, Program
+    from pose3d_ros.engines import EngineCache, EngineOptions, Program
     from pose3d_ros.engines.backends.choice import Rung
 
 app = typer.Typer(no_args_is_help=True)

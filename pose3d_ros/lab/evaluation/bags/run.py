@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from pose3d_ros.core import formats
+from pose3d_ros.core import files, formats
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.core.skeleton import Skeleton
 
 RUN_VERSION = 1
+RUN_BYTES = 64 << 20
 JSON, FRAMES, TIMINGS = "run.json", "frames.npz", "timings.npz"
 # Curves, report and images beside a run; of another run they would be untrue
 MADE_OF_A_RUN = ("curves.json", "report.html", "run.rrd", "timeline.png", "joints.png", "curve_*.png", "worst_*.png")
@@ -193,7 +194,7 @@ def load_run(folder: Path) -> RunResult:
     if not (folder / JSON).is_file():
         raise InputError(f"{folder}: expected the folder of a run, it holds no {JSON}; make one: pose3d evaluate --bag")
     try:
-        info = json.loads((folder / JSON).read_text())
+        info = files.parse_json(files.read_text(folder / JSON, "run", RUN_BYTES), str(folder / JSON))
         version = info["version"]
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{folder / JSON}: damaged, expected a run ({error!r}); evaluate the bag again") from None
@@ -215,7 +216,7 @@ def _write_npz(path: Path, arrays: RunFrames | Timings) -> None:
 
 def _read_npz(path: Path, kind: type) -> Any:
     try:
-        with np.load(path, allow_pickle=False) as data:
-            return kind(**{entry.name: data[entry.name] for entry in fields(kind)})
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        data = files.read_npz(path, "run")
+        return kind(**{entry.name: data[entry.name] for entry in fields(kind)})
+    except (ValueError, KeyError) as error:
         raise InputError(f"{path}: missing or damaged ({type(error).__name__}); evaluate the bag again") from None
