@@ -1,0 +1,1 @@
+"""The parts of the pipeline, one file each: what happens to everybody between keypoints and skeletons."""
