@@ -15,9 +15,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pose3d_ros.bags.reader import Bag  # noqa: E402
 from pose3d_ros.detectors import DetectorConfig  # noqa: E402
 from pose3d_ros.detectors.mediapipe import make, owned_hands  # noqa: E402
+from pose3d_ros.lab.bags.reader import Bag  # noqa: E402
 
 
 def landmarks(bag: Bag) -> dict[str, np.ndarray]:

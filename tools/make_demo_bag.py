@@ -21,9 +21,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pose3d_ros.bags.writer import BagWriter  # noqa: E402
 from pose3d_ros.detectors import DetectorConfig, make  # noqa: E402
 from pose3d_ros.geometry.camera import Camera  # noqa: E402
+from pose3d_ros.lab.bags.writer import BagWriter  # noqa: E402
 
 START_NS = 1_700_000_000_000_000_000  # any; fixed, so that the same videos give the same bag
 DETECTION_NS = 30_000_000  # keypoints are recorded that much after their image, about what the detector takes

@@ -29,10 +29,10 @@ def command(
     """Starts player (or camera and detector), lifter and recorder, then draws what was recorded."""
     try:
         from pose3d_ros.cli.view import show
-        from pose3d_ros.ros.demo import pictures as looks
+        from pose3d_ros.lab.viewing import render
+        from pose3d_ros.lab.viewing.bag import Recording
+        from pose3d_ros.ros.demo import images as looks
         from pose3d_ros.ros.demo import session
-        from pose3d_ros.viewing import render
-        from pose3d_ros.viewing.bag import Recording
     except ImportError as error:
         raise Pose3DError(
             f"the demo needs ROS, the built messages and the extra `tools` ({error}): make demo; on a robot: "

@@ -1,1 +1,1 @@
-"""The parts of the pipeline, one file each: what happens to everybody between keypoints and skeletons."""
+"""The parts of the pipeline: each has the verbs store, lift, reconfigure, reset and close."""
