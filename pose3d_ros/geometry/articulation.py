@@ -5,8 +5,9 @@ arms spread, palms down (docs/body24.md). A segment's rotation turns these axes 
 
 A limb's two bones do not tell how it is turned about itself while it is straight, and little while it is nearly so.
 Their plane (elbow and knee are hinges) is therefore added up, weighted by the sine of the bend, to where the limb
-would point if it came from rest by the shortest way, to the foot, and to where it pointed in the frame before. What
-would still turn faster than limbs do is slowed down, so nothing flips while a limb passes through straight.
+would point if it came from rest by the shortest way and to the foot, which count the less the more it is bent, and to
+where it pointed in the frame before. What would still turn faster than limbs do is slowed down, so nothing flips while
+a limb passes through straight.
 """
 
 from typing import NamedTuple
@@ -30,13 +31,13 @@ LEGS, ARMS = slice(0, 2), slice(2, 4)  # of the four limbs
 # Which way a limb's bone points along its axis, and its hinge (bone x bone) along the other
 _BONE = np.array([-1.0, -1.0, 1.0, -1.0, -1.0, -1.0, 1.0, -1.0])[:, None]
 _HINGE = np.array([1.0, 1.0, -1.0, 1.0])[:, None]
-# Weights beside the sine of the bend, 1 at a right angle
+# Weights beside the sine of the bend
 FROM_REST, FROM_BEFORE, FROM_TOES = 0.3, 0.3, 0.3
 TWIST_RAD_S = 15.0  # no limb is turned about itself faster: what would be is a fold or a stretch that was misjudged
 MEMORY_S = 0.5  # what was before weighs 1/e of it after this long
-BEND = 0.5
-HEAD_AHEAD_RAD = np.arctan2(0.045, 0.215)
-CHEST_AHEAD_M = 0.03  # the chest decides where a face looks whose nose is less than this off the line of neck and crown
+BEND = 0.5  # share of the trunk's bend that is believed: data sets put the spine's joint in different places
+HEAD_AHEAD_RAD = np.arctan2(0.045, 0.215)  # of the line to the crown from between thorax and nose, when one stands
+CHEST_AHEAD_M = 0.03  # the chest decides where a face looks whose nose is less than this off that line
 SHANK_ACROSS = 0.2  # and the shank where a foot is turned that points along it by less than this sine
 TOE_PITCH_RAD = np.arctan2(0.028, 0.131)  # of the line from ankle to toes at rest
 # Columns: axes of the palm (geometry/hand.py) at rest
@@ -102,7 +103,7 @@ def articulate(
 
 
 def _trunk(axes: np.ndarray, trunk: np.ndarray, ends: np.ndarray) -> None:
-    """Pelvis, chest and head. y is exact: from hip to hip, from shoulder to shoulder; of the head z, nose to crown."""
+    """Pelvis, chest and head. y is exact: from hip to hip, from shoulder to shoulder."""
     left, right = ends[:, (0, 2)], ends[:, (1, 3)]
     pelvis, spine, thorax, nose, crown = (trunk[:, i] for i in range(5))
     y = unit(left - right)
@@ -113,8 +114,8 @@ def _trunk(axes: np.ndarray, trunk: np.ndarray, ends: np.ndarray) -> None:
     up = unit(crown - (nose + thorax) / 2)
     ahead = unit(cross(cross(up, nose - thorax) + CHEST_AHEAD_M * y[:, 1], up))
     cos, sin = np.cos(HEAD_AHEAD_RAD), np.sin(HEAD_AHEAD_RAD)
-    axes[:, 2, :, 0], axes[:, 2, :, 1] = cos * ahead - sin * up, cross(up, ahead)
-    axes[:, 2, :, 2] = cos * up + sin * ahead
+    axes[:, 2, :, 0], axes[:, 2, :, 1] = cos * ahead + sin * up, cross(up, ahead)
+    axes[:, 2, :, 2] = cos * up - sin * ahead
 
 
 def _hinges(
@@ -125,10 +126,12 @@ def _hinges(
     start, rest = np.empty_like(upper), np.empty_like(upper)
     start[:, LEGS], rest[:, LEGS] = -axes[:, :1, :, 2], axes[:, :1, :, 1]
     start[:, ARMS], rest[:, ARMS] = _BONE[ARMS] * axes[:, 1:2, :, 1], axes[:, 1:2, :, 2]
-    hinge = _HINGE * cross(upper, lower) + FROM_REST * carried(rest, start, upper)
+    bend = _HINGE * cross(upper, lower)
+    guess = FROM_REST * carried(rest, start, upper)
     if toes is not None:
         turned = cross(toes, lower[:, LEGS])  # z, which is -lower, x toes
-        hinge[:, LEGS] += FROM_TOES * (turned if np.isfinite(turned).all() else np.nan_to_num(turned))
+        guess[:, LEGS] += FROM_TOES * (turned if np.isfinite(turned).all() else np.nan_to_num(turned))
+    hinge = bend + (1 - dot(bend, bend)) * guess
     kept = carried(before.hinges, before.bones, bones)
     known = np.isfinite(kept)
     kept = np.where(known, kept, 0)

@@ -71,6 +71,18 @@ def rotate(quat_xyzw: np.ndarray, vector: np.ndarray) -> np.ndarray:
     return vector + w * twice + cross(axis, twice)
 
 
+def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Quaternions (..., 4): first turned by `b`, then by `a`."""
+    vector = a[..., 3:] * b[..., :3] + b[..., 3:] * a[..., :3] + cross(a[..., :3], b[..., :3])
+    return np.concatenate((vector, a[..., 3:] * b[..., 3:] - dot(a[..., :3], b[..., :3])), -1)
+
+
+def turn_about(quat_xyzw: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """Angle (...), -pi to pi, of the part of rotations (..., 4) that is about a unit vector (3,): swing and twist."""
+    angle = 2 * np.arctan2(quat_xyzw[..., :3] @ axis, quat_xyzw[..., 3])
+    return (angle + np.pi) % (2 * np.pi) - np.pi
+
+
 def between(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Quaternions (..., 4) at `share` (...), 0 to 1, of the shortest way from `start` to `end` (..., 4)."""
     cos = dot(start, end)

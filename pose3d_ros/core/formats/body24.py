@@ -25,7 +25,7 @@ SKELETON = Skeleton(
     },
 )  # fmt: skip
 
-# Metres from the parent at rest, of a person of 1.75 m: x ahead, y to the left, z up; arms spread, palms down, sole level.
+# Metres from the parent at rest, of a person of 1.75 m: x ahead, y left, z up; arms spread, palms down, soles level.
 # Lengths: Winter, Biomechanics and Motor Control of Human Movement, table of segment lengths; toes, neck, head: medians
 # of people who stand upright in the training motion.
 _LEFT_M = {
