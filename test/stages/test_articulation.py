@@ -85,7 +85,7 @@ def test_toes_are_taken_where_the_skeleton_has_them():
 def test_hands_turn_the_wrists_of_their_own_person():
     palm = PALM_AT_REST[1]
     turn = np.array([[0, 0, 1], [0, 1, 0], [-1, 0, 0.0]])  # about the right forearm, which lies along y
-    people = [person(track=1), person([*xyz_of(AT_REST), 1, 0, 0], track=2)]
+    people = [person(track=1), person(xyz_of(AT_REST) + np.array([1, 0, 0]), track=2)]
     first, second = Articulation().articulate(0, people, [hand("right", turn @ palm, track=2), hand("left", palm, 7)])
     wrist = SKELETON.index("right_wrist")
     assert angle_rad(first.quat_xyzw[wrist], IDENTITY) < 0.01
