@@ -8,6 +8,7 @@ from pose3d_ros.core.errors import FormatError
 from pose3d_ros.core.skeleton import Skeleton
 
 COUNTS = {
+    "body19": 19,
     "body25": 25,
     "coco17": 17,
     "coco_wholebody133": 133,
@@ -19,6 +20,8 @@ COUNTS = {
 
 # (format, row, joint) as their authors publish them; the rows where formats differ most easily
 PUBLISHED = [
+    ("body19", 17, "left_toe"),
+    ("body19", 18, "right_toe"),
     ("body25", 0, "nose"),
     ("body25", 1, "neck"),
     ("body25", 2, "right_shoulder"),
