@@ -50,7 +50,7 @@ class DepthPrior(NamedTuple):
 def place_people(
     xyz_m: Any, rays: Any, weight: Any, config: PlacementConfig, prior: DepthPrior | None = None
 ) -> Placed:
-    """Root-relative bodies (N, J, 3), h36m17 or body19, put where their rays (N, J, 2) say; all in the axes of the camera.
+    """Root-relative bodies (N, J, 3) of h36m17 or body19 put where their rays (N, J, 2) say; all in camera axes.
 
     A known stature rescales the body first: distance follows size.
     """
