@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pose3d_ros.synthesis.body import SKELETON
+from pose3d_ros.synthesis.body import BODY
 from pose3d_ros.synthesis.body_render import render
 from pose3d_ros.synthesis.cameras import Views, view
 from pose3d_ros.synthesis.capsules import View
@@ -24,7 +24,7 @@ LEAST_INSIDE = 0.3  # share of the joints; pictures that show less of a person t
 class Bodies:
     """A `Subject`: the people of `motion`, `widened` to other bodies and poses or as they were recorded."""
 
-    skeleton = SKELETON
+    skeleton = BODY
     length_m = STATURE_M
     pck_m = 0.15
 
