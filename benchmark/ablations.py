@@ -17,12 +17,12 @@ from pathlib import Path
 import torch
 
 from pose3d_ros.guidance import GuidanceConfig
-from pose3d_ros.synthesis.widen import WidenConfig
-from pose3d_ros.training import config as settings
-from pose3d_ros.training import run
-from pose3d_ros.training.config import TrainConfig
-from pose3d_ros.training.trainer import Trainer
-from pose3d_ros.training.validation import Validator
+from pose3d_ros.lab.synthesis.augmentation import WidenConfig
+from pose3d_ros.lab.training import config as settings
+from pose3d_ros.lab.training import run
+from pose3d_ros.lab.training.config import TrainConfig
+from pose3d_ros.lab.training.trainer import Trainer
+from pose3d_ros.lab.training.validation import Validator
 
 PROTOCOLS = ("clean", "random:12", "burst", "truncated")
 NO_WIDENING = WidenConfig(mirror=0.0, bodies=0.0, mix=0.0, angles=0.0, legs=0.0, arms=0.0, tilt=0.0)

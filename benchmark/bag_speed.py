@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pose3d_ros.bags.synthetic import SyntheticConfig, synthesize
-from pose3d_ros.evaluation import bag
-from pose3d_ros.evaluation.bag_config import BagEvaluationConfig
+from pose3d_ros.lab.bags.synthetic import SyntheticConfig, synthesize
+from pose3d_ros.lab.evaluation.bags import bag
+from pose3d_ros.lab.evaluation.bags.config import BagEvaluationConfig
 from pose3d_ros.pipeline import BodyConfig, PipelineConfig
 
 ROUNDS = 3

@@ -20,17 +20,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pose3d_ros.evaluation.pictures import FAULTS, MODALITIES, faulty, given_pose, held_back, measure, predict
 from pose3d_ros.geometry.align import procrustes
+from pose3d_ros.lab.evaluation.motion.images import FAULTS, MODALITIES, faulty, given_pose, held_back, measure, predict
+from pose3d_ros.lab.synthesis.image_config import Subject
+from pose3d_ros.lab.synthesis.image_windows import PictureWindows
+from pose3d_ros.lab.training import config as settings
+from pose3d_ros.lab.training import run
+from pose3d_ros.lab.training.config import TrainConfig
+from pose3d_ros.lab.training.export import load_network
+from pose3d_ros.lab.training.people import subjects
+from pose3d_ros.lab.training.trainer import STATE
 from pose3d_ros.models.extpose import ExtPose
-from pose3d_ros.synthesis.picture_config import Subject
-from pose3d_ros.synthesis.picture_windows import PictureWindows
-from pose3d_ros.training import config as settings
-from pose3d_ros.training import run
-from pose3d_ros.training.config import TrainConfig
-from pose3d_ros.training.export import load_network
-from pose3d_ros.training.people import subjects
-from pose3d_ros.training.trainer import STATE
 
 LONG = 16  # frames of the windows that videos are measured on
 FIRST = 6

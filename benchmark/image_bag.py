@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pose3d_ros.bags.reader import Bag
-from pose3d_ros.bags.truth import load_truth
+from pose3d_ros.lab.bags.reader import Bag
+from pose3d_ros.lab.bags.truth import load_truth
 
 ROOT = Path(__file__).resolve().parent.parent
 MOTION = ROOT / "test" / "data" / "motion_sample.npz"
@@ -27,9 +27,9 @@ PICTURES = 5  # decoded at the end, spread over the bag
 
 def write(path: Path, gigabytes: float, storage: str) -> int:
     """The bag; returns the number of frames."""
-    from pose3d_ros.bags.scene import CAMERA, TOPICS
-    from pose3d_ros.bags.synthetic import SyntheticConfig, make_scene
-    from pose3d_ros.bags.writer import BagWriter
+    from pose3d_ros.lab.bags.scene import CAMERA, TOPICS
+    from pose3d_ros.lab.bags.synthetic import SyntheticConfig, make_scene
+    from pose3d_ros.lab.bags.writer import BagWriter
 
     scene = make_scene(MOTION, SyntheticConfig(width=WIDTH, height=HEIGHT))
     frames, kind = round(gigabytes * 1e9 / (WIDTH * HEIGHT * 3)), "sensor_msgs/msg/Image"

@@ -16,16 +16,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pose3d_ros.evaluation.pictures import held_back, measure
+from pose3d_ros.lab.evaluation.motion.images import held_back, measure
+from pose3d_ros.lab.synthesis.image_config import PictureWindowConfig, Subject
+from pose3d_ros.lab.synthesis.image_windows import PictureWindows, assemble, observe, pose_input
+from pose3d_ros.lab.synthesis.rng import Rng
+from pose3d_ros.lab.training import config as settings
+from pose3d_ros.lab.training.config import TrainConfig
+from pose3d_ros.lab.training.extpose import unturned
+from pose3d_ros.lab.training.optimizers import MuonAdamW
+from pose3d_ros.lab.training.people import subjects
 from pose3d_ros.models.kinematic import Kinematics, rotation_6d
-from pose3d_ros.synthesis.picture_config import PictureWindowConfig, Subject
-from pose3d_ros.synthesis.picture_windows import PictureWindows, assemble, observe, pose_input
-from pose3d_ros.synthesis.rng import Rng
-from pose3d_ros.training import config as settings
-from pose3d_ros.training.config import TrainConfig
-from pose3d_ros.training.extpose import unturned
-from pose3d_ros.training.optimizers import MuonAdamW
-from pose3d_ros.training.people import subjects
 
 WIDTH, DEPTH = 384, 4
 BATCH, DRAWN = 64, 2048

@@ -18,21 +18,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pose3d_ros.evaluation.hands import CAMERAS, RATE_HZ, TABLE_M
-from pose3d_ros.evaluation.pictures import HELD_BACK, presence
 from pose3d_ros.geometry.align import procrustes
+from pose3d_ros.lab.evaluation.motion.hands import CAMERAS, RATE_HZ, TABLE_M
+from pose3d_ros.lab.evaluation.motion.images import HELD_BACK, presence
+from pose3d_ros.lab.synthesis import hand_recordings, hand_windows, motion, windows
+from pose3d_ros.lab.synthesis.body_images import Bodies
+from pose3d_ros.lab.synthesis.cameras import view
+from pose3d_ros.lab.synthesis.hand_images import HANDS, Hands
+from pose3d_ros.lab.synthesis.image_config import PictureWindowConfig, Scene, Subject
+from pose3d_ros.lab.synthesis.image_windows import PictureWindows, Shot, assemble, pose_input, shoot
+from pose3d_ros.lab.synthesis.render import RenderConfig
+from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.models import Lifter, checkpoint, registry
 from pose3d_ros.models.extpose import ExtPose
-from pose3d_ros.models.picture import PictureSpec
-from pose3d_ros.refiner import Estimate, weighed
-from pose3d_ros.synthesis import hand_recordings, hand_windows, motion, windows
-from pose3d_ros.synthesis.body_pictures import Bodies
-from pose3d_ros.synthesis.cameras import view
-from pose3d_ros.synthesis.hand_pictures import HANDS, Hands
-from pose3d_ros.synthesis.picture_config import PictureWindowConfig, Scene, Subject
-from pose3d_ros.synthesis.picture_windows import PictureWindows, Shot, assemble, pose_input, shoot
-from pose3d_ros.synthesis.render import RenderConfig
-from pose3d_ros.synthesis.rng import Rng
+from pose3d_ros.models.image_lifter import PictureSpec
+from pose3d_ros.stages.image_refiner import Estimate, weighed
 
 PIECE = 16
 

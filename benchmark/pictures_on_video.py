@@ -28,17 +28,16 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from pose3d_ros.bags.reader import Bag
-from pose3d_ros.bags.types import Input
 from pose3d_ros.core import formats
 from pose3d_ros.core.mapping import mapping
 from pose3d_ros.core.types import Hand3D, Method, Person3D, Skeletons3D
-from pose3d_ros.evaluation.looks import ToldPipeline
 from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.geometry.hand import SKELETON, aperture, describe
-from pose3d_ros.hands import HandConfig
+from pose3d_ros.lab.bags.reader import Bag
+from pose3d_ros.lab.bags.types import Input
+from pose3d_ros.lab.evaluation.motion.modality_probe import ToldPipeline
 from pose3d_ros.pipeline import BodyConfig
-from pose3d_ros.settings import RefineConfig, RefinedConfig
+from pose3d_ros.settings import HandConfig, PipelineConfig, RefineConfig
 
 DEMO = Path(__file__).resolve().parent.parent / "demo"
 SAME = 0.5  # of the extent of MediaPipe's joints in the picture; farther off is another hand
@@ -87,7 +86,7 @@ def read(bag: Bag) -> list[Shown]:
 
 
 def push_all(
-    config: RefinedConfig, frames: list[Shown], with_pictures: bool = True, given: str = "both"
+    config: PipelineConfig, frames: list[Shown], with_pictures: bool = True, given: str = "both"
 ) -> dict[str, Run]:
     """Runs of "hand" and "body"; `given` as in `ToldPipeline`."""
     pipeline = ToldPipeline(config, given)
@@ -207,7 +206,7 @@ def steadiness(subject: Subject, poses: Poses, rate_hz: float) -> dict[str, floa
     return result
 
 
-def measure(config: RefinedConfig, frames: list[Shown], landmarks: Path) -> dict[str, dict[str, dict]]:
+def measure(config: PipelineConfig, frames: list[Shown], landmarks: Path) -> dict[str, dict[str, dict]]:
     """Figures of "hand" and "body", where pictures refine them, by variant."""
     lifted, looked = push_all(config, frames, with_pictures=False), push_all(config, frames)
     halves = {given: push_all(config, frames, given=given) for given in ("image", "keypoints")}
@@ -270,7 +269,7 @@ def main() -> None:
     frames = read(Bag(args.bag))
     if not frames:
         parser.error(f"{args.bag}: expected pictures, a calibration and keypoints of the same stamps, found none")
-    config = RefinedConfig(
+    config = PipelineConfig(
         body=BodyConfig(weights=args.lifter),
         hands=HandConfig(weights=args.hand_lifter),
         refine=RefineConfig(body=args.body, hands=args.pictures),

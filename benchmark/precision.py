@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pose3d_ros.lab.synthesis import motion, windows
+from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.models import Lifter, registry
-from pose3d_ros.synthesis import motion, windows
-from pose3d_ros.synthesis.rng import Rng
 
 PIECE, SINGLE = 128, 64
 

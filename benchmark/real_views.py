@@ -30,9 +30,9 @@ import numpy as np
 from pose3d_ros.core import formats
 from pose3d_ros.core.mapping import mapping
 from pose3d_ros.core.types import JointState, Keypoints2D, Person2D, Person3D
-from pose3d_ros.evaluation.multiview import Triangulation, View, triangulate_body
 from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.geometry.camera import Camera
+from pose3d_ros.lab.evaluation.motion.multiview import Triangulation, View, triangulate_body
 
 DATA = Path(__file__).resolve().parent.parent / "demo" / "pose2sim"
 SIDES = ("left", "right")
@@ -334,12 +334,11 @@ def make_pipeline(weights: str):
 
 def make_told(weights: str, pictures: str) -> dict[str, object]:
     """Pipelines of pose_vit_node that tell who says what, for `looked_at`."""
-    from pose3d_ros.evaluation.looks import ToldPipeline  # torch, only where it looks
-    from pose3d_ros.hands import HandConfig
+    from pose3d_ros.lab.evaluation.motion.modality_probe import ToldPipeline  # torch, only where it looks
     from pose3d_ros.pipeline import BodyConfig
-    from pose3d_ros.settings import RefineConfig, RefinedConfig
+    from pose3d_ros.settings import HandConfig, PipelineConfig, RefineConfig
 
-    config = RefinedConfig(
+    config = PipelineConfig(
         body=BodyConfig(weights=weights), hands=HandConfig(weights=""), refine=RefineConfig(body=pictures, hands="")
     )
     return {given: ToldPipeline(config, given) for given in ("both", "image", "keypoints")}

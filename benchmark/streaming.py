@@ -19,12 +19,12 @@ import numpy as np
 import torch
 
 from pose3d_ros.core.errors import Pose3DError
-from pose3d_ros.evaluation.crowd import CAMERA, crowd
-from pose3d_ros.evaluation.report import machine
-from pose3d_ros.hands import HandConfig
+from pose3d_ros.lab.evaluation.latency.synthetic_keypoints import CAMERA, crowd
+from pose3d_ros.lab.evaluation.report import machine
 from pose3d_ros.models import Lifter, registry
 from pose3d_ros.models.streaming_lifter import StreamingLifter
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
+from pose3d_ros.settings import HandConfig
 
 NO_HANDS = PipelineConfig(hands=HandConfig(weights=""))
 WARM_UP = 30

@@ -5,22 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from pose3d_ros.bodies import Bodies
-from pose3d_ros.body_refiner import BodyRefiner
 from pose3d_ros.core.config import frozen_changes
 from pose3d_ros.core.errors import ConfigError, EngineError
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.timer import Timer
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
 from pose3d_ros.engines import Ladder, open_lifter
-from pose3d_ros.engines.pictures import open_picture_lifter
+from pose3d_ros.engines.images import open_picture_lifter
 from pose3d_ros.geometry.camera import Camera
-from pose3d_ros.hand_refiner import HandRefiner
-from pose3d_ros.hands import Hands
 from pose3d_ros.models import Lifter, use_threads
-from pose3d_ros.models.picture import PictureLifter
-from pose3d_ros.refiner import Look, Refiner, RefineReason
+from pose3d_ros.models.image_lifter import PictureLifter
 from pose3d_ros.settings import BodyConfig, PipelineConfig, RefineConfig  # noqa: F401
+from pose3d_ros.stages.bodies import Bodies
+from pose3d_ros.stages.body_image import BodyRefiner
+from pose3d_ros.stages.hand_image import HandRefiner
+from pose3d_ros.stages.hands import Hands
+from pose3d_ros.stages.image_refiner import Look, Refiner, RefineReason
 
 STAGES = ("mapping", "tracking", "guidance", "model", "placement", "hands")
 REFINE = "refine"  # beside them, where a picture was looked at
@@ -39,7 +39,11 @@ class Pipeline:
         hand_pictures: PictureLifter | None = None, body_pictures: PictureLifter | None = None,
     ):  # fmt: skip
         self.config = config or PipelineConfig()
-        body, hands, refine = self.config.body, self.config.hands, getattr(self.config, "refine", RefineConfig("", "", ""))
+        body, hands, refine = (
+            self.config.body,
+            self.config.hands,
+            self.config.refine,
+        )
         use_threads(body.threads)
         self._ladders: list[Ladder] = []
         self._camera: Camera | None = None
@@ -55,8 +59,11 @@ class Pipeline:
         self.hand_refiner = HandRefiner(hand_pictures) if hand_pictures and self.hands else None
 
     def push(self, frame: Keypoints2D, camera: Camera, picture: np.ndarray | None = None) -> Skeletons3D:
-        """Take one image's keypoints, and `picture` uint8 (H, W, 3), RGB; return everybody at its stamp, in the camera's
-        optical frame. Raises CameraError where the camera is calibrated for another size, EngineError after `close`."""
+        """Take one image's keypoints, and maybe the image uint8 (H, W, 3), RGB; return everybody at its stamp.
+
+        Positions are in the camera's optical frame. Raises CameraError where the camera is calibrated for another size,
+        EngineError after `close`.
+        """
         timer, stamp_ns = Timer(STAGES), frame.stamp_ns
         reasons = self._store(frame, camera, timer)
         look = self._look(frame, camera, picture)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.engines import CHOICES, EngineOptions
 from pose3d_ros.geometry.placement import PlacementConfig
-from pose3d_ros.hands import HandConfig
 from pose3d_ros.tracking.smoothing import SmoothingConfig
 from pose3d_ros.tracking.tracker import TrackingConfig
 
@@ -43,6 +42,32 @@ class BodyConfig:
     def engines(self) -> EngineOptions:
         """How to run the networks of bodies and hands."""
         return EngineOptions(self.device, self.precision, self.threads, self.backend, self.largest_batch)
+
+
+@dataclass(frozen=True)
+class HandConfig:
+    """Which network lifts hands, and how they are published."""
+
+    weights: str = param("hand_dtf27", "name of shipped weights, or path of a .safetensors file; empty = no hands")
+    hand_size_m: float = param(
+        0.0, "length of everybody's hands from the wrist along the middle finger, where it is known; 0 = as the lifter "
+        "guesses", unit="m", low=0.0, high=0.3, live=True,
+    )  # fmt: skip
+    keypoint_sigma_m: float = param(
+        0.015, "how far keypoints of a full score lie beside their joint; smaller values pull the joints to "
+        "where they are seen, 0 = off", unit="m", low=0.0, high=0.1, live=True,
+    )  # fmt: skip
+    hold_s: float = param(
+        0.3, "a hand that is not seen is carried on for this long", unit="s", low=0.0, high=0.85, live=True
+    )
+    min_score: float = param(0.3, "keypoints with a lower score count as missing", low=0.0, high=1.0, live=True)
+    min_joints: int = param(
+        6, "joints that must have been seen within the window before a hand is published; one finger is not enough",
+        low=2, high=21, live=True,
+    )  # fmt: skip
+    smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
+
+    __post_init__ = validate
 
 
 @dataclass(frozen=True)
@@ -86,10 +111,4 @@ class PipelineConfig:
     placement: PlacementConfig = field(default_factory=PlacementConfig)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
     hands: HandConfig = field(default_factory=HandConfig)
-
-
-@dataclass(frozen=True)
-class RefinedConfig(PipelineConfig):
-    """The same with pictures."""
-
-    refine: RefineConfig = field(default_factory=RefineConfig)
+    refine: RefineConfig = field(default_factory=lambda: RefineConfig(hands=""))  # no image without being asked

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 # These layers need torch. A robot's package manager does not bring it, and `colcon test` must still test the rest.
-NEED_TORCH = ["models", "engines", "synthesis", "hands", "pipeline", "evaluation", "training"]
-NEED_TORCH += ["body_refiner", "hand_refiner", "refined"]
+NEED_TORCH = ["models", "engines", "stages", "pipeline", "lab/synthesis", "lab/evaluation", "lab/training"]
 ALSO = ["cli/test_doctor.py", "cli/test_engine.py", "geometry/test_crop.py", "geometry/test_skeleton_image.py"]
 HAS_TORCH = find_spec("torch") is not None
 

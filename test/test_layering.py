@@ -11,10 +11,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pose3d_ros"
 LAYERS = [
     "core", "geometry", "tracking", "guidance",  # numpy, scipy, OpenCV
-    "models", "engines", "synthesis", "hands", "settings", "bodies", "refiner", "hand_refiner", "body_refiner", "pipeline", "refined",
-    "bags",
-    "evaluation", "viewing", "training",
-    "detectors", "ros", "cli",
+    "estimation",
+    "models", "engines", "settings", "messages", "stages", "pipeline",  # and torch
+    "detectors", "control", "lab", "ros", "cli",
 ]  # fmt: skip
 NUMERIC = {"numpy", "scipy", "cv2"}
 ROS = {
@@ -70,7 +69,7 @@ def test_imports_point_down(path):
         ("core", "import torch"),
         ("geometry", "from pose3d_ros.tracking.window import Window"),
         ("guidance", "def late():\n    import pose3d_ros.pipeline"),
-        ("evaluation", "import rclpy.node"),
+        ("lab", "import rclpy.node"),
         ("cli", "from pose3d_ros.msg import Skeleton3D"),
         ("pipeline", "from sensor_msgs.msg import Image"),
         ("tracking", "from rosbags.highlevel import AnyReader"),

@@ -85,11 +85,20 @@ def test_every_field_says_what_it_is(path):
 
 @pytest.mark.parametrize("path", MESSAGES, ids=name)
 def test_every_quantity_has_its_unit(path):
-    words = {"m": "metres", "px": "pixels", "rad": "radians", "ms": "milliseconds"}
+    words = {
+        "m": "metres",
+        "px": "pixels",
+        "rad": "radians",
+        "ms": "milliseconds",
+        "s": "seconds",
+        "m_s": "metres per second",
+    }
+    words["covariance"] = "m^2"
     for line in path.read_text().splitlines():
         field = re.match(r"float32\S* (\w+) +# (.*)", line)
         if field:
-            unit = words.get(field[1].rsplit("_", 1)[-1], words["ms"] if field[1].endswith("_ms") else "no unit")
+            suffixes = [word for word in words if field[1] == word or field[1].endswith(f"_{word}")]
+            unit = words[max(suffixes, key=len)] if suffixes else "no unit"
             assert unit in field[2], f"{field[1]}: expected {unit!r} in its comment"
 
 

@@ -14,9 +14,9 @@ from pose3d_ros.core.types import JointState, Keypoints2D, Person2D, TrackState
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.geometry.virtual_camera import look_at
-from pose3d_ros.hands import HandConfig
 from pose3d_ros.models import Lifted, ModelSpec
 from pose3d_ros.pipeline import STAGES, BodyConfig
+from pose3d_ros.settings import HandConfig
 from pose3d_ros.tracking.smoothing import SmoothingConfig
 from pose3d_ros.tracking.tracker import TrackingConfig
 

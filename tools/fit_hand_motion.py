@@ -1,7 +1,7 @@
 """Fits the table of the hand generator to recorded hands: python tools/fit_hand_motion.py FILE.npz ... > TABLE.py
 
-Made with leap.npz and dex_right.npz, written to pose3d_ros/synthesis/hand_statistics.py. The recordings in LEFT_OUT are
-the test set of the hand lifter and enter nothing.
+Made with leap.npz and dex_right.npz, written to pose3d_ros/lab/synthesis/hand_statistics.py. The recordings in LEFT_OUT
+are the test set of the hand lifter and enter nothing.
 """
 
 import sys
@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
 from pose3d_ros.geometry import hand
-from pose3d_ros.synthesis.hand_recordings import LEFT_OUT, Recording, load
+from pose3d_ros.lab.synthesis.hand_recordings import LEFT_OUT, Recording, load
 
 POSES = 32
 GAP = 0.1  # between the centres of two tips that touch, in units of wrist to middle knuckle

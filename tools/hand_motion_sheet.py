@@ -9,9 +9,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from pose3d_ros.geometry import hand
-from pose3d_ros.synthesis import hand_motion
-from pose3d_ros.synthesis import hand_statistics as recorded
-from pose3d_ros.synthesis.rng import Rng
+from pose3d_ros.lab.synthesis import hand_motion
+from pose3d_ros.lab.synthesis import hand_statistics as recorded
+from pose3d_ros.lab.synthesis.rng import Rng
 
 FRAMES, RATE_HZ, SHOWN, ROWS = 27, 30.0, (0, 9, 18, 26), 8
 COLOURS = ("tab:gray", "tab:orange", "tab:green", "tab:red", "tab:purple")

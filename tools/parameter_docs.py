@@ -23,11 +23,19 @@ def page() -> str:
     from pose3d_ros.ros.detector_node import DetectorNodeConfig
     from pose3d_ros.ros.lifter_config import LifterConfig
     from pose3d_ros.ros.parameters import markdown_table
-    from pose3d_ros.ros.pose_vit_node import OwnConfig
+    from pose3d_ros.ros.pose_vit_node import PoseVitConfig
+    from pose3d_ros.ros.retarget_config import RetargetConfig
 
-    nodes = {"lifter_node": LifterConfig(), "pose_vit_node": OwnConfig(), "detector_node": DetectorNodeConfig()}
-    also = {"pose_vit_node": "Those of the lifter node, and:\n\n"}
-    return HEAD + "".join(f"\n## {name}\n\n{also.get(name, '')}{markdown_table(node)}" for name, node in nodes.items())
+    lifter, with_images = markdown_table(LifterConfig()), markdown_table(PoseVitConfig())
+    head = with_images.splitlines(keepends=True)[:2]
+    own = [line for line in with_images.splitlines(keepends=True)[2:] if line not in lifter.splitlines(keepends=True)]
+    tables = {
+        "lifter_node": lifter,
+        "pose_vit_node": "Those of the lifter node, and these, some with another default:\n\n" + "".join(head + own),
+        "detector_node": markdown_table(DetectorNodeConfig()),
+        "retarget_node": markdown_table(RetargetConfig()),
+    }
+    return HEAD + "".join(f"\n## {name}\n\n{table}" for name, table in tables.items())
 
 
 if __name__ == "__main__":

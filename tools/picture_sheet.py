@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from pose3d_ros.geometry.crop import IMAGENET_MEAN, IMAGENET_STD
-from pose3d_ros.synthesis import motion, picture_windows
-from pose3d_ros.synthesis.body_pictures import Bodies
-from pose3d_ros.synthesis.hand_pictures import HANDS
-from pose3d_ros.synthesis.picture_config import PictureWindowConfig, Subject
-from pose3d_ros.synthesis.picture_windows import pose_input
-from pose3d_ros.synthesis.render import RenderConfig
-from pose3d_ros.synthesis.rng import Rng
+from pose3d_ros.lab.synthesis import image_windows, motion
+from pose3d_ros.lab.synthesis.body_images import Bodies
+from pose3d_ros.lab.synthesis.hand_images import HANDS
+from pose3d_ros.lab.synthesis.image_config import PictureWindowConfig, Subject
+from pose3d_ros.lab.synthesis.image_windows import pose_input
+from pose3d_ros.lab.synthesis.render import RenderConfig
+from pose3d_ros.lab.synthesis.rng import Rng
 
 COLUMNS, ROWS = 8, 4
 
@@ -28,7 +28,7 @@ def sheet(subject: Subject, height: int, seed: int) -> np.ndarray:
     """BGR picture."""
     width = height * 3 // 4
     config = PictureWindowConfig(frames=1, render=RenderConfig(width=width, height=height, samples=1))
-    drawn = picture_windows.draw(Rng(seed), COLUMNS * ROWS, config, subject)
+    drawn = image_windows.draw(Rng(seed), COLUMNS * ROWS, config, subject)
     mean, std = (torch.tensor(value)[:, None, None] for value in (IMAGENET_MEAN, IMAGENET_STD))
     skeleton = pose_input("image", drawn.xy_px, drawn.score, config.render, config.drawing, subject.skeleton)
     pairs = torch.cat((drawn.image * std + mean, skeleton), -1)[:, 0]

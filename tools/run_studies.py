@@ -15,12 +15,12 @@ from pathlib import Path
 import torch
 
 from pose3d_ros.core.errors import Pose3DError
-from pose3d_ros.evaluation.motion import EvaluationConfig
-from pose3d_ros.evaluation.pairs import evaluate_pairs, record_pairs
-from pose3d_ros.evaluation.report import machine
-from pose3d_ros.evaluation.studies import STUDIES, markdown
+from pose3d_ros.lab.evaluation.motion.ablations import STUDIES, markdown
+from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig
+from pose3d_ros.lab.evaluation.motion.pairs import evaluate_pairs, record_pairs
+from pose3d_ros.lab.evaluation.report import machine
+from pose3d_ros.lab.synthesis import motion
 from pose3d_ros.models import registry
-from pose3d_ros.synthesis import motion
 
 PROTOCOLS = ("clean", "random:12", "burst")
 RATE_HZ = 30.0

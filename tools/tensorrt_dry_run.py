@@ -25,10 +25,10 @@ from unittest import mock
 
 import torch
 
+from pose3d_ros.engines.backends.tensorrt import SETTINGS as OURS
 from pose3d_ros.engines.base import Program
 from pose3d_ros.engines.export import static
 from pose3d_ros.engines.lifters import from_file
-from pose3d_ros.engines.tensorrt import SETTINGS as OURS
 from pose3d_ros.models import registry
 
 CARD = SimpleNamespace(

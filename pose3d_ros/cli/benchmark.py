@@ -61,16 +61,16 @@ def command(
     With --pictures: steps of the picture models of pose_vit_node, which --hands and --weights say nothing about.
     """
     from pose3d_ros.cli.tables import write_json
-    from pose3d_ros.evaluation import latency, picture_latency
+    from pose3d_ros.lab.evaluation.latency import image_latency, latency
 
     given = {"weights": weights, "device": device, "precision": precision, "threads": threads}
     config = with_body(pipeline_config(params), **given)
     if pictures:
-        measured = picture_latency.PictureBenchmarkConfig(
+        measured = image_latency.PictureBenchmarkConfig(
             tuple(pictures.split(",")), _numbers("people", people), _numbers("frames", frames), backend,
             config.body.engines(), seconds,
         )  # fmt: skip
-        report = _measured(picture_latency.measure, measured)
+        report = _measured(image_latency.measure, measured)
     else:
         config = config if hands else replace(config, hands=replace(config.hands, weights=""))
         measured = latency.BenchmarkConfig(_numbers("people", people), backend, config, seconds)

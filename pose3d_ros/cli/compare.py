@@ -30,8 +30,8 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="replace the JSON file that is there")] = False,
 ) -> None:
     """Differences of two runs with 95 % bootstrap intervals; * marks those that 0 lies outside of."""
-    from pose3d_ros.evaluation import compare
-    from pose3d_ros.evaluation.run import load_run
+    from pose3d_ros.lab.evaluation.bags import compare
+    from pose3d_ros.lab.evaluation.bags.run import load_run
 
     limits = [compare.parse_limit(text) for text in max_regression or ()]
     kinds = tuple(kind.strip() for kind in by.split(",") if kind.strip())

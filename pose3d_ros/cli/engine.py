@@ -11,7 +11,7 @@ from pose3d_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from pose3d_ros.engines import Cache, EngineOptions, Program
-    from pose3d_ros.engines.backends import Rung
+    from pose3d_ros.engines.backends.choice import Rung
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -164,7 +164,7 @@ def _cache(folder: Path | None) -> "Cache":
 
 def _programs(names: list[str], options: "EngineOptions", all_rungs: bool = False) -> "Iterator[tuple[Program, Rung]]":
     """Each model with each rung of its ladder; only those that are built, unless `all_rungs`."""
-    from pose3d_ros.engines.backends import rungs
+    from pose3d_ros.engines.backends.choice import rungs
     from pose3d_ros.engines.programs import from_file
 
     for name in names:

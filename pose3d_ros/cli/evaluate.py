@@ -194,9 +194,9 @@ def _refuse_other_mode(context: typer.Context, panel: str) -> None:
 
 def _on_motion(file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any]) -> dict[str, Any]:
     from pose3d_ros.cli.progress import progress
-    from pose3d_ros.evaluation.motion import EvaluationConfig
-    from pose3d_ros.evaluation.report import evaluate_motion
-    from pose3d_ros.synthesis.occlusion import PROTOCOLS
+    from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig
+    from pose3d_ros.lab.evaluation.report import evaluate_motion
+    from pose3d_ros.lab.synthesis.occlusion import PROTOCOLS
 
     config = EvaluationConfig(protocols=PROTOCOLS if protocol == "all" else tuple(protocol.split(",")), **options)
     with progress("evaluating") as on_progress:
@@ -205,8 +205,8 @@ def _on_motion(file: Path, sources: tuple[str, str, str], protocol: str, options
 
 def _on_hands(file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any]) -> dict[str, Any]:
     from pose3d_ros.cli.progress import progress
-    from pose3d_ros.evaluation.hands import HandEvaluationConfig, evaluate_hands
-    from pose3d_ros.synthesis.hand_occlusion import PROTOCOLS
+    from pose3d_ros.lab.evaluation.motion.hands import HandEvaluationConfig, evaluate_hands
+    from pose3d_ros.lab.synthesis.hand_occlusion import PROTOCOLS
 
     config = HandEvaluationConfig(protocols=PROTOCOLS if protocol == "all" else tuple(protocol.split(",")), **options)
     with progress("evaluating") as on_progress:

@@ -77,8 +77,8 @@ def evaluate(options: BagOptions, play: Callable[[Any, Path], Any] | None = None
     here. Raises Pose3DError before any work where results would be replaced.
     """
     try:
-        from pose3d_ros.evaluation import bag, curves, run
-        from pose3d_ros.evaluation.bag_config import RECORDED
+        from pose3d_ros.lab.evaluation.bags import bag, curves, run
+        from pose3d_ros.lab.evaluation.bags.config import RECORDED
     except ModuleNotFoundError as error:
         raise Pose3DError(f"evaluate --bag needs rosbags ({error}): pip install 'pose3d_ros[tools]'") from None
     wanted, config = _curves(options), configuration(options)
@@ -130,8 +130,8 @@ def refuse_unwritable(folder: Path) -> None:
 
 def configuration(options: BagOptions) -> Any:
     """The `BagEvaluationConfig` of these options. Raises ConfigError."""
-    from pose3d_ros.bags.types import TopicChoice
-    from pose3d_ros.evaluation.bag_config import BagEvaluationConfig, ScoringConfig
+    from pose3d_ros.lab.bags.types import TopicChoice
+    from pose3d_ros.lab.evaluation.bags.config import BagEvaluationConfig, ScoringConfig
 
     known = {entry.name for entry in fields(TopicChoice)}
     topics = dict(entry.split("=", 1) if "=" in entry else (entry, "") for entry in options.topics)
@@ -167,7 +167,7 @@ def configuration(options: BagOptions) -> Any:
 
 def _curves(options: BagOptions) -> dict[str, tuple[float, ...]]:
     """{fault: severities}, () = its usual ones."""
-    from pose3d_ros.evaluation.faults import FAULTS
+    from pose3d_ros.lab.evaluation.bags.faults import FAULTS
 
     if not options.severities:
         names = FAULTS if "all" in options.curves else options.curves

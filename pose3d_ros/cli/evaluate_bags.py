@@ -31,7 +31,7 @@ class More(NamedTuple):
 def evaluate(options: evaluate_bag.BagOptions, bags: list[Path], more: More) -> None:
     """One bag, or many: each into a folder of its own, with one summary."""
     try:
-        from pose3d_ros.evaluation.many import find_bags
+        from pose3d_ros.lab.evaluation.bags.batch import find_bags
     except ModuleNotFoundError as error:
         raise Pose3DError(f"evaluate --bag needs rosbags ({error}): pip install 'pose3d_ros[tools]'") from None
     if len(bags) == 1 and not bags[0].exists():
@@ -50,7 +50,7 @@ def _one(options: evaluate_bag.BagOptions, more: More) -> None:
     elif more.ray:
         raise ConfigError("--ray is for many bags: give several, a folder of bags, or a list")
     if more.rerun:
-        from pose3d_ros.viewing import rerun_export
+        from pose3d_ros.lab.viewing import rerun_export
 
         rerun_export.sdk()
     run = evaluate_bag.evaluate(options, play)
@@ -72,9 +72,9 @@ def _replay(rate: float) -> Any:
 
 def _pictures(run: Any, options: evaluate_bag.BagOptions, more: More) -> None:
     try:
-        from pose3d_ros.bags.reader import Bag
-        from pose3d_ros.viewing.runs import moments
-        from pose3d_ros.viewing.runs.page import write_report
+        from pose3d_ros.lab.bags.reader import Bag
+        from pose3d_ros.lab.viewing.runs import moments
+        from pose3d_ros.lab.viewing.runs.page import write_report
     except ModuleNotFoundError as error:
         raise Pose3DError(
             f"the report needs matplotlib and jinja2 ({error}): pip install 'pose3d_ros[tools]', or --no-report"
@@ -83,7 +83,7 @@ def _pictures(run: Any, options: evaluate_bag.BagOptions, more: More) -> None:
     if more.report:
         typer.echo(f"report  {write_report(run, run.folder, bag.image)}")
     if more.rerun:
-        from pose3d_ros.viewing.rerun_export import export
+        from pose3d_ros.lab.viewing.rerun_export import export
 
         path = run.folder / "run.rrd"
         export(moments.every(run, bag.image), moments.camera_of(run), path)
@@ -92,8 +92,8 @@ def _pictures(run: Any, options: evaluate_bag.BagOptions, more: More) -> None:
 
 def _many(options: evaluate_bag.BagOptions, given: list[Path], bags: list[Path], more: More) -> None:
     """All bags; prints the summary. Raises Pose3DError at the end where some failed."""
-    from pose3d_ros.evaluation import many
-    from pose3d_ros.viewing.runs.bags import PAGE, Evaluation, evaluate_bags
+    from pose3d_ros.lab.evaluation.bags import batch
+    from pose3d_ros.lab.viewing.runs.bags import PAGE, Evaluation, evaluate_bags
 
     for name, used in (
         ("--replay", more.replay), ("--severities", options.severities), ("--curve", options.curves),
@@ -106,7 +106,7 @@ def _many(options: evaluate_bag.BagOptions, given: list[Path], bags: list[Path],
     evaluate_bag.refuse_unwritable(out)
     if more.jobs < 0:
         raise ConfigError(f"--jobs: expected 0 or more processes, got {more.jobs}")
-    clashes = many.clashes(many.tasks(bags, out), Evaluation(config).fingerprint)
+    clashes = batch.clashes(batch.tasks(bags, out), Evaluation(config).fingerprint)
     if clashes and not options.force:
         raise InputError(
             f"{out}: holds runs made with other options ({', '.join(task.folder.name for task in clashes)}); "
@@ -114,7 +114,7 @@ def _many(options: evaluate_bag.BagOptions, given: list[Path], bags: list[Path],
         )
     with progress("bags") as on_progress:
 
-        def done(outcome: many.Outcome, number: int, of: int) -> None:
+        def done(outcome: batch.Outcome, number: int, of: int) -> None:
             on_progress("bags", number, of)
             if outcome.error:
                 typer.echo(f"failed  {outcome.task.bag}: {outcome.error}", err=True)

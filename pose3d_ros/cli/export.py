@@ -15,8 +15,8 @@ def command(
     windows: Annotated[int, typer.Option(help="windows per occlusion protocol for sigma and the card")] = 1024,
 ) -> None:
     """Write the averaged weights of a run, sigma calibrated, with their model card, and update SHA256SUMS."""
-    from pose3d_ros.training import config as settings
-    from pose3d_ros.training.export import export
+    from pose3d_ros.lab.training import config as settings
+    from pose3d_ros.lab.training.export import export
 
     done = export(run, data, weights_dir, settings.load(config) if config else None, windows)
     console = Console()

@@ -40,7 +40,7 @@ def command(
     if not (cross and width.isdigit() and height.isdigit()):
         raise ConfigError(f"--size: expected WIDTHxHEIGHT, e.g. 640x480, got {size!r}")
     try:
-        from pose3d_ros.bags.synthetic import SyntheticConfig, synthesize
+        from pose3d_ros.lab.bags.synthetic import SyntheticConfig, synthesize
     except ModuleNotFoundError as error:
         raise Pose3DError(f"synthesize needs rosbags ({error}): pip install 'pose3d_ros[tools]'") from None
     config = SyntheticConfig(

@@ -25,9 +25,9 @@ def command(
     """Train a lifter; an interrupted run goes on with --resume. Writes weights, model card and checksums."""
     import torch
 
-    from pose3d_ros.training import config as settings
-    from pose3d_ros.training import run
-    from pose3d_ros.training.export import export
+    from pose3d_ros.lab.training import config as settings
+    from pose3d_ros.lab.training import run
+    from pose3d_ros.lab.training.export import export
 
     if threads:
         torch.set_num_threads(threads)

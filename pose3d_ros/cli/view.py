@@ -21,21 +21,21 @@ def command(
 ) -> None:
     """2D keypoints in, 3D skeletons out, seen and inferred joints told apart; no ROS needed."""
     try:
-        from pose3d_ros.viewing import bag as bags
-        from pose3d_ros.viewing import render
+        from pose3d_ros.lab.viewing import bag as bags
+        from pose3d_ros.lab.viewing import render
     except ModuleNotFoundError as error:
         raise Pose3DError(f"view needs rosbags and matplotlib ({error}): pip install 'pose3d_ros[tools]'") from None
     out = out or Path("out/view") / bag.stem
     render.refuse_replacing(out, force)
     if rerun is not None:
-        from pose3d_ros.viewing import rerun_export
+        from pose3d_ros.lab.viewing import rerun_export
 
         if rerun.exists() and not force:
             raise InputError(f"{rerun}: is there already; give --force to replace it")
         rerun_export.sdk()
     recording = bags.Recording(bag, namespace, image)
     if not recording.skeletons:
-        from pose3d_ros.viewing.offline import lift
+        from pose3d_ros.lab.viewing.offline import lift
 
         typer.echo(f"no skeletons in {bag}: lifting its keypoints with {weights}")
         lift(recording, weights)

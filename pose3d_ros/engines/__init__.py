@@ -1,6 +1,6 @@
 """How a model runs: one interface, one file a backend, and the ladder that takes the best that works here."""
 
-from pose3d_ros.engines.backends import CHOICES, EngineOptions
+from pose3d_ros.engines.backends.choice import CHOICES, EngineOptions
 from pose3d_ros.engines.base import Engine, EngineInfo, Program, Target
 from pose3d_ros.engines.cache import Cache
 from pose3d_ros.engines.ladder import Ladder

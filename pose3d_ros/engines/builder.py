@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock, Thread
 
 from pose3d_ros.core.errors import EngineError, Pose3DError
-from pose3d_ros.engines.backends import Rung, backend
+from pose3d_ros.engines.backends.choice import Rung, backend
 from pose3d_ros.engines.base import Engine, Program, Target, explain
 from pose3d_ros.engines.cache import Cache, identity
 from pose3d_ros.engines.parity import check

@@ -6,7 +6,7 @@ from contextlib import suppress
 import numpy as np
 
 from pose3d_ros.core.errors import EngineError, InputError
-from pose3d_ros.engines.backends import Rung
+from pose3d_ros.engines.backends.choice import Rung
 from pose3d_ros.engines.base import Batch, Engine, EngineInfo, NotBuiltError, Program, UnavailableError, explain
 from pose3d_ros.engines.builder import Background, build
 from pose3d_ros.engines.cache import Cache, CacheError, identity

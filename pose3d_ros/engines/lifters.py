@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pose3d_ros.core.errors import ConfigError
-from pose3d_ros.engines.backends import EngineOptions, rungs
+from pose3d_ros.engines.backends.choice import EngineOptions, rungs
 from pose3d_ros.engines.base import Program
 from pose3d_ros.engines.cache import Cache
 from pose3d_ros.engines.ladder import Ladder

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pose3d_ros.core.errors import Pose3DError
-from pose3d_ros.engines import backends
+from pose3d_ros.engines.backends import choice
 from pose3d_ros.engines.base import Program, Target, explain
 from pose3d_ros.engines.cache import Entry, differing, identity
 from pose3d_ros.engines.programs import from_file
@@ -30,7 +30,7 @@ class Staleness:
             programs = self._programs(made["model"])
             if not programs:
                 return UNKNOWN, "weights not shipped, say --weights FILE"
-            kind = backends.backend(made["backend"])
+            kind = choice.backend(made["backend"])
             buckets = tuple(made["buckets"])
             device = "cuda:0" if kind.on_gpu else "cpu"
             target = Target(device, made["precision"], gpu_buckets=buckets, cpu_buckets=buckets)

@@ -13,11 +13,11 @@ from torch import nn
 
 from pose3d_ros.core.errors import CheckpointError, ConfigError, FormatError
 from pose3d_ros.guidance import GuidanceConfig
-from pose3d_ros.models import extpose, picture
+from pose3d_ros.models import extpose, image_lifter
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.models.extpose import ExtPose
+from pose3d_ros.models.image_lifter import PictureSpec
 from pose3d_ros.models.lifter import ModelSpec
-from pose3d_ros.models.picture import PictureSpec
 from pose3d_ros.models.streaming import StreamingConfig, StreamingDTF
 
 FORMAT_VERSION = 1
@@ -38,7 +38,7 @@ class Kind(NamedTuple):
 KINDS = {
     "dtf": Kind(DTF, lambda fields: DTFConfig(**fields), _lifter_spec),
     "streaming_dtf": Kind(StreamingDTF, lambda fields: StreamingConfig(**fields), _lifter_spec),
-    "extpose": Kind(ExtPose, extpose.config_of, picture.spec_of),
+    "extpose": Kind(ExtPose, extpose.config_of, image_lifter.spec_of),
 }
 
 

@@ -288,7 +288,7 @@ def load_published(state_dict: dict[str, Tensor]) -> DTF:
 
     Sizes are read from the tensors. Raises CheckpointError naming what is missing or left over.
     """
-    from pose3d_ros.models.dtf_published import convert
+    from pose3d_ros.models.published.dtf import convert
 
     frames, converted = convert(state_dict)
     if frames not in PUBLISHED:

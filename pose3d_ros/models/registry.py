@@ -6,9 +6,9 @@ from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.core.paths import share_dir
 from pose3d_ros.models import checkpoint
 from pose3d_ros.models.extpose import ExtPose
+from pose3d_ros.models.image_lifter import PictureLifter
 from pose3d_ros.models.lifter import Lifter
 from pose3d_ros.models.parametric import BodyModel
-from pose3d_ros.models.picture import PictureLifter
 from pose3d_ros.models.streaming import StreamingDTF
 from pose3d_ros.models.streaming_lifter import StreamingLifter
 

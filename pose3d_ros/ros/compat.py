@@ -9,7 +9,7 @@ STAND_INS: list[str] = []
 try:
     from message_filters import ApproximateTimeSynchronizer, Subscriber, TimeSynchronizer
 except ImportError:
-    from pose3d_ros.ros.standins.message_filters import ApproximateTimeSynchronizer, Subscriber, TimeSynchronizer
+    from pose3d_ros.ros.shims.message_filters import ApproximateTimeSynchronizer, Subscriber, TimeSynchronizer
 
     STAND_INS.append("message_filters")
 
@@ -17,21 +17,21 @@ try:
     from cv_bridge import CvBridge, CvBridgeError
     from cv_bridge.boost import cv_bridge_boost  # noqa: F401 - its C extension is what fails with another NumPy
 except (ImportError, AttributeError):  # AttributeError: built for NumPy 1, run with 2
-    from pose3d_ros.ros.standins.cv_bridge import CvBridge, CvBridgeError
+    from pose3d_ros.ros.shims.cv_bridge import CvBridge, CvBridgeError
 
     STAND_INS.append("cv_bridge")
 
 try:
     from tf2_ros import TransformBroadcaster
 except ImportError:
-    from pose3d_ros.ros.standins.tf2_ros import TransformBroadcaster
+    from pose3d_ros.ros.shims.tf2_ros import TransformBroadcaster
 
     STAND_INS.append("tf2_ros")
 
 try:
     from diagnostic_updater import DiagnosticStatusWrapper, Updater
 except ImportError:
-    from pose3d_ros.ros.standins.diagnostic_updater import DiagnosticStatusWrapper, Updater
+    from pose3d_ros.ros.shims.diagnostic_updater import DiagnosticStatusWrapper, Updater
 
     STAND_INS.append("diagnostic_updater")
 

@@ -11,9 +11,12 @@ from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from pose3d_ros import msg as messages
+from pose3d_ros.core.skeleton import Skeleton
+from pose3d_ros.core.types import CLOCKS_AGREE_MS, Hand3D, JointState, Keypoints2D, Person3D, Skeletons3D
+from pose3d_ros.geometry.camera import Camera
 
 # the way in is shared with recordings, which are read without ROS
-from pose3d_ros.bags.messages import (  # noqa: F401
+from pose3d_ros.messages import (  # noqa: F401
     NS_PER_S,
     camera_from_msg,
     hand_from_msg,
@@ -21,9 +24,6 @@ from pose3d_ros.bags.messages import (  # noqa: F401
     skeletons_from_msg,
     stamp_to_ns,
 )
-from pose3d_ros.core.skeleton import Skeleton
-from pose3d_ros.core.types import CLOCKS_AGREE_MS, Hand3D, JointState, Keypoints2D, Person3D, Skeletons3D
-from pose3d_ros.geometry.camera import Camera
 
 HAND = "hand21"
 _UNKNOWN_COVARIANCE = np.zeros(9, np.float32)

@@ -9,12 +9,12 @@ from sensor_msgs.msg import CompressedImage, Image
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.types import Skeletons3D
 from pose3d_ros.msg import Skeleton2DArray
-from pose3d_ros.refined import RefinedPipeline
-from pose3d_ros.settings import RefineConfig, RefinedConfig
+from pose3d_ros.pipeline import Pipeline
 from pose3d_ros.ros import compat, images, lifecycle, qos
 from pose3d_ros.ros.lifter_config import LifterConfig
 from pose3d_ros.ros.lifter_node import QUEUE, Job, LifterNode
 from pose3d_ros.ros.pairing import Pairing
+from pose3d_ros.settings import PipelineConfig, RefineConfig
 
 PICTURES = qos.LATEST
 NOTHING = "nothing: set refine.body, or refine.hands and hands.weights"
@@ -42,20 +42,11 @@ class PictureConfig:
 
 
 @dataclass(frozen=True)
-class OwnConfig:
-    """What this node has beside the lifter node's parameters: the pictures, and how they refine."""
+class PoseVitConfig(LifterConfig):
+    """The lifter node's parameters, with images that refine hands, and where these come from."""
 
-    picture: PictureConfig = field(default_factory=PictureConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
-
-
-@dataclass(frozen=True)
-class PoseVitConfig(OwnConfig, LifterConfig):
-    """Everything that the node can be told."""
-
-    def pipeline(self) -> RefinedConfig:
-        """The pipeline's share."""
-        return RefinedConfig(**vars(super().pipeline()), refine=self.refine)
+    picture: PictureConfig = field(default_factory=PictureConfig)
 
 
 class PoseVitNode(LifterNode):
@@ -63,7 +54,7 @@ class PoseVitNode(LifterNode):
 
     NAME, CONFIG = "pose_vit", PoseVitConfig
 
-    def __init__(self, make_pipeline: Callable[[RefinedConfig], RefinedPipeline] = RefinedPipeline, **kwargs) -> None:
+    def __init__(self, make_pipeline: Callable[[PipelineConfig], Pipeline] = Pipeline, **kwargs) -> None:
         self._pairing = self._timer = None
         super().__init__(make_pipeline, **kwargs)
 

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 from rosbags.highlevel import AnyReader
 
-from pose3d_ros.bags.definitions import typestore
-from pose3d_ros.bags.reader import Bag, stamp_of
-from pose3d_ros.bags.types import Timeline
 from pose3d_ros.core import formats
 from pose3d_ros.core.config import flatten
 from pose3d_ros.core.errors import ConfigError, InputError
-from pose3d_ros.evaluation.answers import Answer
-from pose3d_ros.evaluation.bag import Material, assess, read
-from pose3d_ros.evaluation.bag_config import BagEvaluationConfig
-from pose3d_ros.evaluation.run import RunResult
+from pose3d_ros.lab.bags.definitions import typestore
+from pose3d_ros.lab.bags.reader import Bag, stamp_of
+from pose3d_ros.lab.bags.types import Timeline
+from pose3d_ros.lab.evaluation.bags.bag import Material, assess, read
+from pose3d_ros.lab.evaluation.bags.config import BagEvaluationConfig
+from pose3d_ros.lab.evaluation.bags.estimates import Answer
+from pose3d_ros.lab.evaluation.bags.run import RunResult
 from pose3d_ros.pipeline import PipelineConfig
 from pose3d_ros.ros.demo import session
 

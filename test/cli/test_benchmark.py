@@ -9,16 +9,16 @@ pytest.importorskip("typer")
 
 from pose3d_ros.cli.main import main
 from pose3d_ros.core.errors import EngineError
-from pose3d_ros.evaluation import energy, floor, latency, picture_latency
-from pose3d_ros.evaluation.crowd import CAMERA, crowd
-from pose3d_ros.evaluation.floor import Reach, Work, work
-from pose3d_ros.evaluation.timing import Contestant, in_turns
-from pose3d_ros.hands import HandConfig
+from pose3d_ros.lab.evaluation.latency import energy, image_latency, latency, roofline
+from pose3d_ros.lab.evaluation.latency.roofline import Reach, Work, work
+from pose3d_ros.lab.evaluation.latency.synthetic_keypoints import CAMERA, crowd
+from pose3d_ros.lab.evaluation.latency.timing import Contestant, in_turns
 from pose3d_ros.models.dtf import DTFConfig
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.picture import PictureLifter, PictureSpec
+from pose3d_ros.models.image_lifter import PictureLifter, PictureSpec
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.pipeline import BodyConfig, Pipeline, PipelineConfig
+from pose3d_ros.settings import HandConfig
 
 WEIGHTS = "body_dtf27"
 
@@ -27,8 +27,8 @@ WEIGHTS = "body_dtf27"
 def small(tmp_path, monkeypatch):
     """The published network, the probes and the warm-up are made small: their times are not what is tested."""
     monkeypatch.setitem(latency.PUBLISHED, latency.PUBLISHED_FRAMES, DTFConfig(351, channels=8, heads=1, layers=2))
-    monkeypatch.setattr(floor, "SIDE", {"cpu": 64})
-    monkeypatch.setattr(floor, "COPIED_BYTES", {"cpu": 1 << 16})
+    monkeypatch.setattr(roofline, "SIDE", {"cpu": 64})
+    monkeypatch.setattr(roofline, "COPIED_BYTES", {"cpu": 1 << 16})
     monkeypatch.setattr(latency, "WARM_UP", 6)
     monkeypatch.setenv("POSE3D_ROS_ENGINES", str(tmp_path / "engines"))
 
@@ -79,7 +79,7 @@ def test_all_backends_say_why_they_are_left_out(tmp_path, monkeypatch):
 
 def test_picture_models_step_by_step(tmp_path, monkeypatch, capsys):
     vit = ViTConfig(image_height=32, image_width=32, width=16, depth=1, heads=2)
-    monkeypatch.setattr(picture_latency, "PRESETS", {"tiny": vit})
+    monkeypatch.setattr(image_latency, "PRESETS", {"tiny": vit})
     out = tmp_path / "p.json"
     assert run("--pictures", "tiny", "--backend", "torch", "--people", "1,2", "--frames", "1,3", "--seconds", "0.05",
                "--device", "cpu", "--json", str(out)) == 0  # fmt: skip
@@ -96,7 +96,7 @@ def test_picture_models_step_by_step(tmp_path, monkeypatch, capsys):
 def test_a_step_is_measured_with_a_full_cache():
     vit = ViTConfig(image_height=32, image_width=32, width=16, depth=1, heads=2)
     lifter = PictureLifter(ExtPose(ExtPoseConfig(vit, frames=3)), PictureSpec("tiny", "hand21", 3, 30.0))
-    stepper = picture_latency.Stepper(lifter, 2)
+    stepper = image_latency.Stepper(lifter, 2)
     assert (stepper._cache.age(stepper._cache.newest + 1) > 0).all()
 
 

@@ -1,11 +1,11 @@
 """`pose3d engine`: what is built is listed, checked and cleared; what is damaged is named."""
 
 import pytest
+from pose3d_testing.engines import Fake
 
 from pose3d_ros.cli.main import main
-from pose3d_ros.engines.backends import FILES, backend
+from pose3d_ros.engines.backends.choice import FILES, backend
 from pose3d_ros.engines.cache import VARIABLE
-from test.engines.fakes import Fake
 
 REAL = backend
 
@@ -18,9 +18,9 @@ def fake(monkeypatch) -> type[Fake]:
     def one_fake(name: str):
         return made if name == "openvino" else REAL(name)
 
-    monkeypatch.setattr("pose3d_ros.engines.backends.backend", one_fake)
+    monkeypatch.setattr("pose3d_ros.engines.backends.choice.backend", one_fake)
     kept = {name: file for name, file in FILES.items() if name not in ("tensorrt", "onnxruntime")}
-    monkeypatch.setattr("pose3d_ros.engines.backends.FILES", kept)
+    monkeypatch.setattr("pose3d_ros.engines.backends.choice.FILES", kept)
     return made
 
 

@@ -11,10 +11,10 @@ pytest.importorskip("rosbags")
 
 import torch
 
-from pose3d_ros.bags.synthetic import SyntheticConfig, synthesize
 from pose3d_ros.cli.main import main
-from pose3d_ros.evaluation.curves import load
-from pose3d_ros.evaluation.run import load_run
+from pose3d_ros.lab.bags.synthetic import SyntheticConfig, synthesize
+from pose3d_ros.lab.evaluation.bags.curves import load
+from pose3d_ros.lab.evaluation.bags.run import load_run
 from pose3d_ros.models import ModelSpec, checkpoint
 from pose3d_ros.models.dtf import DTF, DTFConfig
 

@@ -11,11 +11,11 @@ pytest.importorskip("typer")
 pytest.importorskip("rosbags")
 pytest.importorskip("jinja2")
 
-from pose3d_ros.bags.reader import Bag
-from pose3d_ros.bags.synthetic import SyntheticConfig, synthesize
 from pose3d_ros.cli.main import main
 from pose3d_ros.core import formats
-from pose3d_ros.evaluation import many
+from pose3d_ros.lab.bags.reader import Bag
+from pose3d_ros.lab.bags.synthetic import SyntheticConfig, synthesize
+from pose3d_ros.lab.evaluation.bags import batch
 
 SAMPLE = Path(__file__).parents[1] / "data" / "motion_sample.npz"
 
@@ -24,7 +24,7 @@ SAMPLE = Path(__file__).parents[1] / "data" / "motion_sample.npz"
 def bags(tmp_path, monkeypatch):
     """A folder with two bags of 1 s; work on many stays in this process, which is quicker."""
     here = lambda work, call, workers: ((task, call(task)) for task in work)  # noqa: E731
-    monkeypatch.setattr(many, "_in_processes", here)
+    monkeypatch.setattr(batch, "_in_processes", here)
     monkeypatch.chdir(tmp_path)
     for name, seed in (("walk", 1), ("turn", 2)):
         synthesize(tmp_path / "bags" / name, SAMPLE, SyntheticConfig(seconds=1.0, seed=seed))

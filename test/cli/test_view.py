@@ -9,8 +9,8 @@ pytest.importorskip("typer")
 pytest.importorskip("rosbags")
 pytest.importorskip("matplotlib")
 
-from pose3d_ros.bags.synthetic import SyntheticConfig, synthesize
 from pose3d_ros.cli.main import main
+from pose3d_ros.lab.bags.synthetic import SyntheticConfig, synthesize
 
 SAMPLE = Path(__file__).parents[1] / "data" / "motion_sample.npz"
 

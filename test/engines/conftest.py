@@ -1,11 +1,11 @@
 """What the tests of engines share."""
 
 import pytest
+from pose3d_testing.engines import CPU, Fake, make_program
 
-from pose3d_ros.engines.backends import Rung, backend
+from pose3d_ros.engines.backends.choice import Rung, backend
 from pose3d_ros.engines.base import Program
 from pose3d_ros.engines.cache import Cache
-from test.engines.fakes import CPU, Fake, make_program
 
 
 @pytest.fixture

@@ -9,14 +9,14 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from pose3d_testing.engines import CPU, make_program
 
 from pose3d_ros.core.errors import EngineError
 from pose3d_ros.engines import cache as cache_module
-from pose3d_ros.engines.backends import Rung
+from pose3d_ros.engines.backends.choice import Rung
 from pose3d_ros.engines.base import NotBuiltError
 from pose3d_ros.engines.builder import build
 from pose3d_ros.engines.cache import META, VARIABLE, Cache, CacheError, identity
-from test.engines.fakes import CPU, make_program
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from pose3d_testing.engines import CPU, example
 
-from pose3d_ros.engines.backends import Rung, backend
+from pose3d_ros.engines.backends.choice import Rung, backend
 from pose3d_ros.engines.base import Target, UnavailableError
 from pose3d_ros.engines.builder import build
-from test.engines.fakes import CPU, example
 
 NEEDS = {"openvino": ("openvino",), "onnxruntime": ("onnxruntime", "onnx", "onnxscript")}
 INSTALLED = [
@@ -44,7 +44,8 @@ def test_any_number_of_rows_as_eager(name, program, cache):
 @pytest.mark.skipif(not find_spec("openvino"), reason="needs openvino")
 def test_openvino_reports_to_nobody():
     code = (
-        "import sys; from pose3d_ros.engines.backends import backend; from pose3d_ros.engines.base import Target\n"
+        "import sys; from pose3d_ros.engines.backends.choice import backend\n"
+        "from pose3d_ros.engines.base import Target\n"
         "backend('openvino').versions(Target())\n"
         "print('openvino' in sys.modules, {name for name in sys.modules if 'telemetry.backend' in name})"
     )

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 import torch
+from pose3d_testing.engines import example
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pose3d_ros.engines.backends import Rung, backend
+from pose3d_ros.engines.backends.choice import Rung, backend
+from pose3d_ros.engines.backends.cuda import CUDA
 from pose3d_ros.engines.base import Target
-from pose3d_ros.engines.cuda import CUDA
-from test.engines.fakes import example
 
 
 class Tape(TorchDispatchMode):

@@ -6,15 +6,15 @@ from threading import Event
 import numpy as np
 import pytest
 import torch
+from pose3d_testing.engines import CPU, example, make_program
 
 from pose3d_ros.core.errors import ConfigError, EngineError, InputError
 from pose3d_ros.engines import EngineOptions, Ladder, builder, machine
-from pose3d_ros.engines.backends import Rung, backend, rungs
+from pose3d_ros.engines.backends.choice import Rung, backend, rungs
 from pose3d_ros.engines.base import Target, UnavailableError
 from pose3d_ros.engines.builder import build
 from pose3d_ros.engines.cache import Cache
 from pose3d_ros.models import checkpoint  # noqa: F401, its import must not need any backend
-from test.engines.fakes import CPU, example, make_program
 
 
 def same(ladder, program, rows=3) -> bool:

@@ -6,21 +6,21 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import torch
+from pose3d_testing.engines import Fake
 
 from pose3d_ros import Pipeline, PipelineConfig
 from pose3d_ros.core.errors import EngineError
 from pose3d_ros.core.types import Keypoints2D, Person2D
 from pose3d_ros.engines import EngineOptions, builder, open_lifter
-from pose3d_ros.engines.backends import FILES, Rung, backend
+from pose3d_ros.engines.backends.choice import FILES, Rung, backend
 from pose3d_ros.engines.base import Target
 from pose3d_ros.engines.builder import Background, build
 from pose3d_ros.engines.lifters import from_file
 from pose3d_ros.geometry.camera import Camera
-from pose3d_ros.hands import HandConfig
 from pose3d_ros.models import ModelSpec, checkpoint, registry
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.pipeline import BodyConfig
-from test.engines.fakes import Fake
+from pose3d_ros.settings import HandConfig
 
 HAS_OPENVINO = pytest.mark.skipif(not find_spec("openvino"), reason="needs openvino")
 CPU_ONLY = EngineOptions("cpu")
@@ -41,7 +41,8 @@ def weights(tmp_path) -> str:
 def openvino_is_fake(fake, monkeypatch) -> type[Fake]:
     """In the place of OpenVINO, ready to fail."""
     monkeypatch.setitem(FILES, "openvino", f"{__name__}:Fake")
-    monkeypatch.setattr("pose3d_ros.engines.backends.backend", lambda name: fake if name == "openvino" else REAL(name))
+    chosen = lambda name: fake if name == "openvino" else REAL(name)  # noqa: E731
+    monkeypatch.setattr("pose3d_ros.engines.backends.choice.backend", chosen)
     return fake
 
 

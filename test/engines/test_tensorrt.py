@@ -7,12 +7,12 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from pose3d_testing.engines import CPU, example
 
-from pose3d_ros.engines import tensorrt
-from pose3d_ros.engines.backends import Rung, backend
+from pose3d_ros.engines.backends import tensorrt
+from pose3d_ros.engines.backends.choice import Rung, backend
 from pose3d_ros.engines.base import Target, UnavailableError
 from pose3d_ros.engines.builder import build
-from test.engines.fakes import CPU, example
 
 TARGET = Target("cpu", cpu_buckets=(1, 2))
 

@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from pose3d_testing import body_models
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import CheckpointError, ConfigError
@@ -13,7 +14,6 @@ from pose3d_ros.models.kinematic import rotation_6d
 from pose3d_ros.models.parametric import ROTATIONS, ROWS, SKELETONS, VERTICES, BodyModel
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
-from test import body_models
 
 KINDS = list(SKELETONS)
 

@@ -11,7 +11,7 @@ from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.models import ModelSpec, checkpoint, registry
 from pose3d_ros.models.streaming import StreamingConfig, StreamingDTF
 from pose3d_ros.models.streaming_lifter import StreamingLifter, Streams
-from pose3d_ros.bodies import lift_windows
+from pose3d_ros.stages.bodies import lift_windows
 from pose3d_ros.tracking.window import Window
 
 WINDOW, RATE_HZ = 12, 30.0

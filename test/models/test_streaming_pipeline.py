@@ -9,8 +9,8 @@ from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.models import ModelSpec
 from pose3d_ros.models.streaming import StreamingConfig, StreamingDTF
 from pose3d_ros.models.streaming_lifter import StreamingLifter
-from pose3d_ros.bodies import lift_windows
 from pose3d_ros.pipeline import Pipeline
+from pose3d_ros.stages.bodies import lift_windows
 
 CAMERA = Camera.from_fov(640, 480, 60)
 FRAME_NS = 33_333_333

@@ -15,7 +15,7 @@ from std_msgs.msg import Header, String
 
 from pose3d_ros.ros import compat, conversions
 
-STANDINS = "pose3d_ros.ros.standins."
+STANDINS = "pose3d_ros.ros.shims."
 
 
 @pytest.fixture(params=["stand-in", "real"])
@@ -209,7 +209,7 @@ def test_bridge_wants_an_array(bridge):
 
 
 def test_transforms_without_the_message_package_say_what_to_do(ros):
-    from pose3d_ros.ros.standins import tf2_ros
+    from pose3d_ros.ros.shims import tf2_ros
 
     if tf2_ros.TFMessage is not None:
         pytest.skip("tf2_msgs is installed")
@@ -220,7 +220,7 @@ def test_transforms_without_the_message_package_say_what_to_do(ros):
 def test_transforms_are_published_singly_and_in_lists(ros, monkeypatch):
     from geometry_msgs.msg import TransformStamped
 
-    from pose3d_ros.ros.standins import tf2_ros
+    from pose3d_ros.ros.shims import tf2_ros
 
     sent = []
 

@@ -14,14 +14,15 @@ import torch
 
 from pose3d_ros.core.errors import CheckpointError, ConfigError, EngineError
 from pose3d_ros.core.paths import share_dir
+from pose3d_ros.detectors import files
+from pose3d_ros.lab.viewing import render
+from pose3d_ros.lab.viewing.bag import Recording
 from pose3d_ros.models import checkpoint
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.picture import PictureSpec
+from pose3d_ros.models.image_lifter import PictureSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
-from pose3d_ros.ros.demo import pictures, player, session
-from pose3d_ros.viewing import render
-from pose3d_ros.viewing.bag import Recording
+from pose3d_ros.ros.demo import images, player, session
 
 BAG = share_dir() / "demo" / "signing"
 PLAIN = ["-p", "body.backend:=torch"]  # no engine is built of a network that nobody trained
@@ -63,12 +64,12 @@ def test_replay_with_pictures_counts_whose_answers_were_taken(domain, tmp_path, 
     path = tmp_path / "looking.safetensors"
     checkpoint.save(path, network, PictureSpec("looking", "hand21", network.config.frames, 30.0))
     sent = session.replay(
-        BAG, tmp_path, str(standing_weights), SECONDS, lifter=PLAIN, refine=pictures.weights(hands=str(path))
+        BAG, tmp_path, str(standing_weights), SECONDS, lifter=PLAIN, refine=images.weights(hands=str(path))
     )
-    recording, found = Recording(tmp_path / "bag"), pictures.reasons(tmp_path / "bag")
+    recording, found = Recording(tmp_path / "bag"), images.reasons(tmp_path / "bag")
     assert max(recording.skeletons) == sent[-1]
     hands = sum(map(len, recording.hands.values()))
-    lines = list(pictures.summary(tmp_path / "bag"))
+    lines = list(images.summary(tmp_path / "bag"))
     taken = int(re.search(r"hands .* taken for (\d+) of \d+", lines[1])[1])
     kept = sum(found[f"hand_{why}"] for why in ("crop", "picture_unsure", "picture_implausible"))
     assert hands > 0
@@ -78,9 +79,9 @@ def test_replay_with_pictures_counts_whose_answers_were_taken(domain, tmp_path, 
 
 def test_pictures_are_looked_at_with_the_weights_given_or_the_nodes_own(tmp_path):
     with pytest.raises(CheckpointError, match="absent"):
-        pictures.weights(hands=str(tmp_path / "absent.safetensors"))
-    assert pictures.weights() == {"refine.hands": "hand_extpose"}
-    assert pictures.weights(body="body_dtf27")["refine.body"] == "body_dtf27"  # the node tells what is wrong with it
+        images.weights(hands=str(tmp_path / "absent.safetensors"))
+    assert images.weights() == {"refine.hands": "hand_extpose"}
+    assert images.weights(body="body_dtf27")["refine.body"] == "body_dtf27"  # the node tells what is wrong with it
 
 
 @pytest.mark.slow
@@ -101,9 +102,9 @@ def test_the_bag_of_an_earlier_demo_is_replaced_but_nothing_else(tmp_path):
     assert (folder / "thesis.tex").exists()
 
 
-def test_live_without_a_detector_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setattr(session, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="MediaPipe"):
+def test_live_without_the_models_says_how_to_get_them(monkeypatch, tmp_path):
+    monkeypatch.setenv(files.VARIABLE, str(tmp_path))
+    with pytest.raises(ConfigError, match="pose3d detector fetch"):
         session.live("0", tmp_path)
 
 

@@ -9,12 +9,12 @@ pytest.importorskip("rosbags", reason="needs the extra `tools`: rosbags")
 from rclpy.serialization import deserialize_message
 from rosbags.highlevel import AnyReader
 
-from pose3d_ros.bags.definitions import typestore
-from pose3d_ros.bags.reader import Bag
-from pose3d_ros.bags.types import TopicChoice
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.core.paths import share_dir
-from pose3d_ros.evaluation.bag_config import BagEvaluationConfig
+from pose3d_ros.lab.bags.definitions import typestore
+from pose3d_ros.lab.bags.reader import Bag
+from pose3d_ros.lab.bags.types import TopicChoice
+from pose3d_ros.lab.evaluation.bags.config import BagEvaluationConfig
 from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.pipeline import BodyConfig, PipelineConfig
 from pose3d_ros.ros import conversions

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pose3d_ros.engines import Cache, EngineOptions, Program
-from pose3d_ros.engines.backends import Rung, rungs
+from pose3d_ros.engines.backends.choice import Rung, rungs
 from pose3d_ros.engines.base import NotBuiltError, explain
 from pose3d_ros.engines.cache import identity
 from pose3d_ros.engines.lifters import from_file

@@ -3,8 +3,8 @@
     python -m pose3d_ros.ros.demo.player BAG [--namespace NAME] [--seconds S] [--readers N] [--images] [--rate R]
                                              [--clock] [--topics JSON]
 
-With --topics (fields of `pose3d_ros.bags.types.TopicChoice`) the keypoints may be of any kind that bags are read with,
-on any topic; images are not played then. --clock publishes the time of the recording on <namespace>/clock.
+With --topics (fields of `pose3d_ros.lab.bags.types.TopicChoice`) the keypoints may be of any kind that bags are read
+with, on any topic; images are not played then. --clock publishes the time of the recording on <namespace>/clock.
 
 Says "ready" on stdout when every topic has its subscribers, waits for a line on stdin, plays, and says
 "done STAMP_NS STAMP_NS ...": the stamps of all keypoint messages that were sent.
@@ -26,10 +26,10 @@ from rclpy.serialization import serialize_message
 from rosbags.highlevel import AnyReader
 from rosgraph_msgs.msg import Clock
 
-from pose3d_ros.bags.definitions import typestore
-from pose3d_ros.bags.reader import Bag, stamp_of
-from pose3d_ros.bags.types import NS_PER_S, TopicChoice
 from pose3d_ros.core.errors import InputError
+from pose3d_ros.lab.bags.definitions import typestore
+from pose3d_ros.lab.bags.reader import Bag, stamp_of
+from pose3d_ros.lab.bags.types import NS_PER_S, TopicChoice
 from pose3d_ros.ros import conversions, qos
 from pose3d_ros.ros.demo import topics
 

@@ -20,7 +20,7 @@ from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from pose3d_ros.bags.definitions import typestore
+from pose3d_ros.lab.bags.definitions import typestore
 from pose3d_ros.msg import Skeleton3DArray
 from pose3d_ros.ros.conversions import stamp_to_ns
 from pose3d_ros.ros.demo import topics

@@ -17,10 +17,10 @@ from scipy.spatial.transform import Rotation
 from pose3d_ros.core import formats
 from pose3d_ros.core.types import Person2D
 from pose3d_ros.geometry.hand import J
+from pose3d_ros.lab.viewing.bag import Recording
 from pose3d_ros.msg import Hand3DArray, Skeleton3DArray
 from pose3d_ros.pipeline import Pipeline
 from pose3d_ros.ros import conversions
-from pose3d_ros.viewing.bag import Recording
 
 RECORDING = Recording(Path(__file__).parents[3] / "demo" / "signing")
 FRAMES = [frame for _, frame in sorted(RECORDING.keypoints.items()) if len(frame.people) >= 3][:12]

@@ -172,7 +172,7 @@ def test_a_signal_ends_the_process_in_order(ros, number):
 
 
 def test_tf_that_is_not_installed_fails_configure_with_the_cure(bench):
-    from pose3d_ros.ros.standins import tf2_ros
+    from pose3d_ros.ros.shims import tf2_ros
 
     if "tf2_ros" not in compat.STAND_INS or tf2_ros.TFMessage is not None:
         pytest.skip("TF is installed")

@@ -11,19 +11,19 @@ pytest.importorskip("torch")
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from pose3d_testing.body_models import Statue
+from pose3d_testing.networks import Known
 from sensor_msgs.msg import CompressedImage
 
 from pose3d_ros.models import Lifter, ModelSpec, checkpoint, registry
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.picture import PictureLifter, PictureSpec, Seen
+from pose3d_ros.models.image_lifter import PictureLifter, PictureSpec, Seen
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.msg import Skeleton3DArray
-from pose3d_ros.refined import RefinedPipeline
+from pose3d_ros.pipeline import Pipeline
 from pose3d_ros.ros import conversions, images
 from pose3d_ros.ros.pose_vit_node import PoseVitNode
-from test.body_models import Statue
-from test.networks import Known
 
 PIXELS = np.full((480, 640, 3), (10, 20, 30), np.uint8)
 
@@ -223,7 +223,7 @@ def looking(bench, make, standing, lifter):
         looks = Looking(standing)
 
         def pipeline(config):
-            return RefinedPipeline(config, lifter, body_pictures=looks)
+            return Pipeline(config, lifter, body_pictures=looks)
 
         b = bench(pipeline, node=PoseVitNode, hands__weights="", picture__wait_s=1.0).up().calibrate(make.camera)
         b.looks = looks
@@ -280,7 +280,7 @@ def configured(bench, lifter, tmp_path):
     def made(**parameters):
         given = {name: str(weights) if value == "smpl" else value for name, value in parameters.items()}
         settings = {"hands__weights": "", "body__device": "cpu", "body__backend": "torch"}
-        node = bench(lambda config: RefinedPipeline(config, lifter), node=PoseVitNode, **settings, **given).node
+        node = bench(lambda config: Pipeline(config, lifter), node=PoseVitNode, **settings, **given).node
         return node, node.trigger_configure().name
 
     return made

@@ -1,0 +1,1 @@
+"""What never runs on a robot: recordings, synthesis, training, evaluation, viewing."""

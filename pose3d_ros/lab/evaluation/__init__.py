@@ -1,0 +1,1 @@
+"""Accuracy, robustness and latency, on recordings and on recorded motion."""

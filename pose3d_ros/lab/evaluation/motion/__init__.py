@@ -1,0 +1,1 @@
+"""Evaluation on recorded motion seen by virtual cameras."""

@@ -1,0 +1,197 @@
+"""Evaluation on recorded motion: occlusion protocols, online, as the pipeline would have lifted it frame by frame."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from pose3d_ros.core.config import param, validate
+from pose3d_ros.core.errors import CheckpointError, ConfigError
+from pose3d_ros.geometry.placement import PlacementConfig
+from pose3d_ros.guidance import GuidanceConfig
+from pose3d_ros.lab.evaluation.metrics import Metrics, Sequence, measure
+from pose3d_ros.lab.evaluation.motion.recordings import Recordings, record
+from pose3d_ros.lab.synthesis import detector, occlusion
+from pose3d_ros.lab.synthesis.detector import DetectorConfig
+from pose3d_ros.lab.synthesis.motion import MotionSet
+from pose3d_ros.lab.synthesis.occlusion import PROTOCOLS
+from pose3d_ros.lab.synthesis.rng import Rng
+from pose3d_ros.models import Lifter, checkpoint, registry
+from pose3d_ros.models.streaming_lifter import StreamingLifter, Streams
+from pose3d_ros.stages.bodies import lift_windows
+from pose3d_ros.tracking.keypoints import hide_weak
+from pose3d_ros.tracking.window import Window
+
+BASELINE_SUFFIX = "_clean"
+BATCH = 256  # windows lifted at once
+_CLIPS = itertools.count()  # every clip is a new stream
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """What is evaluated. `min_score` and `min_joints` are those of the pipeline, and so are their defaults."""
+
+    protocols: tuple[str, ...] = param(PROTOCOLS, "names of occlusion protocols")
+    rate_hz: float = param(30.0, "frame rate of the camera", unit="Hz", low=10, high=60)
+    lookahead: int = param(0, "slots of the model's rate by which the output is late", low=0, high=350)
+    cameras: int = param(2, "cameras for each clip", low=1, high=16)
+    clips: int = param(0, "only so many clips, spread over the file; 0 = all", low=0)
+    seed: int = param(1, "fixes cameras, noise and occlusion", low=0)
+    min_score: float = param(0.3, "keypoints with a lower score count as missing", low=0, high=1)
+    min_joints: int = param(4, "joints that must have been seen within the window", low=2, high=17)
+
+    __post_init__ = validate
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A lifter, and the name under which its numbers are reported."""
+
+    name: str
+    lifter: Lifter
+
+
+def contestant(name: str, lifter: Lifter, guidance: GuidanceConfig | None = None) -> Contestant:
+    """The lifter as it is, or with another guidance than its weights were trained with."""
+    if guidance is not None:
+        lifter = copy(lifter)
+        lifter.spec = replace(lifter.spec, guidance=guidance)
+    return Contestant(name, lifter)
+
+
+def find_baseline(weights: str) -> str:
+    """Name or path of the same network trained clean, which lies beside the weights. Raises CheckpointError."""
+    stem = weights.removesuffix(registry.SUFFIX)
+    name = stem + BASELINE_SUFFIX + weights[len(stem) :]
+    try:
+        checkpoint.read_header(registry.find(name))
+    except CheckpointError as error:
+        raise CheckpointError(f"baseline of {weights}: {error}; give --baseline NAME_OR_PATH, or none") from None
+    return name
+
+
+def evaluate(
+    motion: MotionSet,
+    contestants: list[Contestant],
+    config: EvaluationConfig,
+    noise: DetectorConfig = detector.STANDARD,
+    on_progress: Callable[[str, int, int], Any] | None = None,
+) -> dict[str, dict[str, Metrics]]:
+    """{contestant: {protocol: metrics}}. All of them see the very same cameras, noise and occlusions.
+
+    `on_progress(protocol, done, total)` is told about clips. Raises ConfigError: unknown protocol, lookahead beyond
+    the window, contestants of different rates or skeletons.
+    """
+    _check(contestants, config)
+    chosen = _spread(len(motion), config.clips)
+    found: dict[str, dict[str, list[Sequence]]] = {c.name: {p: [] for p in config.protocols} for c in contestants}
+    for done, index in enumerate(chosen):
+        recordings = record(motion, index, config.rate_hz, config.cameras, config.seed, noise)
+        for protocol in config.protocols:
+            for name, sequences in _lift_clip(recordings, protocol, contestants, config).items():
+                found[name][protocol] += sequences
+            if on_progress:
+                on_progress(protocol, done, len(chosen))
+    skeleton = contestants[0].lifter.spec.skeleton
+    return {name: {p: measure(sequences, skeleton) for p, sequences in per.items()} for name, per in found.items()}
+
+
+def _check(contestants: list[Contestant], config: EvaluationConfig) -> None:
+    specs = {(c.lifter.spec.rate_hz, c.lifter.spec.skeleton) for c in contestants}
+    if len(specs) != 1:
+        raise ConfigError(f"expected lifters with the same rate and skeleton to compare, got {sorted(specs)}")
+    frames = min(c.lifter.spec.frames for c in contestants)
+    if config.lookahead >= frames:
+        raise ConfigError(f"lookahead: expected below the window's {frames} frames, got {config.lookahead}")
+    for protocol in config.protocols:  # an unknown one is refused before the work begins
+        occlusion.mask(protocol, Rng(0), torch.zeros(1, 2, len(contestants[0].lifter.spec.joints), 2), config.rate_hz)
+
+
+def _spread(total: int, wanted: int) -> list[int]:
+    count = min(wanted, total) if wanted else total
+    return [int(i) for i in np.linspace(0, total - 1, count).round()]
+
+
+def _lift_clip(
+    recordings: Recordings, protocol: str, contestants: list[Contestant], config: EvaluationConfig
+) -> dict[str, list[Sequence]]:
+    """One sequence for each camera and contestant."""
+    spec = contestants[0].lifter.spec
+    score = np.where(recordings.hidden(protocol, config.seed), 0, recordings.score.numpy())
+    rays, score = hide_weak(recordings.rays.numpy(), score, config.min_score)
+    delay = config.lookahead * config.rate_hz / spec.rate_hz
+    truth_m = np.stack([_delayed(truth_m, delay) for truth_m in recordings.truth_m])
+    return {c.name: _lift(c.lifter, rays, score, recordings.stamps_ns, truth_m, config) for c in contestants}
+
+
+def window_slots(stamps_ns: np.ndarray, used: np.ndarray, frames: int, rate_hz: float) -> np.ndarray:
+    """int64 (F, T): which frame lies in each slot of the window that ends at each frame, F where none does.
+
+    The pipeline's own window, filled with frame numbers. Frames that are not `used` (F,) never come to it.
+    """
+    window = Window(frames, 1, rate_hz)
+    slots = np.empty((len(stamps_ns), frames), np.int64)
+    for i, stamp_ns in enumerate(stamps_ns):
+        if used[i]:
+            window.push(int(stamp_ns), np.full((1, 2), i, np.float32), np.ones(1, np.float32))
+        number, score = window.grid(int(stamp_ns))
+        slots[i] = np.where(score[:, 0] > 0, np.nan_to_num(number[:, 0, 0]), len(stamps_ns))
+    return slots
+
+
+def _delayed(truth_m: np.ndarray, frames: float) -> np.ndarray:
+    """The truth (F, J, 3) so many frames earlier, between frames by linear interpolation; NaN before the start."""
+    rows = np.arange(len(truth_m)) - frames
+    low = np.floor(rows).astype(int)
+    part = (rows - low)[:, None, None]
+    between = (1 - part) * truth_m[low.clip(0)] + part * truth_m[(low + 1).clip(0, len(truth_m) - 1)]
+    return np.where(rows[:, None, None] >= 0, between, np.nan)
+
+
+def _lift(
+    lifter: Lifter,
+    rays: np.ndarray,
+    score: np.ndarray,
+    stamps_ns: np.ndarray,
+    truth_m: np.ndarray,
+    config: EvaluationConfig,
+) -> list[Sequence]:
+    """Every frame of a clip in each camera; rays (K, F, J, 2). Leading frames without truth are left out."""
+    spec = lifter.spec
+    slots = np.stack([window_slots(stamps_ns, used, spec.frames, spec.rate_hz) for used in score.any(2)])
+    # one row more than frames: what a slot without a frame reads
+    rays = np.concatenate((rays, np.full_like(rays[:, :1], np.nan)), 1)
+    score = np.concatenate((score, np.zeros_like(score[:, :1])), 1)
+    first = int(np.isnan(truth_m[0, :, 0, 0]).sum())
+    cameras, count, joints = truth_m.shape[:3]
+    xyz_m, sigma_m = np.zeros((cameras, count, joints, 3), np.float32), np.zeros((cameras, count, joints), np.float32)
+    seen, valid = np.zeros((cameras, count, joints), bool), np.zeros((cameras, count), bool)
+    camera = np.arange(cameras)[:, None, None]
+    enough = (score[camera, slots] > 0).any(2).sum(2) >= config.min_joints
+    clip = next(_CLIPS)
+    for of, at in _batches(lifter, enough & (np.arange(count) >= first)):
+        rows = of[:, None], slots[of, at]
+        streams = Streams(of.tolist(), [clip] * len(of), int(stamps_ns[at[-1]]))
+        lifted = lift_windows(lifter, rays[rows], score[rows], PlacementConfig(), config.lookahead, streams=streams)
+        xyz_m[of, at], sigma_m[of, at], seen[of, at], valid[of, at] = lifted
+    return [
+        Sequence(
+            xyz_m[k, first:], truth_m[k, first:], sigma_m[k, first:], seen[k, first:], valid[k, first:], config.rate_hz
+        )
+        for k in range(cameras)
+    ]
+
+
+def _batches(lifter: Lifter, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Cameras and frames, (n,) each, that are lifted at once; `wanted` (K, F). Streams take frame after frame."""
+    of, at = np.nonzero(wanted)
+    if isinstance(lifter, StreamingLifter):
+        for frame in np.unique(at):
+            yield np.flatnonzero(wanted[:, frame]), np.full(wanted[:, frame].sum(), frame)
+    else:
+        for first in range(0, len(at), BATCH):
+            yield of[first : first + BATCH], at[first : first + BATCH]

@@ -1,0 +1,72 @@
+"""From weights and a motion file to the report that `pose3d evaluate` writes."""
+
+import platform
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, contestant, evaluate, find_baseline
+from pose3d_ros.lab.synthesis import motion as motion_files
+from pose3d_ros.models import checkpoint, registry
+
+LIFTER, BASELINE = "lifter", "baseline_interpolation"
+
+
+def evaluate_motion(
+    file: Path,
+    weights: str,
+    baseline: str,
+    config: EvaluationConfig,
+    device: str = "auto",
+    on_progress: Callable[[str, int, int], Any] | None = None,
+) -> dict[str, Any]:
+    """{"lifter": {protocol: metrics}, "baseline_interpolation": the same or None, "meta"}.
+
+    `baseline`: name or path of weights, "auto" for those trained clean beside `weights`, or "none".
+    Raises CheckpointError, ConfigError, InputError.
+    """
+    motion = motion_files.load([file])
+    named = {LIFTER: weights}
+    if baseline != "none":
+        named[BASELINE] = find_baseline(weights) if baseline == "auto" else baseline
+    contestants = [contestant(name, registry.load_lifter(source, device)) for name, source in named.items()]
+    results = evaluate(motion, contestants, config, on_progress=on_progress)
+    report: dict[str, Any] = {LIFTER: None, BASELINE: None}
+    for name, per_protocol in results.items():
+        report[name] = {protocol: found.as_dict() for protocol, found in per_protocol.items()}
+    report["meta"] = {
+        "motion": file.name,
+        "clips": min(config.clips or len(motion), len(motion)),
+        "config": asdict(config),
+        "weights": {name: identity(source) for name, source in named.items()},
+        **machine(contestants[0].lifter.description),
+    }
+    return report
+
+
+def identity(weights: str) -> dict[str, str]:
+    """File and checksum of weights by name or path."""
+    path = registry.find(weights)
+    return {"file": path.name, "sha256": checkpoint.digest(path)}
+
+
+def machine(description: str) -> dict[str, Any]:
+    """What numbers depend on besides the data: device, threads and versions."""
+    return {
+        "device": description,
+        "threads": torch.get_num_threads(),
+        "cpu": _cpu(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__},
+    }
+
+
+def _cpu() -> str:
+    """The processor's name, which platform.processor() does not know on Linux."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0]} x {len(models)}" if models else platform.processor() or platform.machine()

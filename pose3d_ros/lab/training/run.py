@@ -1,0 +1,81 @@
+"""A training run from its settings: the data, the held-out people, the loop, what it reports."""
+
+import json
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from pose3d_ros.core.errors import ConfigError, EngineError
+from pose3d_ros.lab.training.config import TrainConfig, as_dict
+from pose3d_ros.lab.training.extpose import PictureTrainer, prepare_extpose
+from pose3d_ros.lab.training.hands import prepare_hands
+from pose3d_ros.lab.training.people import people
+from pose3d_ros.lab.training.published import prepare_published
+from pose3d_ros.lab.training.stream import StreamTrainer
+from pose3d_ros.lab.training.trainer import STATE, Trainer
+from pose3d_ros.lab.training.validation import Validator
+
+RECORD = "run.json"
+
+
+def train(
+    config: TrainConfig,
+    data: Path,
+    folder: Path,
+    resume: bool,
+    report_every: int = 200,
+    on_report: Callable[[dict], None] | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> Trainer:
+    """Train to the end in `folder`, going on from its state with `resume`. Raises ConfigError, EngineError."""
+    if config.device.startswith("cuda") and not torch.cuda.is_available():
+        raise EngineError(f"device {config.device}: torch {torch.__version__} sees no GPU here; use device cpu")
+    if not resume and (folder / STATE).is_file():
+        raise ConfigError(f"{folder} holds a run already: resume it, or choose another folder")
+    trainer, validate = prepare(config, data, folder)
+    if resume:
+        trainer.resume()
+    write_record(config, folder)
+    trainer.run(report_every, on_report, on_step, validate, validate_every=5 * report_every)
+    return trainer
+
+
+def prepare(config: TrainConfig, data: Path, folder: Path) -> tuple[Trainer, Callable | None]:
+    """The loop and its validation, by the recipe of the settings."""
+    if config.recipe == "published":
+        return prepare_published(config, data, folder)
+    if config.recipe == "hands":
+        return prepare_hands(config, data, folder)
+    if config.recipe == "extpose":
+        return prepare_extpose(config, data, folder)
+    known = people(config, data)
+    trainer = trainer_of(config)
+    validate = None
+    if known.validation is not None:
+        moved = known.validation.to(config.device)
+        validate = Validator(
+            moved, config.data.frames, config.data.rate_hz, config.data.guidance,
+            count=config.validation_windows, assemble=trainer.assemble,
+        )  # fmt: skip
+    return trainer(config, known.training, folder), validate
+
+
+def trainer_of(config: TrainConfig) -> type[Trainer]:
+    """The loop for windows or sequences made of motion, or for pictures."""
+    return {"stream": StreamTrainer, "extpose": PictureTrainer}.get(config.recipe, Trainer)
+
+
+def write_record(config: TrainConfig, folder: Path) -> None:
+    """Settings and machine class beside the state, for the export."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RECORD).write_text(json.dumps({"config": as_dict(config), "machine": machine(config.device)}, indent=1))
+
+
+def machine(device: str) -> str:
+    """The class of this machine, in a few words."""
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name(device)
+    count = torch.get_num_threads()
+    return f"{platform.machine()} CPU, {count} thread{'s' * (count != 1)}"

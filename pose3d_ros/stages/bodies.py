@@ -1,0 +1,171 @@
+"""Bodies in the pipeline: 2D bodies of one image in, metric skeletons out. Hands have the same four verbs."""
+
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+
+from pose3d_ros.core.errors import ConfigError, FormatError
+from pose3d_ros.core.mapping import mapping
+from pose3d_ros.core.skeleton import Skeleton
+from pose3d_ros.core.timer import Timer
+from pose3d_ros.core.types import JointState, Keypoints2D, Person3D
+from pose3d_ros.geometry.camera import Camera
+from pose3d_ros.geometry.placement import PlacementConfig, place_people, pull_to_rays
+from pose3d_ros.geometry.virtual_camera import look_at
+from pose3d_ros.guidance import fill
+from pose3d_ros.models import Lifter
+from pose3d_ros.models.streaming_lifter import Newest, StreamingLifter, Streams
+from pose3d_ros.settings import PipelineConfig
+from pose3d_ros.stages.hands import wrists_of
+from pose3d_ros.tracking.hand_matching import BodyWrists
+from pose3d_ros.tracking.people import People, Windows
+
+
+class BodyReason(str, Enum):
+    """Why somebody who is known was not published, or forgotten."""
+
+    FEW_JOINTS = "too_few_joints_in_window"
+    PLACEMENT = "placement_undetermined"  # what is seen fits no body in front of the camera
+    NOT_FINITE = "lifter_not_finite"
+
+    __str__ = str.__str__
+
+
+class Bodies:
+    """Windows of everybody in one camera's view, and their lifter. Not for several threads at once."""
+
+    def __init__(self, config: PipelineConfig, lifter: Lifter) -> None:
+        self.config, self.lifter = config, lifter
+        self.lifter.warm_up()
+        spec = lifter.spec
+        self.people = People(spec.frames, len(spec.joints), spec.rate_hz, config.tracking, config.smoothing)
+        self._windows = Windows([], np.empty(0), np.empty(0))
+
+    @property
+    def skeleton(self) -> Skeleton:
+        return self.lifter.spec.joints
+
+    def store(self, frame: Keypoints2D, camera: Camera, timer: Timer) -> list[str]:
+        """Frame -> the lifter's joints -> rays -> identities -> windows. Returns what was odd."""
+        found, reasons = [], []
+        with timer("mapping"):
+            for person in (person for person in frame.people if not person.side):
+                try:
+                    xy_px, score = mapping(person.format, self.skeleton.name)(person.xy_px, person.score)
+                    found.append((person.id, xy_px, score))
+                except FormatError as error:
+                    reasons.append(str(error))
+            rays = camera.rays(np.stack([xy_px for _, xy_px, _ in found])) if found else ()  # of all at once
+        with timer("tracking"):
+            people = [(id, of, score) for (id, _, score), of in zip(found, rays, strict=True)]
+            reasons += self.people.push(frame.stamp_ns, people)
+            self._windows = self.people.windows(frame.stamp_ns)
+        return reasons
+
+    def lift(self, stamp_ns: int, timer: Timer) -> tuple[list[Person3D], list[str]]:
+        """Everybody's skeleton, and why some have none."""
+        tracks, rays, score = self._windows
+        with timer("guidance"):
+            enough = (score > 0).any(1).sum(1) >= self.config.body.min_joints if tracks else np.zeros(0, bool)
+            reasons: list[str] = [BodyReason.FEW_JOINTS] * int((~enough).sum())
+            tracks = _those(tracks, enough)
+        if not tracks:
+            return [], reasons
+        streams = Streams([track.number for track in tracks], self.people.revisions(tracks), stamp_ns)
+        lifted = lift_windows(
+            self.lifter, rays[enough], score[enough], self.config.placement, timer=timer, streams=streams
+        )
+        with timer("placement"):
+            finite = np.isfinite(lifted.xyz_m).all((1, 2)) & np.isfinite(lifted.sigma_m).all(1)
+            good = finite & lifted.determined
+            reasons += [BodyReason.NOT_FINITE] * int((~finite).sum())
+            reasons += [BodyReason.PLACEMENT] * int((finite & ~good).sum())
+            tracks = _those(tracks, good)
+            xyz_m, sigma_m = self.people.smooth(tracks, stamp_ns, lifted.xyz_m[good]), lifted.sigma_m[good]
+            state = np.where(lifted.seen[good], JointState.MEASURED, JointState.INFERRED)
+            name = self.skeleton.name
+            return [
+                Person3D(t.id, t.number, name, xyz_m[i], sigma_m[i], state[i], t.state) for i, t in enumerate(tracks)
+            ], reasons
+
+    def keypoints(self, stamp_ns: int, people: list[Person3D]) -> tuple[np.ndarray, np.ndarray]:
+        """Rays (N, J, 2), NaN where missing, and scores (N, J) of the newest frame that belong to `people`."""
+        row = {track.number: row for row, track in enumerate(self._windows.tracks)}
+        rows = [row[person.track] for person in people]
+        return self._windows.rays[rows, -1], self._windows.score[rows, -1]
+
+    def wrists(self) -> list[BodyWrists]:
+        """Where everybody's wrists are now, or were last."""
+        return wrists_of(*self._windows, self.skeleton)
+
+    def reconfigure(self, config: PipelineConfig) -> None:
+        """Other live parameters from the next frame on; nobody is lost."""
+        self.people.reconfigure(config.tracking, config.smoothing)
+        self.config = config
+
+    def reset(self) -> None:
+        """Forget everybody."""
+        self.people.reset()
+
+    def close(self) -> None:
+        """Free the device."""
+        self.reset()
+        self.lifter.close()
+
+
+def _those(tracks: list, wanted: np.ndarray) -> list:
+    return [track for track, one in zip(tracks, wanted, strict=True) if one]
+
+
+class LiftedWindows(NamedTuple):
+    """`xyz_m` (N, J, 3) in the camera frame, `sigma_m` (N, J) calibrated, `seen` bool (N, J): not hidden in the lifted
+    slot, `determined` bool (N,): the 2D allowed to place the person."""
+
+    xyz_m: np.ndarray
+    sigma_m: np.ndarray
+    seen: np.ndarray
+    determined: np.ndarray
+
+
+def lift_windows(
+    lifter: Lifter,
+    rays: np.ndarray,
+    score: np.ndarray,
+    placement: PlacementConfig,
+    lookahead: int = 0,
+    timer: Timer | None = None,
+    streams: Streams | None = None,
+) -> LiftedWindows:
+    """Windows of N people, rays float32 (N, T, J, 2) and score (N, T, J) with 0 where missing, to their skeletons.
+
+    The slot T - 1 - `lookahead` is lifted; a streaming lifter, which `streams` is for, knows lookahead 0 only. Raises
+    ConfigError.
+    """
+    timer = timer or Timer()
+    spec, slot = lifter.spec, -1 - lookahead
+    if isinstance(lifter, StreamingLifter):
+        if lookahead:
+            raise ConfigError(f"{spec.name} lifts the newest frame only: expected lookahead 0, got {lookahead}")
+        with timer("model"):
+            found = lifter.newest(rays, score, streams)
+    else:
+        found = _lift_slot(lifter, rays, score, slot, timer)
+    with timer("placement"):
+        seen = score[:, slot] > 0
+        xyz_m = found.camera.to_camera(found.lifted.xyz_m)
+        placed = place_people(xyz_m, found.filled, found.confidence, placement)
+        sigma_m = spec.calibrated(found.lifted.sigma_m, seen)
+        xyz_m = pull_to_rays(placed.xyz_m, found.filled, score[:, slot], sigma_m, placement.keypoint_sigma_m)
+        return LiftedWindows(xyz_m, sigma_m, seen, placed.determined)
+
+
+def _lift_slot(lifter: Lifter, rays: np.ndarray, score: np.ndarray, slot: int, timer: Timer) -> Newest:
+    """One slot of whole windows. All of a person's frames are normalised by where they are in the newest."""
+    with timer("guidance"):
+        filled, confidence = fill(rays, score, lifter.spec.guidance)
+        virtual = look_at(filled[:, -1], confidence[:, -1])
+        xy = np.where(confidence[..., None] > 0, virtual.normalise(filled), 0)
+        inputs = np.concatenate((xy, confidence[..., None]), -1, dtype=np.float32)
+    with timer("model"):
+        return Newest(lifter(inputs, slot), virtual, filled[:, slot], confidence[:, slot])

@@ -1,0 +1,95 @@
+"""Widened bodies stay bodies."""
+
+import pytest
+import torch
+
+from pose3d_ros.lab.synthesis import augmentation, body, motion
+from pose3d_ros.lab.synthesis.augmentation import WidenConfig
+from pose3d_ros.lab.synthesis.rng import Rng
+
+NOTHING = {"mirror": 0.0, "bodies": 0.0, "mix": 0.0, "angles": 0.0, "legs": 0.0, "arms": 0.0, "tilt": 0.0}
+
+
+@pytest.fixture(scope="module")
+def sample(motion_file):
+    return motion.load([motion_file]).sample(Rng(2), 64, 27, 30.0, torch.ones(64))
+
+
+def lengths(joints):
+    return body.bones(joints).norm(dim=-1)
+
+
+@pytest.mark.parametrize(
+    "change", [augmentation.joint_noise, augmentation.low_legs, augmentation.reaching_arms, augmentation.tipped_over]
+)
+def test_bone_lengths_stay(sample, change):
+    joints, _ = sample
+    changed = change(Rng(1), joints)
+    assert float((changed - joints).norm(dim=-1).max()) > 0.1
+    torch.testing.assert_close(lengths(changed), lengths(joints), atol=2e-5, rtol=0)
+
+
+def test_nothing_is_nothing(sample):
+    joints, root = augmentation.widen(Rng(1), *sample, WidenConfig(**NOTHING))
+    torch.testing.assert_close((joints, root), sample, rtol=0, atol=0)
+
+
+def test_mirror_twice_is_the_identity(sample):
+    always = WidenConfig(**{**NOTHING, "mirror": 1.0})
+    once = augmentation.widen(Rng(1), *sample, always)
+    assert float((once[0] - sample[0]).abs().max()) > 0.1
+    torch.testing.assert_close(augmentation.widen(Rng(1), *once, always), sample, rtol=0, atol=0)
+
+
+def test_other_bodies_have_statures_of_adults(sample):
+    changed = augmentation.other_body(Rng(1), sample[0])
+    stature = body.stature(changed[:, 0])
+    assert 1.39 < float(stature.min()) < 1.6 < float(stature.max()) < 2.01
+    # one body per window; the file's half floats are good to a millimetre or two
+    torch.testing.assert_close(lengths(changed), lengths(changed)[:, :1].expand(-1, 27, -1), atol=4e-3, rtol=0)
+
+
+def test_upper_body_of_another_faces_the_same_way(sample):
+    joints, _ = sample
+    donor = body.turn_about_up(joints.roll(1, 0), torch.tensor(2.0))
+    mixed = augmentation.other_upper_body(joints, donor)
+    legs = [row for side in body.SIDES for row in body.LEG[side]]
+    torch.testing.assert_close(mixed[:, :, legs], joints[:, :, legs])
+    torch.testing.assert_close(body.heading(mixed, "shoulder"), body.heading(joints), atol=1e-4, rtol=0)
+
+
+def test_low_people_stand_on_the_floor_and_stay_there(sample):
+    joints, root = augmentation.widen(Rng(3), *sample, WidenConfig(**{**NOTHING, "legs": 1.0}))
+    lowest = (joints + root[:, :, None])[..., 2].mean(1).amin(-1)
+    torch.testing.assert_close(lowest, torch.full_like(lowest, 0.08), atol=1e-5, rtol=0)
+    assert float(root.std(1).max()) < 1e-5
+    assert float(root[:, 0, 2].max()) < 0.85  # everybody's pelvis is lower than standing
+
+
+@pytest.mark.parametrize("change", [augmentation.low_legs, augmentation.joint_noise])
+def test_knees_bend_backward_only(sample, change):
+    joints = change(Rng(4), sample[0])
+    vectors = body.bones(joints)
+    left, _, _ = body.axes(joints)
+    for side in body.SIDES:
+        _, thigh, shin = body.LEG[side]
+        forward = augmentation.knee_forward(vectors[:, :, thigh], vectors[:, :, shin], left)[1]
+        assert float(forward.max()) < 0.05
+
+
+def test_knee_check_finds_a_wrong_knee():
+    down, ahead_down = torch.tensor([0.0, 0.0, -0.4]), torch.tensor([0.2, 0.0, -0.35])
+    left = torch.tensor([0.0, 1.0, 0.0])  # facing +x
+    assert float(augmentation.knee_forward(down, ahead_down, left)[1]) > 0.4
+    assert float(augmentation.knee_forward(down, -ahead_down * torch.tensor([1.0, 1.0, -1.0]), left)[1]) < -0.4
+
+
+def test_wrists_pass_in_front_of_the_trunk(sample):
+    joints, _ = sample
+    place = augmentation._wrist_places(Rng(1), 500, 2)
+    inward = place[..., 1] < 0
+    assert float(place[..., 0][inward].min()) > 0.15
+    moved = augmentation.reaching_arms(Rng(1), joints)
+    used = (moved - joints).norm(dim=-1).amax(1) > 1e-4
+    arms = [row for side in body.SIDES for row in body.ARM[side][1:]]
+    assert set(used.any(0).nonzero()[:, 0].tolist()) == set(arms)

@@ -1,0 +1,88 @@
+"""Training of a streaming lifter: sequences, long ones in the end; weights that lift in a pipeline."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pose3d_ros.guidance import GuidanceConfig, frames
+from pose3d_ros.lab.synthesis.windows import WindowConfig, assemble_sequences
+from pose3d_ros.lab.training import config as settings
+from pose3d_ros.lab.training import run
+from pose3d_ros.lab.training.config import TrainConfig
+from pose3d_ros.lab.training.export import export
+from pose3d_ros.models import registry
+from pose3d_ros.models.streaming import StreamingConfig
+from pose3d_ros.models.streaming_lifter import StreamingLifter
+
+TINY = StreamingConfig(window=6, channels=16, hidden=32, heads=2, generator_hidden=16, layers=2)
+
+
+@pytest.fixture
+def config(motion_file) -> TrainConfig:
+    return TrainConfig(
+        name="tiny", recipe="stream", motion=(motion_file.name,), validation=(motion_file.name,), hold_out=("cleo",),
+        windows=64, batch=8, draw_batches=2, warmup=8, decay=0.4, ema=0.5, validation_windows=16, newest_weight=0.0,
+        precision="fp32", stream=TINY, short=6, data=WindowConfig(frames=12),
+    )  # fmt: skip
+
+
+def test_every_frame_is_seen_as_on_arrival():
+    rng = torch.Generator().manual_seed(0)
+    xyz = torch.randn(2, 9, 17, 3, generator=rng) * 0.3 + torch.tensor([0.2, 0.0, 3.0])
+    rays, score = xyz[..., :2] / xyz[..., 2:], (torch.rand(2, 9, 17, generator=rng) > 0.4).float()
+    drawn = assemble_sequences(rays, score, xyz, GuidanceConfig())
+    state = frames.start(score[:, 0].numpy())
+    for t in range(9):
+        state, frame = frames.advance(state, rays[:, t].numpy(), score[:, t].numpy(), GuidanceConfig())
+        np.testing.assert_allclose(drawn.inputs[:, t], frame.features, atol=1e-5)
+        back = frame.camera.to_camera(drawn.targets[:, t].numpy())
+        np.testing.assert_allclose(back, xyz[:, t] - xyz[:, t, :1], atol=1e-5)
+
+
+@pytest.mark.parametrize("cut", [2, 5])  # in a piece of several batches; after the sequences became long
+def test_a_resumed_run_is_the_uninterrupted_one(config, motion_file, tmp_path, cut):
+    whole = run.train(config, motion_file.parent, tmp_path / "whole", resume=False, report_every=4)
+    torch.manual_seed(99)  # what the process did before must not matter
+    first, _ = run.prepare(config, motion_file.parent, tmp_path / "part")
+    for _ in range(cut):
+        first.step()
+    first.save()
+    rest = run.train(config, motion_file.parent, tmp_path / "part", resume=True, report_every=4)
+    for name, value in whole.model.state_dict().items():
+        torch.testing.assert_close(rest.model.state_dict()[name], value, rtol=0, atol=0)
+
+
+def test_sequences_are_long_once_the_rate_falls(config, motion_file, tmp_path):
+    trainer, _ = run.prepare(config, motion_file.parent, tmp_path)
+    lengths = []
+    while trainer.windows_seen < config.windows:
+        lengths.append((trainer.learning_rate() < config.learning_rate, trainer.draw(1)[0].shape[1]))
+        trainer.windows_seen += config.batch
+    assert {length for falls, length in lengths[1:] if not falls} == {6}
+    assert {length for falls, length in lengths if falls and length > 6} == {12}
+    alike, _ = run.prepare(replace(config, short=0), motion_file.parent, tmp_path)
+    assert alike.draw(1)[0].shape[1] == 12
+
+
+def test_it_learns_and_its_weights_are_a_streaming_lifter(config, motion_file, tmp_path):
+    config = replace(config, windows=1600, batch=32, learning_rate=0.02, warmup=64)
+    seen = []
+    run.train(config, motion_file.parent, tmp_path / "run", False, report_every=10, on_report=seen.append)
+    assert seen[-1]["loss"] < 0.6 * seen[0]["loss"]
+    done = export(tmp_path / "run", motion_file.parent, tmp_path / "weights", windows=16)
+    assert done.metrics["mpjpe_mm clean"] < 400
+    lifter = registry.load(done.weights)
+    assert isinstance(lifter, StreamingLifter)
+    assert lifter.spec.frames == TINY.window
+    assert lifter.spec.sigma_seen == done.spec.sigma_seen != 1
+    lifter.warm_up()
+    assert "recipe: stream" in done.card.read_text()
+
+
+def test_the_shipped_settings_load():
+    path = Path(__file__).parents[3] / "config" / "train" / "body_stream.yaml"
+    loaded = settings.load(path)
+    assert (loaded.recipe, loaded.stream.window, loaded.short, loaded.data.frames) == ("stream", 32, 32, 64)
