@@ -13,6 +13,7 @@ from torch import Tensor
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.lab.synthesis.body import (
     ARM,
+    BODY,
     LEG,
     SIDES,
     SKELETON,
@@ -94,8 +95,11 @@ def leg_length(joints: Tensor) -> Tensor:
 
 
 def on_the_floor(joints: Tensor, root: Tensor) -> Tensor:
-    """Roots (N, T, 3) that stay in place, so high that the lowest joint is as far above the floor as an ankle."""
-    height = 0.08 - joints[..., 2].mean(1).amin(-1)
+    """Roots (N, T, 3) that stay in place, so high that the lowest joint is as far above the floor as an ankle, or as the
+    base of the toes."""
+    above = joints.new_full((joints.shape[2],), 0.08)
+    above[len(BODY) :] = 0.03
+    height = (above - joints[..., 2].mean(1)).amax(-1)
     place = root[..., :2].mean(1)
     return torch.cat((place, height[:, None]), -1)[:, None].expand_as(root)
 

@@ -102,7 +102,7 @@ class Validator:
         frames: int,
         rate_hz: float,
         guidance: GuidanceConfig,
-        protocols: tuple[str, ...] = ("clean", "random:12"),
+        protocols: tuple[str, ...] = ("clean", "random:12", "burst"),
         count: int = 1024,
         assemble: Assemble = assemble_windows,
     ):
