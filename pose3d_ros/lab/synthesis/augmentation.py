@@ -39,7 +39,7 @@ class WidenConfig:
 
     mirror: float = param(0.5, "chance of left and right exchanged", low=0, high=1)
     bodies: float = param(1.0, "chance of another body: stature and limb lengths", low=0, high=1)
-    definitions: float = param(0.4, "chance of another definition of spine, nose and head top", low=0, high=1)
+    definitions: float = param(0.0, "chance of another definition of spine, nose and head top", low=0, high=1)
     mix: float = param(0.3, "chance of the upper body of another recording", low=0, high=1)
     angles: float = param(0.6, "chance of noise on joint angles", low=0, high=1)
     legs: float = param(0.12, "chance of sitting, squatting or kneeling legs", low=0, high=1)
@@ -95,8 +95,8 @@ def leg_length(joints: Tensor) -> Tensor:
 
 
 def on_the_floor(joints: Tensor, root: Tensor) -> Tensor:
-    """Roots (N, T, 3) that stay in place, so high that the lowest joint is as far above the floor as an ankle, or as the
-    base of the toes."""
+    """Roots (N, T, 3) that stay in place, so high that the lowest joint is as far above the floor as an ankle, or as
+    the base of the toes."""
     above = joints.new_full((joints.shape[2],), 0.08)
     above[len(BODY) :] = 0.03
     height = (above - joints[..., 2].mean(1)).amax(-1)

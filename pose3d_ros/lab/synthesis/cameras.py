@@ -30,17 +30,18 @@ class CameraConfig:
 @dataclass
 class Views:
     """`xyz` (N, T, J, 3) joints in the optical frame; `half_width`, `half_height` (N,) of the picture as x/z, y/z; `up`
-    (N, T, 3) against gravity in the optical frame, and the camera's `height_m` (N,) above the floor."""
+    (N, T, 3) against gravity in the optical frame, and the camera's `height_m` (N,) above the floor, where known."""
 
     xyz: Tensor
     half_width: Tensor
     half_height: Tensor
-    up: Tensor
-    height_m: Tensor
+    up: Tensor | None = None
+    height_m: Tensor | None = None
 
     def take(self, rows: Tensor) -> "Views":
         """The views of these rows."""
-        return Views(*(getattr(self, part.name)[rows] for part in fields(self)))
+        parts = (getattr(self, part.name) for part in fields(self))
+        return Views(*(part if part is None else part[rows] for part in parts))
 
     def inside(self, rays: Tensor) -> Tensor:
         """bool (N, T, J): the rays (N, T, J, 2) fall inside the picture."""

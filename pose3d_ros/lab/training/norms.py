@@ -22,7 +22,7 @@ def refresh(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
         norm.momentum = None  # plain mean
         norm.train()
     for inputs, *condition in batches:
-        network(inputs, None, *condition)
+        network(inputs, **({"condition": condition[0]} if condition else {}))
     for norm, momentum in zip(norms, memory, strict=True):
         norm.momentum = momentum
     network.eval()
