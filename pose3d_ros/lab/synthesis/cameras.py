@@ -10,7 +10,7 @@ from pose3d_ros.lab.synthesis.rng import Rng
 
 
 @dataclass(frozen=True)
-class CameraConfig:
+class VirtualCameraConfig:
     """Ranges a camera is drawn from."""
 
     height_low_m: float = param(0.2, "lowest mounting", unit="m", low=0)
@@ -22,14 +22,14 @@ class CameraConfig:
     rolled: float = param(0.3, "chance of a camera held askew, by 14 degrees (1 sigma); else 2 degrees", low=0, high=1)
     upended: float = param(0.02, "chance of a camera mounted on its side", low=0, high=1)
     moving: float = param(0.3, "chance of a camera that turns and drives", low=0, high=1)
-    centred: bool = param(False, "aim at the person's middle: whole people in the picture")
+    centred: bool = param(False, "aim at the person's middle: whole people in the image")
 
     __post_init__ = validate
 
 
 @dataclass
 class Views:
-    """`xyz` (N, T, J, 3) joints in the optical frame; `half_width`, `half_height` (N,) of the picture as x/z, y/z; `up`
+    """`xyz` (N, T, J, 3) joints in the optical frame; `half_width`, `half_height` (N,) of the image as x/z, y/z; `up`
     (N, T, 3) against gravity in the optical frame, and the camera's `height_m` (N,) above the floor, where known."""
 
     xyz: Tensor
@@ -44,7 +44,7 @@ class Views:
         return Views(*(part if part is None else part[rows] for part in parts))
 
     def inside(self, rays: Tensor) -> Tensor:
-        """bool (N, T, J): the rays (N, T, J, 2) fall inside the picture."""
+        """bool (N, T, J): the rays (N, T, J, 2) fall inside the image."""
         border = torch.stack((self.half_width, self.half_height), -1)[:, None, None]
         return (rays.abs() < border).all(-1)
 
@@ -52,10 +52,10 @@ class Views:
 ASPECTS = (3 / 4, 9 / 16, 1.0, 16 / 9)  # height / width
 
 
-def view(rng: Rng, joints: Tensor, root: Tensor, config: CameraConfig) -> Views:
+def view(rng: Rng, joints: Tensor, root: Tensor, config: VirtualCameraConfig) -> Views:
     """Place a camera before each person: joints (N, T, J, 3) about root (N, T, 3), world frame, z up.
 
-    The person's heading relative to the camera is uniform; the aim leaves them anywhere in the picture.
+    The person's heading relative to the camera is uniform; the aim leaves them anywhere in the image.
     """
     count, frames = root.shape[:2]
     fov = torch.deg2rad(rng.uniform(count, low=config.fov_low_deg, high=config.fov_high_deg))

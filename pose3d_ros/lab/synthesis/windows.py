@@ -12,7 +12,7 @@ from pose3d_ros.guidance import GuidanceConfig, fill, frames
 from pose3d_ros.lab.synthesis import occlusion
 from pose3d_ros.lab.synthesis.augmentation import WidenConfig, widen
 from pose3d_ros.lab.synthesis.body import BODY, SKELETON
-from pose3d_ros.lab.synthesis.cameras import CameraConfig, view
+from pose3d_ros.lab.synthesis.cameras import VirtualCameraConfig, view
 from pose3d_ros.lab.synthesis.detector import DetectorConfig, derive_trunk, detect
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.rng import Rng
@@ -27,7 +27,7 @@ class OcclusionConfig:
     random: float = param(0.38, "random joints in every frame", low=0, high=1)
     burst: float = param(0.14, "groups of joints for 0.3 to 2 s", low=0, high=1)
     limb: float = param(0.1, "whole limbs", low=0, high=1)
-    truncated: float = param(0.1, "a side of the picture", low=0, high=1)
+    truncated: float = param(0.1, "a side of the image", low=0, high=1)
     passer: float = param(0.05, "somebody walks through", low=0, high=1)
     lost_frames: float = param(0.1, "whole frames", low=0, high=1)
     twice: float = param(0.25, "chance of a second kind on top", low=0, high=1)
@@ -46,7 +46,7 @@ class WindowConfig:
     frames: int = param(27, "slots of the window", low=1, high=351)
     rate_hz: float = param(30.0, "slots per second", unit="Hz", low=1, high=240)
     widen: WidenConfig = field(default_factory=WidenConfig)
-    camera: CameraConfig = field(default_factory=CameraConfig)
+    camera: VirtualCameraConfig = field(default_factory=VirtualCameraConfig)
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     occlusion: OcclusionConfig = field(default_factory=OcclusionConfig)
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
@@ -56,7 +56,7 @@ class WindowConfig:
 
 
 @dataclass
-class Windows:
+class DrawnWindows:
     """A batch: `inputs` (N, T, J, 3) x, y, confidence; `targets` (N, T, J, 3) root-relative metres in the axes of the
     virtual camera; `seen` (N, T, J); `condition` (N, SIZE) what is told beside (models/conditions.py); `camera` the way
     back. For a streaming lifter `inputs` are its features (N, T, F), `condition` is (N, T, SIZE), and every frame has
@@ -74,10 +74,12 @@ class Windows:
         return (self.inputs,) if self.condition is None else (self.inputs, self.condition)
 
 
-Assemble = Callable[[Tensor, Tensor, Tensor, GuidanceConfig, Told], Windows]
+Assemble = Callable[[Tensor, Tensor, Tensor, GuidanceConfig, Told], DrawnWindows]
 
 
-def draw(rng: Rng, motion: MotionSet, count: int, config: WindowConfig, assemble: Assemble | None = None) -> Windows:
+def draw(
+    rng: Rng, motion: MotionSet, count: int, config: WindowConfig, assemble: Assemble | None = None
+) -> DrawnWindows:
     """`count` windows on the device of `motion`, put together by `assemble` (default: for a windowed lifter)."""
     speed = rng.log_uniform(count, low=0.75, high=1.35)
     joints, root = motion.sample(rng, count, config.frames, config.rate_hz, speed)
@@ -89,7 +91,7 @@ def draw(rng: Rng, motion: MotionSet, count: int, config: WindowConfig, assemble
     return (assemble or assemble_windows)(rays, score, views.xyz, config.guidance, tell(rng, views, config.told))
 
 
-def assemble_windows(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig, told: Told) -> Windows:
+def assemble_windows(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig, told: Told) -> DrawnWindows:
     """Guidance and normalisation of windows: rays (N, T, J, 2), score (N, T, J), truth (N, T, J, 3) in the camera."""
     filled, confidence = fill(rays, score, guidance)
     camera = look_at(filled[:, -1], confidence[:, -1])
@@ -99,10 +101,10 @@ def assemble_windows(rays: Tensor, score: Tensor, xyz: Tensor, guidance: Guidanc
     up = camera.from_camera(told.up[:, -1])
     log_size = torch.where(told.size, camera.scale.log(), float("nan"))
     condition = encode(up, told.height_m, log_size, told.bones_m, told.bones_sigma_m)
-    return Windows(inputs, targets, score > 0, condition, camera)
+    return DrawnWindows(inputs, targets, score > 0, condition, camera)
 
 
-def assemble_sequences(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig, told: Told) -> Windows:
+def assemble_sequences(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig, told: Told) -> DrawnWindows:
     """The same for a streaming lifter: every frame as it would be on arrival."""
     state = frames.start(score[:, 0])
     features, targets, conditions = [], [], []
@@ -114,7 +116,7 @@ def assemble_sequences(rays: Tensor, score: Tensor, xyz: Tensor, guidance: Guida
         targets.append(frame.camera.from_camera(xyz[:, t] - xyz[:, t, :1]))
         up = frame.camera.from_camera(ups[:, t])
         conditions.append(encode(up, told.height_m, unknown, told.bones_m, told.bones_sigma_m))
-    return Windows(torch.stack(features, 1), torch.stack(targets, 1), score > 0, torch.stack(conditions, 1))
+    return DrawnWindows(torch.stack(features, 1), torch.stack(targets, 1), score > 0, torch.stack(conditions, 1))
 
 
 def hidden_joints(rng: Rng, rays: Tensor, chances: OcclusionConfig, rate_hz: float) -> Tensor:
