@@ -39,7 +39,7 @@ def subscribe(
     mismatch: Callable[[str], None],
 ) -> Subscription:
     """A subscription whose QoS can be overridden; `mismatch(text)` is told when a publisher does not fit it."""
-    return node.create_subscription(message, topic, callback, profile, **options(node, topic, mismatch))
+    return node.create_subscription(message, topic, node.guarded(callback), profile, **options(node, topic, mismatch))
 
 
 def options(node: Node, topic: str, mismatch: Callable[[str], None]) -> dict[str, Any]:
