@@ -68,14 +68,14 @@ class Entry:
     fault: str
 
 
-class Cache:
+class EngineCache:
     """The engines below one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @classmethod
-    def default(cls) -> "Cache | None":
+    def default(cls) -> "EngineCache | None":
         """In the user's cache folder, or where the environment says; None where it says that there is none."""
         named = os.environ.get(VARIABLE)
         if named is not None:

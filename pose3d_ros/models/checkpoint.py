@@ -18,7 +18,7 @@ from pose3d_ros.guidance import GuidanceConfig
 from pose3d_ros.models import extpose, image_lifter
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.models.extpose import ExtPose
-from pose3d_ros.models.image_lifter import PictureSpec
+from pose3d_ros.models.image_lifter import ImageSpec
 from pose3d_ros.models.lifter import ModelSpec
 from pose3d_ros.models.streaming import StreamingConfig, StreamingDTF
 
@@ -46,7 +46,7 @@ KINDS = {
 }
 
 
-def save(path: Path, network: DTF | StreamingDTF | ExtPose, spec: ModelSpec | PictureSpec) -> None:
+def save(path: Path, network: DTF | StreamingDTF | ExtPose, spec: ModelSpec | ImageSpec) -> None:
     """Write network, config and spec to one file."""
     kind = next(name for name, kind in KINDS.items() if isinstance(network, kind.network))
     header = {"format_version": FORMAT_VERSION, "kind": kind, "config": asdict(network.config), "spec": asdict(spec)}
@@ -55,7 +55,7 @@ def save(path: Path, network: DTF | StreamingDTF | ExtPose, spec: ModelSpec | Pi
     save_file(tensors, path, metadata={"pose3d_ros": json.dumps(header)})
 
 
-def load(path: Path) -> tuple[nn.Module, ModelSpec | PictureSpec]:
+def load(path: Path) -> tuple[nn.Module, ModelSpec | ImageSpec]:
     """Network and spec of a file. Raises CheckpointError: missing, not safetensors, newer, or not fitting."""
     header = read_header(path)
     kind = KINDS[header["kind"]]

@@ -11,7 +11,7 @@ from pose3d_ros.engines import cache as cache_module
 from pose3d_ros.engines.backends.choice import Rung
 from pose3d_ros.engines.base import NotBuiltError
 from pose3d_ros.engines.builder import build
-from pose3d_ros.engines.cache import META, Cache, CacheError, identity
+from pose3d_ros.engines.cache import META, CacheError, EngineCache, identity
 
 OTHER = 12345
 
@@ -49,7 +49,7 @@ def test_what_others_can_write_to_is_refused(cache, built, refused, what, mode):
 
 def test_a_folder_above_that_others_can_write_to(tmp_path, program, fake):
     open_to_all = tmp_path / "open"
-    cache = Cache(open_to_all / "engines")
+    cache = EngineCache(open_to_all / "engines")
     build(program, Rung(fake, CPU), cache)
     open_to_all.chmod(0o777)
     with pytest.raises(CacheError, match=f"others can write to {open_to_all}: chmod go-w"):
@@ -126,4 +126,4 @@ def test_a_held_lock_is_not_waited_for_without_end(program, fake, cache, monkeyp
 
 def test_a_missing_engine_says_so_whatever_the_folder(program, fake, tmp_path):
     with pytest.raises(NotBuiltError, match="not built"):
-        Cache(tmp_path / "none").find(identity(program, fake, CPU))
+        EngineCache(tmp_path / "none").find(identity(program, fake, CPU))

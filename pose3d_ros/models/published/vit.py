@@ -83,7 +83,7 @@ def _config(kind: str, tensors: dict[str, Tensor], heads: int, frames: int) -> E
     tokens = tensors["backbone.pos_embed"].shape[1] - 1
     unit = math.isqrt(tokens // 12)
     if 12 * unit * unit != tokens:
-        raise ConfigError(f"expected the tokens of a picture of 4 : 3, got {tokens}")
+        raise ConfigError(f"expected the tokens of an image of 4 : 3, got {tokens}")
     query = "head.transformer.to_token_embedding.weight"
     layer = "head.transformer.transformer.layers.0"
     decoder = DecoderConfig(

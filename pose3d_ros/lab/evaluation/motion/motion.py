@@ -48,19 +48,19 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Candidate:
     """A lifter, and the name under which its numbers are reported."""
 
     name: str
     lifter: Lifter
 
 
-def contestant(name: str, lifter: Lifter, guidance: GuidanceConfig | None = None) -> Contestant:
+def contestant(name: str, lifter: Lifter, guidance: GuidanceConfig | None = None) -> Candidate:
     """The lifter as it is, or with another guidance than its weights were trained with."""
     if guidance is not None:
         lifter = copy(lifter)
         lifter.spec = replace(lifter.spec, guidance=guidance)
-    return Contestant(name, lifter)
+    return Candidate(name, lifter)
 
 
 def find_baseline(weights: str) -> str:
@@ -76,7 +76,7 @@ def find_baseline(weights: str) -> str:
 
 def evaluate(
     motion: MotionSet,
-    contestants: list[Contestant],
+    contestants: list[Candidate],
     config: EvaluationConfig,
     noise: DetectorConfig = detector.STANDARD,
     on_progress: Callable[[str, int, int], Any] | None = None,
@@ -100,7 +100,7 @@ def evaluate(
     return {name: {p: measure(sequences, skeleton) for p, sequences in per.items()} for name, per in found.items()}
 
 
-def _check(contestants: list[Contestant], config: EvaluationConfig) -> None:
+def _check(contestants: list[Candidate], config: EvaluationConfig) -> None:
     specs = {(c.lifter.spec.rate_hz, c.lifter.spec.skeleton) for c in contestants}
     if len(specs) != 1:
         raise ConfigError(f"expected lifters with the same rate and skeleton to compare, got {sorted(specs)}")
@@ -117,7 +117,7 @@ def _spread(total: int, wanted: int) -> list[int]:
 
 
 def _lift_clip(
-    recordings: Recordings, protocol: str, contestants: list[Contestant], config: EvaluationConfig
+    recordings: Recordings, protocol: str, contestants: list[Candidate], config: EvaluationConfig
 ) -> dict[str, list[Sequence]]:
     """One sequence for each camera and contestant."""
     spec = contestants[0].lifter.spec
