@@ -177,12 +177,12 @@ def _spin(executor: SingleThreadedExecutor, node: ManagedNode) -> None:
         try:
             return executor.spin()
         except (KeyboardInterrupt, ExternalShutdownException):
-            return
+            return None
         except Exception as error:
             if not node.context.ok():
-                return
+                return None
             node.get_logger().error(f"a callback failed, the node goes on: {traceback.format_exc()}")
-            node._blame("callback", f"{type(error).__name__}: {error}")  # noqa: SLF001 - of this file
+            node._blame("callback", f"{type(error).__name__}: {error}")
 
 
 def run(node_class: type[ManagedNode], args: list[str] | None = None) -> NoReturn:

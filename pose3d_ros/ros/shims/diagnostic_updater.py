@@ -9,7 +9,6 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
-
 SHORTEST_S = 0.01
 
 
