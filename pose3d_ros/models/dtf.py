@@ -247,7 +247,7 @@ class DTF(nn.Module):
         xyz = self.regression(self.regression_norm(features.transpose(1, 2)).transpose(1, 2))
         out = {"xyz": xyz.reshape(batch, -1, joints, 3)}
         if self.uncertainty is not None:
-            # detached: the spread is learnt beside the pose, never at its cost
+            # detached: the spread is learned beside the pose, never at its cost
             out["log_sigma"] = self.uncertainty(features.detach())
         return out
 

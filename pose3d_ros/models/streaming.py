@@ -67,7 +67,7 @@ class State(NamedTuple):
 
 
 class BandedAttention(Attention):
-    """Attention to the newest `window` frames, with a learnt bias for each head and distance."""
+    """Attention to the newest `window` frames, with a learned bias for each head and distance."""
 
     def __init__(self, width: int, heads: int, window: int, dropout: float):
         super().__init__(width, heads, dropout)
@@ -219,6 +219,6 @@ class StreamingDTF(nn.Module):
         features = self.norm(torch.cat(views, dim=-1))
         out = {"xyz": self.regression(features).reshape(*features.shape[:2], self.config.joints, 3)}
         if self.uncertainty is not None:
-            # detached: the spread is learnt beside the pose, never at its cost
+            # detached: the spread is learned beside the pose, never at its cost
             out["log_sigma"] = self.uncertainty(features.detach())
         return out

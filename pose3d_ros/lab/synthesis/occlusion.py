@@ -37,7 +37,7 @@ def one_kind(rng: Rng, rays: Tensor, chances: Any, kinds: dict[str, Callable[[Te
 
 
 def random(rng: Rng, rays: Tensor, hidden: Tensor | int) -> Tensor:
-    """`hidden` joints (one number, or one per window) in every frame, drawn anew each frame."""
+    """`hidden` joints (one number, or one per window) in every frame, drawn again each frame."""
     count, frames, joints = rays.shape[:3]
     order = rng.uniform(count, frames, joints).argsort(-1).argsort(-1)
     hidden = torch.as_tensor(hidden, device=rays.device).reshape(-1, 1, 1)

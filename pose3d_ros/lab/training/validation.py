@@ -22,7 +22,7 @@ BATCH = 256
 
 @dataclass
 class People:
-    """Who is learnt from, who sigma is calibrated on, who is reported on. The last two may be absent."""
+    """Who is learned from, who sigma is calibrated on, who is reported on. The last two may be absent."""
 
     training: MotionSet
     held_out: MotionSet | None
