@@ -21,8 +21,9 @@ from pose3d_ros.stages.body_image import BodyRefiner
 from pose3d_ros.stages.hand_image import HandRefiner
 from pose3d_ros.stages.hands import Hands
 from pose3d_ros.stages.image_refiner import Look, Refiner, RefineReason
+from pose3d_ros.stages.state import State
 
-STAGES = ("mapping", "tracking", "guidance", "model", "placement", "hands")
+STAGES = ("mapping", "tracking", "guidance", "model", "placement", "state", "hands")
 REFINE = "refine"  # beside them, where a picture was looked at
 CAMERA_CHANGED = "camera_changed"
 
@@ -39,11 +40,7 @@ class Pipeline:
         hand_pictures: PictureLifter | None = None, body_pictures: PictureLifter | None = None,
     ):  # fmt: skip
         self.config = config or PipelineConfig()
-        body, hands, refine = (
-            self.config.body,
-            self.config.hands,
-            self.config.refine,
-        )
+        body, hands, refine = self.config.body, self.config.hands, self.config.refine
         use_threads(body.threads)
         self._ladders: list[Ladder] = []
         self._camera: Camera | None = None
@@ -57,6 +54,7 @@ class Pipeline:
             hand_pictures = self._open(refine.hands, partial(open_picture_lifter, body_model=refine.hands_model))
         self.body_refiner = BodyRefiner(body_pictures) if body_pictures else None
         self.hand_refiner = HandRefiner(hand_pictures) if hand_pictures and self.hands else None
+        self.state = State(self.config, self.body_skeleton)
 
     def push(self, frame: Keypoints2D, camera: Camera, picture: np.ndarray | None = None) -> Skeletons3D:
         """Take one image's keypoints, and maybe the image uint8 (H, W, 3), RGB; return everybody at its stamp.
@@ -69,6 +67,8 @@ class Pipeline:
         look = self._look(frame, camera, picture)
         people, why = self.bodies.lift(stamp_ns, timer)
         people, unrefined = self._refined(self.body_refiner, look, self.bodies, people, timer)
+        with timer("state"):
+            people = self.state.lift(stamp_ns, people, *self.bodies.keypoints(stamp_ns, people))
         hands, missing = [], []
         if self.hands:
             with timer("hands"):
@@ -91,6 +91,7 @@ class Pipeline:
         if frozen := frozen_changes(self.config, config):
             raise ConfigError(f"{', '.join(frozen)} cannot change while running: make a new pipeline")
         self.bodies.reconfigure(config)
+        self.state.reconfigure(config)
         if self.hands:
             self.hands.reconfigure(config.hands)
         self.config = config
@@ -127,7 +128,7 @@ class Pipeline:
     @property
     def description(self) -> str:
         """One line for diagnostics: what lifts and refines, and on what."""
-        return "; ".join(part.lifter.description for part in self._parts())
+        return "; ".join(part.lifter.description for part in self._parts() if part is not self.state)
 
     @property
     def engine_falls(self) -> int:
@@ -135,7 +136,7 @@ class Pipeline:
         return sum(ladder.falls for ladder in self._ladders)
 
     def _parts(self) -> list:
-        return [part for part in (self.bodies, self.hands, self.body_refiner, self.hand_refiner) if part]
+        return [part for part in (self.bodies, self.hands, self.body_refiner, self.hand_refiner, self.state) if part]
 
     def _open(self, weights: str, open_one: Any = open_lifter) -> Any:
         """A lifter on its engine, whose news are reasons of the next push."""
