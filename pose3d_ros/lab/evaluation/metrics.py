@@ -100,8 +100,8 @@ class FrameErrors:
     `aligned_mm` after the best similarity, `scaled_mm` after the best factor, `velocity_mm_s` and `accel_mm_s2` (in the
     last frame of the two or three that they need), `inside`: 1 where the error is below sigma, else 0, NaN at the root.
     `inside_99` the same below 2.6 sigma. float64 (F,): `root_percent`, `root_mm`, `root_accel_mm_s2`, and
-    `root_inside`, `root_inside_99` of the covariance's ellipsoids. bool: `seen` (F, J), `valid` (F,). `limbs_mm` float64 (F, L):
-    lengths of the limbs after `SETTLED_S`.
+    `root_inside`, `root_inside_99` of the covariance's ellipsoids. bool: `seen` (F, J), `valid` (F,). `limbs_mm`
+    float64 (F, L): lengths of the limbs after `SETTLED_S`.
     """
 
     absolute_mm: np.ndarray
