@@ -55,7 +55,7 @@ def frame(tick: float, *people: Person2D) -> Keypoints2D:
     return Keypoints2D(START_NS + int(tick * TICK_NS), people, "optical", 640, 480)
 
 
-class Oracle:
+class Oracle(Lifter):
     """Stands in for the network: gives the truth of the people in view, in the axes of their virtual cameras."""
 
     spec = ModelSpec("oracle", "h36m17", 27, 30.0, sigma_seen=0.5, sigma_hidden=2.0)
@@ -66,7 +66,7 @@ class Oracle:
         self.truth = [walker()]
         self.spoil = lambda xyz_m: xyz_m
 
-    def warm_up(self) -> None:
+    def warm_up(self, rows: int = 1) -> None:
         pass
 
     def close(self) -> None:
