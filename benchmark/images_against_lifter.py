@@ -8,7 +8,7 @@ newest image with its keypoints the image model sees.
 Hands are generated, or those of a file's recordings which were left out of the generator's statistics.
 
 Errors of the newest frame about the root, before anything is pulled to keypoints: of each alone; of the surer one, by
-mean sigma; of both, each joint weighed by 1 / sigma² (`refiner.weighed`); of the better one, which nobody knows.
+mean sigma; of both, each joint fuse by 1 / sigma² (`refiner.weighed`); of the better one, which nobody knows.
 "Within sigma" should be 68 %. The windows are as in the image model's training, of another seed (and people).
 """
 
@@ -24,7 +24,7 @@ from pose3d_ros.lab.evaluation.motion.images import HELD_BACK, presence
 from pose3d_ros.lab.synthesis import hand_recordings, hand_windows, motion, windows
 from pose3d_ros.lab.synthesis.body_images import Bodies
 from pose3d_ros.lab.synthesis.cameras import view
-from pose3d_ros.lab.synthesis.hand_images import HANDS, Hands
+from pose3d_ros.lab.synthesis.hand_images import HANDS, HandScenes
 from pose3d_ros.lab.synthesis.image_config import ImageWindowConfig, Scene, Subject
 from pose3d_ros.lab.synthesis.image_windows import ImageWindows, Shot, assemble, pose_input, shoot
 from pose3d_ros.lab.synthesis.render import RenderConfig
@@ -32,12 +32,12 @@ from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.models import Lifter, checkpoint, registry
 from pose3d_ros.models.extpose import ExtPose
 from pose3d_ros.models.image_lifter import ImageSpec
-from pose3d_ros.stages.image_refiner import Estimate, weighed
+from pose3d_ros.stages.image_refiner import Estimate, fuse
 
 PIECE = 16
 
 
-class RecordedHands(Hands):
+class RecordedHands(HandScenes):
     """Hands of recordings before robots' cameras; left ones as right ones."""
 
     def __init__(self, file: Path):
@@ -144,7 +144,7 @@ def table(
         ("lifter", lifted, lifted_sigma),
         ("image", looked, looked_sigma),
         (f"the surer one (image: {100 * surer.mean():.0f} %)", *chosen(surer)),
-        ("both, weighed, as they are published", *weighed((looked, looked_sigma), (lifted, lifted_sigma))),
+        ("both, fused, as they are published", *fuse((looked, looked_sigma), (lifted, lifted_sigma))),
         (f"the better one (image: {100 * better.mean():.0f} %)", *chosen(better)),
     ]
     head = ["| | MPJPE | PA-MPJPE | seen | hidden | within sigma |", "|---" * 6 + "|"]

@@ -35,7 +35,7 @@ from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.geometry.hand import SKELETON, aperture, describe
 from pose3d_ros.lab.bags.reader import Bag
 from pose3d_ros.lab.bags.types import Input
-from pose3d_ros.lab.evaluation.motion.modality_probe import ToldPipeline
+from pose3d_ros.lab.evaluation.motion.modality_probe import ProbedPipeline
 from pose3d_ros.pipeline import BodyConfig
 from pose3d_ros.settings import HandConfig, PipelineConfig, RefineConfig
 
@@ -88,8 +88,8 @@ def read(bag: Bag) -> list[Shown]:
 def push_all(
     config: PipelineConfig, frames: list[Shown], with_images: bool = True, given: str = "both"
 ) -> dict[str, Run]:
-    """Runs of "hand" and "body"; `given` as in `ToldPipeline`."""
-    pipeline = ToldPipeline(config, given)
+    """Runs of "hand" and "body"; `given` as in `ProbedPipeline`."""
+    pipeline = ProbedPipeline(config, given)
     runs = {"hand": Run(), "body": Run()}
     for number, (entry, image) in enumerate(frames):
         result = pipeline.push(entry.keypoints, entry.camera, image if with_images else None)

@@ -334,14 +334,14 @@ def make_pipeline(weights: str):
 
 def make_told(weights: str, images: str) -> dict[str, object]:
     """Pipelines of pose_vit_node that tell who says what, for `looked_at`."""
-    from pose3d_ros.lab.evaluation.motion.modality_probe import ToldPipeline  # torch, only where it looks
+    from pose3d_ros.lab.evaluation.motion.modality_probe import ProbedPipeline  # torch, only where it looks
     from pose3d_ros.pipeline import BodyConfig
     from pose3d_ros.settings import HandConfig, PipelineConfig, RefineConfig
 
     config = PipelineConfig(
         body=BodyConfig(weights=weights), hands=HandConfig(weights=""), refine=RefineConfig(body=images, hands="")
     )
-    return {given: ToldPipeline(config, given) for given in ("both", "image", "keypoints")}
+    return {given: ProbedPipeline(config, given) for given in ("both", "image", "keypoints")}
 
 
 if __name__ == "__main__":

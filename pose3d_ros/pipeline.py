@@ -19,7 +19,7 @@ from pose3d_ros.stages.bodies import Bodies
 from pose3d_ros.stages.body_image import BodyRefiner
 from pose3d_ros.stages.hand_image import HandRefiner
 from pose3d_ros.stages.hands import Hands
-from pose3d_ros.stages.image_refiner import Look, Refiner, RefineReason
+from pose3d_ros.stages.image_refiner import ImageFrame, Refiner, RefineReason
 
 STAGES = ("mapping", "tracking", "guidance", "model", "placement", "hands")
 REFINE = "refine"  # beside them, where an image was looked at
@@ -159,15 +159,15 @@ class Pipeline:
                 reasons += self.hands.store(frame, camera, self.bodies.wrists())
         return reasons
 
-    def _look(self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None) -> Look | None:
+    def _look(self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None) -> ImageFrame | None:
         """None where there is nothing to look at, or where the image is not that of the keypoints."""
         if image is None or not self.looks_at:
             return None
         sizes = {(camera.width, camera.height), (frame.width, frame.height)}
         fits = sizes <= {image.shape[1::-1], (0, 0)}  # unknown
-        return Look(frame.stamp_ns, image, camera, self.config) if fits else None
+        return ImageFrame(frame.stamp_ns, image, camera, self.config) if fits else None
 
-    def _refined(self, refiner: Refiner | None, look: Look | None, part: Any, given: list, timer: Timer) -> tuple:
+    def _refined(self, refiner: Refiner | None, look: ImageFrame | None, part: Any, given: list, timer: Timer) -> tuple:
         """What was lifted, refined by the image, and why some of it was not."""
         if not (refiner and look and given):
             return given, []

@@ -117,7 +117,7 @@ def test_the_reference_of_the_views_is_sound(benchmark, clips, reference):
     assert np.isfinite(benchmark.limbs(reference.xyz_m, "mediapipe33")).all()
 
 
-class Oracle(Lifter):
+class Oracle:
     """A pipeline that knows the reference, times `scale`."""
 
     def __init__(self, xyz_m, rate_hz, scale):

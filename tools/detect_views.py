@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Writes the 2D detections of calibrated views that `benchmark/real_views.py` reads, one npz a view.
 
-In the detector's environment: python tools/detect_views.py Calib.qca.txt cam01.mp4 cam02.mp4 ... --out demo/pose2sim
+In an environment with MediaPipe 0.10.21:
+
+    python tools/detect_views.py Calib.qca.txt cam01.mp4 cam02.mp4 ... --out demo/pose2sim
 
 The calibration is that of Qualisys Track Manager; the order of the videos is that of its cameras.
 """
@@ -17,9 +19,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from mediapipe_landmarks import FORMAT, MediaPipe  # noqa: E402
+
 from pose3d_ros.core import formats  # noqa: E402
-from pose3d_ros.detectors import DetectorConfig  # noqa: E402
-from pose3d_ros.detectors.mediapipe import FORMAT, make  # noqa: E402
 
 SUBPIXELS = 64  # intrinsics are in 1/64 px
 MM_PER_M = 1000
@@ -43,16 +45,14 @@ def detections(path: str) -> dict[str, np.ndarray]:
     """`xy_px` (F, 33, 2), `score` (F, 33), MediaPipe's own `world_m` (F, 33, 3), rate and size of a video."""
     video = cv2.VideoCapture(path)
     rate_hz, joints = video.get(cv2.CAP_PROP_FPS), len(formats.get(FORMAT))
-    detector = make(DetectorConfig(hands=False))
+    detector = MediaPipe(hands=False)
     found = {"xy_px": [], "score": [], "world_m": []}
     while (read := video.read())[0]:
-        stamp_ns = round(len(found["score"]) * 1e9 / rate_hz)
-        bodies, _ = detector.landmarks(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB), stamp_ns)
+        bodies, _ = detector.find(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
         body = bodies[0] if bodies else None
         found["xy_px"].append(body.xy_px if body else np.full((joints, 2), np.nan))
-        found["score"].append(body.visibility if body else np.zeros(joints))
+        found["score"].append(body.score if body else np.zeros(joints))
         found["world_m"].append(body.world_m if body else np.full((joints, 3), np.nan))
-    detector.close()
     if not found["score"]:
         raise SystemExit(f"cannot read video {path!r}")
     size = {"width": video.get(cv2.CAP_PROP_FRAME_WIDTH), "height": video.get(cv2.CAP_PROP_FRAME_HEIGHT)}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes MediaPipe's own 3D landmarks of a bag's images, which `benchmark/images_on_video.py` compares with.
 
-In the detector's environment (pip install 'mediapipe==0.10.21' rosbags pyyaml):
+In an environment of its own (pip install 'mediapipe==0.10.21' scipy rosbags pyyaml):
 
     python tools/detect_worlds.py demo/signing --out demo/signing_mediapipe.npz
 """
@@ -15,24 +15,23 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pose3d_ros.detectors import DetectorConfig  # noqa: E402
-from pose3d_ros.detectors.mediapipe import make, owned_hands  # noqa: E402
+from mediapipe_landmarks import MediaPipe, owned_hands  # noqa: E402
+
 from pose3d_ros.lab.bags.reader import Bag  # noqa: E402
 
 
 def landmarks(bag: Bag) -> dict[str, np.ndarray]:
     """`stamp_ns`, `side`, `xy_px` (N, 21, 2), `world_m` (N, 21, 3) of hands; the same with `body_` of bodies, 33
     joints and no side. Hands are given to sides as by the detector."""
-    detector = make(DetectorConfig())
+    detector = MediaPipe()
     hands, bodies = [], []
     for stamp_ns in sorted(bag.image_stamps_ns):
         bgr = bag.image(stamp_ns)
         if bgr is None:
             continue
-        found = detector.landmarks(bgr[..., ::-1], stamp_ns)
+        found = detector.find(bgr[..., ::-1])
         hands += [(stamp_ns, side, hand.xy_px, hand.world_m) for _, side, hand in owned_hands(*found)]
         bodies += [(stamp_ns, body.xy_px, body.world_m) for body in found[0]]
-    detector.close()
     if not (hands and bodies):
         raise SystemExit(f"found {len(bodies)} bodies and {len(hands)} hands in {bag.path}: nothing to compare with")
     stamps, sides, xy_px, world_m = zip(*hands, strict=True)

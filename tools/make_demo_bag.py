@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes a rosbag2 (mcap) from video files: compressed images, camera_info and the 2D keypoints of our detector.
 
-Needs no ROS. In the detector's environment (pip install 'mediapipe==0.10.21' rosbags pyyaml):
+Needs no ROS, but the detector's models (pose3d detector fetch):
 
     python tools/make_demo_bag.py student.mkv brother.mkv:2 --out demo/signing
 
@@ -12,7 +12,6 @@ camera_info holds an ideal lens with an assumed field of view (--fov).
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -21,6 +20,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from pose3d_ros.core.types import Keypoints2D  # noqa: E402
 from pose3d_ros.detectors import DetectorConfig, make  # noqa: E402
 from pose3d_ros.geometry.camera import Camera  # noqa: E402
 from pose3d_ros.lab.bags.writer import BagWriter  # noqa: E402
@@ -54,7 +54,8 @@ def record(args: argparse.Namespace) -> int:
                 camera = Camera.from_fov(bgr.shape[1], bgr.shape[0], args.fov)
                 bag.camera("/camera_info", stamp_ns, camera, stamp_ns, args.frame_id)
                 seen = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)  # as a subscriber decodes it
-                found = replace(detector.detect(seen[..., ::-1], stamp_ns), frame_id=args.frame_id)
+                people = detector.detect(np.ascontiguousarray(seen[..., ::-1]), stamp_ns)
+                found = Keypoints2D(stamp_ns, people, args.frame_id, bgr.shape[1], bgr.shape[0])
                 bag.keypoints("/keypoints", stamp_ns + DETECTION_NS, found)
                 count += 1
     detector.close()

@@ -21,7 +21,6 @@ def command(
     live: Annotated[bool, typer.Option("--live", help="a camera and the detector node instead of a bag")] = False,
     source: Annotated[str, typer.Option(help="live: number of the camera, or a video file")] = "0",
     fov: Annotated[float, typer.Option(help="live: assumed horizontal field of view, degrees")] = 60.0,
-    detector_python: Annotated[str, typer.Option(help="live: interpreter of the detector's own environment")] = "",
     images: Annotated[bool, typer.Option("--images", help="pose_vit_node in the lifter's place")] = False,
     refine_hands: Annotated[str, typer.Option(help="with --images: ExtPose weights of hands")] = "",
     refine_body: Annotated[str, typer.Option(help="with --images: ExtPose weights of bodies")] = "",
@@ -44,7 +43,7 @@ def command(
     typer.echo("starting the nodes; the first time, engines are built for this machine ...")
     if live:
         sent = None
-        session.live(source, out, weights, seconds or 20.0, fov, detector_python, typer.echo, refine)
+        session.live(source, out, weights, seconds or 20.0, fov, typer.echo, refine)
     else:
         played = bag or share_dir() / "demo" / "signing"
         sent = session.replay(played, out, weights, seconds or math.inf, typer.echo, refine=refine)

@@ -39,6 +39,7 @@ def look() -> dict[str, list[Line]]:
         "Package": (software.package,),
         "Parts": (software.parts,),
         "Weights": (software.weights,),
+        "Models of the 2D detector": (software.models,),
         "GPU": (engines.gpu,),
         "Backends, best first": (engines.backends,),
         "ROS": (robot.ros, robot.network),

@@ -18,6 +18,7 @@ COMMANDS = {
     "convert": "Published HMR2.0 or HaMeR weights, to look at images with.",
     "benchmark": "Latency and throughput on this machine.",
     "engine": "Build, list, check and clear compiled engines.",
+    "detector": "Fetch, list and check the models of the built-in 2D detector.",
     "demo": "Replay the demo bag through the nodes; writes a video and a report.",
     "view": "Watch or render the skeletons of a bag.",
     "doctor": "What works on this machine, and what is missing.",

@@ -3,24 +3,34 @@
 from dataclasses import dataclass
 
 from pose3d_ros.core.config import param, validate
+from pose3d_ros.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
 class DetectorConfig:
     """What finds the keypoints, and how carefully."""
 
-    detector: str = param("mediapipe", "2D detector", choices=("mediapipe",))
+    detector: str = param("movenet", "2D detector", choices=("movenet",))
     hands: bool = param(True, "also find the hands, 21 joints each")
-    max_people: int = param(
-        1, "people found at most; more than one needs model_path, the bundled model finds one", low=1, high=16
+    max_people: int = param(6, "people reported at most, the surest ones; MoveNet finds six", low=1, high=64)
+    input_size: int = param(
+        320,
+        "longest side of the body network's input, a multiple of 32: larger sees smaller people and costs more",
+        unit="px",
+        low=64,
+        high=1024,
     )
-    model_complexity: int = param(1, "size of the bundled body model: 0 lite, 1 full, 2 heavy", low=0, high=2)
-    min_detection_confidence: float = param(0.5, "a person or hand below this is not reported", low=0.0, high=1.0)
-    min_tracking_confidence: float = param(0.5, "below this the next image is searched anew", low=0.0, high=1.0)
-    model_path: str = param(
-        "", "body model file (pose_landmarker_*.task); empty: the one bundled with MediaPipe 0.10.21"
+    min_detection_confidence: float = param(0.3, "a new person below this is not reported", low=0.0, high=1.0)
+    min_tracking_confidence: float = param(
+        0.2, "a person where somebody was in the image before, below this, is not reported", low=0.0, high=1.0
     )
-    hand_model_path: str = param("", "hand model file (hand_landmarker.task), needed with model_path and hands")
+    min_hand_confidence: float = param(0.5, "a hand below this is not reported", low=0.0, high=1.0)
+    model_path: str = param("", "file of the body model; empty: the one that `pose3d detector fetch` gets")
+    hand_model_path: str = param("", "file of the hand landmark model; empty: likewise")
+    palm_model_path: str = param("", "file of the palm model; empty: likewise")
+    threads: int = param(1, "CPU threads of each network; 0 = as many as the library likes", low=0, high=64)
 
     def __post_init__(self) -> None:
         validate(self)
+        if self.input_size % 32:
+            raise ConfigError(f"input_size: expected a multiple of 32 px, got {self.input_size}")

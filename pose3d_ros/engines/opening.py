@@ -4,7 +4,7 @@ from typing import TypeVar
 
 from pose3d_ros.engines.backends.choice import EngineOptions, Rung, backend, rungs
 from pose3d_ros.engines.base import Program, Target, explain
-from pose3d_ros.engines.cache import Cache
+from pose3d_ros.engines.cache import EngineCache
 from pose3d_ros.engines.ladder import Ladder
 from pose3d_ros.models import Lifter, Model, registry, torch_device
 from pose3d_ros.models.image_lifter import ImageLifter
@@ -14,7 +14,7 @@ AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 def open_lifter(
-    weights: str, options: EngineOptions = EngineOptions(), wait: bool = False, cache: Cache | None = None
+    weights: str, options: EngineOptions = EngineOptions(), wait: bool = False, cache: EngineCache | None = None
 ) -> Lifter:
     """A lifter on the best engine (`Lifter.engine` is its `Ladder`), which falls to the next one when that fails.
 
@@ -26,7 +26,7 @@ def open_lifter(
 
 
 def open_image_lifter(
-    weights: str, options: EngineOptions = EngineOptions(), wait: bool = False, cache: Cache | None = None,
+    weights: str, options: EngineOptions = EngineOptions(), wait: bool = False, cache: EngineCache | None = None,
     body_model: str = "",
 ) -> ImageLifter:  # fmt: skip
     """An image model on the best engine, as `open_lifter`.
@@ -45,7 +45,7 @@ def origin_of(weights: str) -> tuple[str, str]:
 
 
 def on_engine(
-    model: AnyModel, options: EngineOptions, wait: bool = False, cache: Cache | None = None,
+    model: AnyModel, options: EngineOptions, wait: bool = False, cache: EngineCache | None = None,
     origin: tuple[str, str] | None = None,
 ) -> AnyModel:  # fmt: skip
     """The same model, which is on the CPU, on the best engine. `origin`: for builds beside it.
@@ -63,7 +63,7 @@ def on_engine(
             return _beside_its_state(model, program, device)
         except Exception as error:  # no memory, not near enough to fp32, what a GPU's driver raises
             why = explain(error)
-    model.engine = Ladder(program, steps, cache or Cache.default(), wait, options.named)
+    model.engine = Ladder(program, steps, cache or EngineCache.default(), wait, options.named)
     model.note = f"eager torch on {device} beside its state: {why}" if why else ""
     return model
 

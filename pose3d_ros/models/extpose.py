@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError, InputError
-from pose3d_ros.models.frame_attention import Cache, FrameAttention, Sight
+from pose3d_ros.models.frame_attention import AttentionCache, FrameAttention, Sight
 from pose3d_ros.models.kinematic import REST_MM, Kinematics, rotation_6d
 from pose3d_ros.models.parametric import SKELETONS, BodyModel, ParametricHead
 from pose3d_ros.models.pose_decoder import TINY, DecoderConfig, PoseDecoder
@@ -122,7 +122,7 @@ class ExtPose(nn.Module):
         return self._pose(out) | ({"tokens": x} if tokens else {})
 
     def frame(
-        self, image: Tensor | None, pose: Tensor | None, present: Tensor, cache: Cache, age: Tensor
+        self, image: Tensor | None, pose: Tensor | None, present: Tensor, cache: AttentionCache, age: Tensor
     ) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor, Tensor]]:
         """One frame (B, 1, ...) after those of the cache, without changing it: what an engine compiles.
 
@@ -145,13 +145,13 @@ class ExtPose(nn.Module):
         out["shape"] = cache.average(own, age)[:, None]
         return self._pose(out), (torch.stack(keys, 1), torch.stack(values, 1), own)
 
-    def start(self, streams: int, image: bool = True, pose: bool = True) -> Cache:
+    def start(self, streams: int, image: bool = True, pose: bool = True) -> AttentionCache:
         """An empty cache of `streams` people or hands, for the modalities that will ever come."""
         config, like = self.config, self.backbone.pos_embed
         counts = (config.vit.tokens * image, self._pose_tokens() * pose)
         modalities, tokens = (1, config.vit.tokens) if self.joined else (image + pose, sum(counts))
         shape = self.head.init_betas.shape[1]
-        return Cache.empty(
+        return AttentionCache.empty(
             streams, config.frames - 1, (config.vit.depth, tokens, config.vit.width), modalities, shape, like
         )
 
@@ -159,7 +159,7 @@ class ExtPose(nn.Module):
         self,
         image: Tensor | None,
         pose: Tensor | None,
-        cache: Cache,
+        cache: AttentionCache,
         image_present: Tensor | None = None,
         pose_present: Tensor | None = None,
         slot: Tensor | None = None,

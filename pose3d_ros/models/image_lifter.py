@@ -19,14 +19,14 @@ from pose3d_ros.geometry.crop import CropConfig, as_input
 from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig
 from pose3d_ros.models.base import IMAGES, Model, arrays
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig, on_root
-from pose3d_ros.models.frame_attention import Cache
+from pose3d_ros.models.frame_attention import AttentionCache
 from pose3d_ros.models.kinds import register
 from pose3d_ros.models.lifter import as_lifted
 from pose3d_ros.models.parametric import HOW_TO_GET, PARAMETERS, BodyModel
 from pose3d_ros.models.program import LIMITS, Program
 from pose3d_ros.models.spec import Spec
 
-INPUTS = ("image", "pose", "present", "keys", "values", "shape", "seen", "age")  # of `Frame`
+INPUTS = ("image", "pose", "present", "keys", "values", "shape", "seen", "age")  # of `FrameStep`
 OWN = ("keys", "values", "shape")  # what a frame leaves in the cache
 PARAMETRIC = ("rotations", "betas")  # what a body model makes joints of
 
@@ -46,7 +46,7 @@ class ImageSpec(Spec):
     drawn: bool = True
 
 
-class Seen(NamedTuple):
+class ImageOutput(NamedTuple):
     """Of N people or hands, in the axes of their crops' virtual cameras: `xyz_m` float32 (N, J, 3) from the root,
     `sigma_m` (N, J), not yet calibrated, `weak` (N, 3): weak-perspective camera for `geometry.crop_camera`."""
 
@@ -55,7 +55,7 @@ class Seen(NamedTuple):
     weak: np.ndarray
 
 
-class Frame(nn.Module):
+class FrameStep(nn.Module):
     """An ExtPose network asked for one frame, as engines see it: float tensors by the names of `INPUTS` in, a dict out.
 
     `present` (B, 2) and `seen` (B, R, 2) are 1 where there is an image, a pose; `age` (B, R) in frames, 0 = not in
@@ -76,7 +76,7 @@ class Frame(nn.Module):
         if past:
             keys, values, shape, seen, age = past
             age = age.round().long()
-            cache = Cache(keys, values, shape, seen > 0.5, age, age[:, 0])  # its slots are not looked at
+            cache = AttentionCache(keys, values, shape, seen > 0.5, age, age[:, 0])  # its slots are not looked at
             out, kept = self.network.frame(image, pose, present, cache, age)
             own = dict(zip(OWN, kept, strict=True))
         else:
@@ -106,9 +106,9 @@ class ImageLifter(Model[ExtPose, ImageSpec]):
         return self.spec.frames > 1
 
     @cached_property
-    def frame(self) -> Frame:
+    def frame(self) -> FrameStep:
         """The network as engines see it. Raises EngineError after `close`."""
-        return Frame(self.network, self.spec.drawn)
+        return FrameStep(self.network, self.spec.drawn)
 
     @property
     def name(self) -> str:
@@ -121,7 +121,7 @@ class ImageLifter(Model[ExtPose, ImageSpec]):
         return width, height
 
     @torch.inference_mode()
-    def start(self, streams: int) -> Cache:
+    def start(self, streams: int) -> AttentionCache:
         """What is kept of the frames of so many people or hands: nothing yet."""
         return self.network.start(streams, pose=self.spec.drawn)
 
@@ -130,11 +130,11 @@ class ImageLifter(Model[ExtPose, ImageSpec]):
         self,
         crops_rgb: np.ndarray,
         skeletons: np.ndarray,
-        cache: Cache | None = None,
+        cache: AttentionCache | None = None,
         slot: np.ndarray | None = None,
         image_present: np.ndarray | None = None,
         pose_present: np.ndarray | None = None,
-    ) -> Seen:
+    ) -> ImageOutput:
         """Look at one frame of N people: uint8 crops (N, H, W, 3) and drawn skeletons float32 (N, 3, H, W) in 0..1.
 
         `cache` holds their past frames and is updated; without one the frame stands alone. `slot` int64 (N,): the
@@ -154,7 +154,7 @@ class ImageLifter(Model[ExtPose, ImageSpec]):
                 raise InputError(f"{self.spec.name}: expected {name} of shape {expected}, got {shape}")
         if not len(crops_rgb):
             none = np.zeros((0, len(self.spec.joints), 3), np.float32)
-            return Seen(none, none[..., 0], none[:, 0])
+            return ImageOutput(none, none[..., 0], none[:, 0])
         cache = self.start(len(crops_rgb)) if cache is None else cache
         slots = cache.newest + 1 if slot is None else torch.as_tensor(slot, device=self.device)
         given = (image_present, pose_present)
@@ -169,10 +169,10 @@ class ImageLifter(Model[ExtPose, ImageSpec]):
             cache.write(slots, present, *(self._tensor(out[name]) for name in OWN))
         else:
             cache.newest.copy_(slots)
-        return Seen(*as_lifted(out), out["camera"][:, 0])
+        return ImageOutput(*as_lifted(out), out["camera"][:, 0])
 
     def example(self, streams: int) -> dict[str, np.ndarray]:
-        """A plausible input of `Frame`, always the same."""
+        """A plausible input of `FrameStep`, always the same."""
         rng = np.random.default_rng(0)
         width, height = self.size
         cache = self.start(streams)
@@ -188,7 +188,7 @@ class ImageLifter(Model[ExtPose, ImageSpec]):
             arrays["age"] = np.tile(np.arange(rows, 0, -1), (streams, 1))
         return {name: array.astype(np.float32) for name, array in arrays.items() if name in self.inputs}
 
-    def _frame(self, inputs: list[np.ndarray], cache: Cache, age: Tensor) -> dict[str, np.ndarray]:
+    def _frame(self, inputs: list[np.ndarray], cache: AttentionCache, age: Tensor) -> dict[str, np.ndarray]:
         past = (cache.keys, cache.values, cache.shape, cache.present, age) if cache.slot.shape[1] else ()
         if self.engine is not None:
             given = [np.asarray(array, np.float32) for array in inputs]

@@ -55,9 +55,11 @@ def names() -> tuple[str, ...]:
 
 def get(name: object) -> Kind | None:
     """The kind of this name, None where there is none."""
+    if not isinstance(name, str):
+        return None  # what a damaged header holds
     if name not in _KINDS:
         _discover()
-    return _KINDS.get(str(name))
+    return _KINDS.get(name)
 
 
 def of(network: nn.Module) -> Kind:

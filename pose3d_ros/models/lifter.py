@@ -21,7 +21,7 @@ LOG_SIGMA_RANGE = float(np.log(1e-4)), float(np.log(10.0))  # no human joint is 
 INPUT = "inputs"
 
 
-class Lifted(NamedTuple):
+class LifterOutput(NamedTuple):
     """`xyz_m` float32 (people, joints, 3), root-relative; `sigma_m` float32 (people, joints), not yet calibrated."""
 
     xyz_m: np.ndarray
@@ -40,7 +40,7 @@ class SlotOutput(NamedTuple):
     """One lifted slot of N people: the network's output in the axes of `camera`, and the rays (N, J, 2) and confidence
     (N, J) that it was made from."""
 
-    lifted: Lifted
+    lifted: LifterOutput
     camera: VirtualCamera
     filled: np.ndarray
     confidence: np.ndarray
@@ -63,7 +63,7 @@ class Lifter(Model[Network, ModelSpec]):
     The newest slot runs on the engine, where there is one; other slots run eagerly.
     """
 
-    def __call__(self, inputs: np.ndarray, frame: int = -1) -> Lifted:
+    def __call__(self, inputs: np.ndarray, frame: int = -1) -> LifterOutput:
         """Lift one slot (default: the newest) of float32 (people, frames, joints, 3). Raises InputError on shapes."""
         expected = self.spec.input_shape(len(inputs))
         if inputs.shape != expected:
@@ -114,10 +114,10 @@ class Lifter(Model[Network, ModelSpec]):
         return arrays(self.network(self._tensor(inputs), frame))
 
 
-def as_lifted(out: Mapping[str, np.ndarray]) -> Lifted:
+def as_lifted(out: Mapping[str, np.ndarray]) -> LifterOutput:
     """The first slot of what a network gave, on its root."""
     xyz = out["xyz"][:, 0]
     xyz = xyz - xyz[:, :1]
     if "log_sigma" in out:
-        return Lifted(xyz, np.exp(out["log_sigma"][:, 0].clip(*LOG_SIGMA_RANGE)))
-    return Lifted(xyz, np.full(xyz.shape[:2], DEFAULT_SIGMA_M, np.float32))
+        return LifterOutput(xyz, np.exp(out["log_sigma"][:, 0].clip(*LOG_SIGMA_RANGE)))
+    return LifterOutput(xyz, np.full(xyz.shape[:2], DEFAULT_SIGMA_M, np.float32))

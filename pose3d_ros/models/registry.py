@@ -85,7 +85,7 @@ def program(weights: str) -> Program:
 def _verify(path: Path) -> None:
     """Compare a shipped file with its recorded checksum."""
     sums = path.parent / CHECKSUMS
-    lines = sums.read_text().split("\n") if sums.is_file() else []
+    lines = sums.read_text(errors="replace").split("\n") if sums.is_file() else []
     if f"{checkpoint.digest(path)}  {path.name}" not in lines:
         raise CheckpointError(
             f"weights {path}: the checksum is not the one in {sums.name}; the file is damaged or was replaced. "

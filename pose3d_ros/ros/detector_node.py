@@ -1,7 +1,7 @@
 """`detector_node`: images in, 2D keypoints of bodies and hands out. Newest image wins; there is never a queue."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from threading import Lock
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from pose3d_ros import detectors
 from pose3d_ros.core.config import param
 from pose3d_ros.core.errors import InputError
+from pose3d_ros.core.types import Keypoints2D
 from pose3d_ros.detectors import Detector, DetectorConfig
 from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.ros import conversions, images, lifecycle, qos
@@ -121,8 +122,10 @@ class DetectorNode(lifecycle.ManagedNode):
         stamp_ns = conversions.stamp_to_ns(job.msg.header.stamp)
         if stamp_ns <= 0:
             raise InputError(f"image stamp: expected the time of exposure, got {stamp_ns} ns; set it in the driver")
-        frame = self._detector.detect(images.to_rgb(job.msg), stamp_ns)
-        frame = replace(frame, frame_id=job.msg.header.frame_id)
+        image_rgb = images.to_rgb(job.msg)
+        people = self._detector.detect(image_rgb, stamp_ns)
+        height, width = image_rgb.shape[:2]
+        frame = Keypoints2D(stamp_ns, people, job.msg.header.frame_id, width, height)
         self._publisher.publish(conversions.keypoints_to_msg(frame))
         self.health.published(job.arrived_s, sum(not person.side for person in frame.people))
 

@@ -1,5 +1,5 @@
 """Second looks: what refining hands and bodies by their image shares. Each is cut out of the image, its keypoints
-are drawn beside it, all go through one ExtPose network at once, and its answer is weighed against the lifter's."""
+are drawn beside it, all go through one ExtPose network at once, and its answer is fuse against the lifter's."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from pose3d_ros.geometry.crop_camera import look_at_crops
 from pose3d_ros.geometry.placement import MIN_DEPTH_M
 from pose3d_ros.geometry.skeleton_image import draw_skeletons
 from pose3d_ros.models.base import IMAGES
-from pose3d_ros.models.frame_attention import Cache
+from pose3d_ros.models.frame_attention import AttentionCache
 from pose3d_ros.models.image_lifter import ImageLifter
 from pose3d_ros.settings import PipelineConfig
 from pose3d_ros.tracking.smoothing import OneEuro, SmoothingConfig, smooth
@@ -42,7 +42,7 @@ class RefineReason(str, Enum):
         return f"{whom}_{self}"
 
 
-class Look(NamedTuple):
+class ImageFrame(NamedTuple):
     """One frame to look at: `image` uint8 (H, W, 3), RGB, of `camera`, and how its results are published."""
 
     stamp_ns: int
@@ -73,12 +73,12 @@ class Sightings(NamedTuple):
 class Memory:
     """What is kept of one hand or person."""
 
-    cache: Cache
+    cache: AttentionCache
     last_ns: int
     smoother: OneEuro | None = None
 
 
-def weighed(one: Estimate, other: Estimate) -> Estimate:
+def fuse(one: Estimate, other: Estimate) -> Estimate:
     """Both answers in one: each joint by 1 / sigma² of either. Their errors have little in common (one looks back over
     a second of keypoints, the other at an image), so the middle is better than the surer of the two; but not so little
     that its sigma would be that of independent measurements: it lies between the two."""
@@ -105,10 +105,10 @@ class Refiner(ABC, Generic[Refined]):
         self.lifter.warm_up()
         self._memory: dict[object, Memory] = {}
         self._last: list[Memory] = []
-        self._cache: Cache | None = None
+        self._cache: AttentionCache | None = None
 
     def refine(
-        self, look: Look, given: list[Refined], rays: np.ndarray, score: np.ndarray
+        self, look: ImageFrame, given: list[Refined], rays: np.ndarray, score: np.ndarray
     ) -> tuple[list[Refined], list[str]]:
         """All of them, those that the image shows refined by it, and why the others stayed as they were.
 
@@ -165,7 +165,7 @@ class Refiner(ABC, Generic[Refined]):
         """The results of joints (N, J, 3) in the camera frame, None where they are not to be used."""
 
     def _look(
-        self, look: Look, given: list[Refined], crops: Crops, rays: np.ndarray, score: np.ndarray
+        self, look: ImageFrame, given: list[Refined], crops: Crops, rays: np.ndarray, score: np.ndarray
     ) -> list[Refined | RefineReason]:
         """One step of the network for all: each one refined, or why not."""
         spec, mirrored = self.lifter.spec, self._mirrored(given)
@@ -186,7 +186,7 @@ class Refiner(ABC, Generic[Refined]):
         unsure = sigma_m.mean(1) > look.config.refine.max_sigma * lifted_sigma_m.mean(1)
         # along its rays to where the image's stands, so that nothing leaves the keypoints
         further = xyz_m[:, :1, 2:] / np.maximum(seen.lifted_m[:, :1, 2:], MIN_DEPTH_M)
-        xyz_m, sigma_m = weighed((xyz_m, sigma_m), (further * seen.lifted_m, lifted_sigma_m))
+        xyz_m, sigma_m = fuse((xyz_m, sigma_m), (further * seen.lifted_m, lifted_sigma_m))
         # what the lifter says is steady already and quick; one image after the other is not
         calm = SmoothingConfig(look.config.refine.cutoff_hz, beta=0.0)
         steps = [smooth(m, calm, look.stamp_ns, x) for m, x in zip(memories, xyz_m - seen.lifted_m, strict=True)]
@@ -198,7 +198,7 @@ class Refiner(ABC, Generic[Refined]):
         ]
 
     def _inputs(
-        self, look: Look, crops: Crops, rays: np.ndarray, score: np.ndarray, mirrored: np.ndarray
+        self, look: ImageFrame, crops: Crops, rays: np.ndarray, score: np.ndarray, mirrored: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Crops uint8 (N, H, W, 3) and drawn skeletons (N, 3, H, W)."""
         spec = self.lifter.spec
@@ -216,10 +216,10 @@ class Refiner(ABC, Generic[Refined]):
         self._memory[key].last_ns = stamp_ns
         return self._memory[key]
 
-    def _together(self, memories: list[Memory]) -> Cache:
+    def _together(self, memories: list[Memory]) -> AttentionCache:
         """Their pasts in one, of which each one's is a part; copied only when others are looked at than before."""
         if memories != self._last:
-            self._cache = Cache.join([memory.cache for memory in memories])
+            self._cache = AttentionCache.join([memory.cache for memory in memories])
             for row, memory in enumerate(memories):
                 memory.cache = self._cache.pick(slice(row, row + 1))
             self._last = memories

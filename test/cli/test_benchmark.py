@@ -12,7 +12,7 @@ from pose3d_ros.core.errors import EngineError
 from pose3d_ros.lab.evaluation.latency import energy, image_latency, latency, roofline
 from pose3d_ros.lab.evaluation.latency.roofline import Reach, Work, work
 from pose3d_ros.lab.evaluation.latency.synthetic_keypoints import CAMERA, crowd
-from pose3d_ros.lab.evaluation.latency.timing import Contestant, in_turns
+from pose3d_ros.lab.evaluation.latency.timing import TimedCandidate, in_turns
 from pose3d_ros.models.dtf import DTFConfig
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.image_lifter import ImageLifter, ImageSpec
@@ -159,7 +159,7 @@ def test_work_is_counted_and_its_floor_is_the_larger_of_both():
 def test_turns_are_taken_and_energy_is_each_contestants_own():
     order = []
     joules = iter(range(1000))
-    first, second = (Contestant(lambda name=name: order.append(name), calls=2) for name in "ab")
+    first, second = (TimedCandidate(lambda name=name: order.append(name), calls=2) for name in "ab")
     in_turns([first, second], 1e-9, energy.Meter("test", lambda: float(next(joules))))
     assert "".join(order) == "ab" + 3 * "aabb"
     assert len(first.times_ms) == 6

@@ -7,7 +7,7 @@ import torch
 
 from pose3d_ros.core.errors import ConfigError, InputError
 from pose3d_ros.models.extpose import FUSIONS, POSE_INPUTS, ExtPose, ExtPoseConfig
-from pose3d_ros.models.frame_attention import Cache, Sight
+from pose3d_ros.models.frame_attention import AttentionCache, Sight
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 
@@ -205,7 +205,7 @@ def test_streams_of_different_age_share_a_batch():
         made.step(image[:1, t], pose[:1, t], alone[0])
     for t in range(2):
         made.step(image[1:, t], pose[1:, t], alone[1])
-    together = Cache.join([alone[1], alone[0]])
+    together = AttentionCache.join([alone[1], alone[0]])
     out = made.step(image[[1, 0], 4], pose[[1, 0], 4], together)
     first, second = (made.step(image[i : i + 1, 4], pose[i : i + 1, 4], alone[i]) for i in (0, 1))
     torch.testing.assert_close(out["xyz"], torch.cat((second["xyz"], first["xyz"])), atol=1e-5, rtol=1e-5)
@@ -255,7 +255,7 @@ def test_exported_frame_gives_the_same():
             self.made = made
 
         def forward(self, image, pose, present, keys, values, shape, seen, slot, newest, age):
-            return self.made.frame(image, pose, present, Cache(keys, values, shape, seen, slot, newest), age)
+            return self.made.frame(image, pose, present, AttentionCache(keys, values, shape, seen, slot, newest), age)
 
     present = torch.ones(2, 2, dtype=torch.bool)
     age = cache.age(cache.newest + 1)

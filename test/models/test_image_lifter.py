@@ -12,7 +12,7 @@ from pose3d_ros.geometry.crop import CropConfig, as_input
 from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig
 from pose3d_ros.models import checkpoint, registry
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.frame_attention import Cache
+from pose3d_ros.models.frame_attention import AttentionCache
 from pose3d_ros.models.image_lifter import ImageLifter, ImageSpec
 from pose3d_ros.models.lifter import DEFAULT_SIGMA_M
 from pose3d_ros.models.parametric import SKELETONS
@@ -85,7 +85,7 @@ def test_people_come_and_go(network):
     lifter = ImageLifter(network, SPEC)
     cache = lifter.start(2)
     lifter(CROPS[0], DRAWN[0], cache)
-    joined = Cache.join([cache.pick(torch.tensor([1])), lifter.start(1)])  # the first has gone, somebody came
+    joined = AttentionCache.join([cache.pick(torch.tensor([1])), lifter.start(1)])  # the first has gone, somebody came
     both = lifter(CROPS[1], DRAWN[1], joined)
     stays = lifter(CROPS[1, [1, 0]], DRAWN[1, [1, 0]], cache)
     new = lifter(CROPS[1], DRAWN[1])

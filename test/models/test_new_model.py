@@ -7,7 +7,7 @@ import pytest
 from pose3d_testing.toy_model import Toy, ToyConfig, ToyLifter
 
 from pose3d_ros.core.errors import CheckpointError, ConfigError
-from pose3d_ros.engines import Cache, EngineOptions, open_lifter
+from pose3d_ros.engines import EngineCache, EngineOptions, open_lifter
 from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig
 from pose3d_ros.lab.evaluation.report import evaluate_motion
 from pose3d_ros.models import ModelSpec, checkpoint, kinds, registry
@@ -33,7 +33,7 @@ def test_it_is_loaded_by_the_name_in_its_weights(weights):
 def test_it_runs_on_an_engine_and_says_the_same(weights, tmp_path):
     eager, lifter = (
         registry.load(weights),
-        open_lifter(weights, EngineOptions("cpu"), True, Cache(tmp_path / "engines")),
+        open_lifter(weights, EngineOptions("cpu"), True, EngineCache(tmp_path / "engines")),
     )
     assert lifter.engine.info.name != "torch" or "torch" in lifter.description
     inputs = lifter.spec.example(3)

@@ -14,6 +14,7 @@ import torch
 
 from pose3d_ros.core.errors import CheckpointError, ConfigError, EngineError
 from pose3d_ros.core.paths import share_dir
+from pose3d_ros.detectors import files
 from pose3d_ros.lab.viewing import render
 from pose3d_ros.lab.viewing.bag import Recording
 from pose3d_ros.models import checkpoint
@@ -101,9 +102,9 @@ def test_the_bag_of_an_earlier_demo_is_replaced_but_nothing_else(tmp_path):
     assert (folder / "thesis.tex").exists()
 
 
-def test_live_without_a_detector_says_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setattr(session, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match="MediaPipe"):
+def test_live_without_the_models_says_how_to_get_them(monkeypatch, tmp_path):
+    monkeypatch.setenv(files.VARIABLE, str(tmp_path))
+    with pytest.raises(ConfigError, match="pose3d detector fetch"):
         session.live("0", tmp_path)
 
 

@@ -8,7 +8,7 @@ import pytest
 from rclpy.parameter import Parameter
 
 from pose3d_ros.core.errors import ConfigError
-from pose3d_ros.core.types import Keypoints2D, Person2D
+from pose3d_ros.core.types import Person2D
 from pose3d_ros.detectors import DetectorConfig
 
 pytest.importorskip("sensor_msgs.msg", reason="needs ROS")
@@ -17,7 +17,7 @@ pytest.importorskip("sensor_msgs.msg", reason="needs ROS")
 class FakeDetector:
     """One hand at the brightness of the first pixel. `go` makes it slow on demand."""
 
-    names = ("mediapipe33", "hand21")
+    names = ("coco17", "hand21")
 
     def __init__(self, config):
         self.config, self.closed, self.stamps = config, 0, []
@@ -30,8 +30,7 @@ class FakeDetector:
             assert self.go.wait(20), "the test never let the detector go on"
         self.stamps.append(stamp_ns)
         xy_px = np.tile(image_rgb[0, 0, :2].astype(float), (21, 1))
-        hand = Person2D("hand21", xy_px, np.full(21, 0.75), "7", "left")
-        return Keypoints2D(stamp_ns, (hand,), width=image_rgb.shape[1], height=image_rgb.shape[0])
+        return (Person2D("hand21", xy_px, np.full(21, 0.75), "7", "left"),)
 
     def close(self):
         self.closed += 1
@@ -155,7 +154,7 @@ def test_bad_images_are_counted_and_do_not_stop_the_node(ros, active):
 
 def test_a_detector_that_cannot_be_made_fails_configure_with_the_reason(make_node):
     def broken(config):
-        raise ConfigError("expected MediaPipe; pip install it")
+        raise ConfigError("expected a model; pip install it")
 
     node = make_node(broken)
     node.trigger_configure()

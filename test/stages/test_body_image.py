@@ -14,13 +14,13 @@ from pose3d_ros.geometry.crop import boxes
 from pose3d_ros.geometry.crop_camera import look_at_crops
 from pose3d_ros.geometry.placement import PlacementConfig, stature_m
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.frame_attention import Cache
-from pose3d_ros.models.image_lifter import ImageLifter, ImageSpec, Seen
+from pose3d_ros.models.frame_attention import AttentionCache
+from pose3d_ros.models.image_lifter import ImageLifter, ImageOutput, ImageSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.settings import PipelineConfig, RefineConfig
 from pose3d_ros.stages.body_image import BodyRefiner
-from pose3d_ros.stages.image_refiner import Look, RefineReason
+from pose3d_ros.stages.image_refiner import ImageFrame, RefineReason
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
 STEP_NS = 33_333_334
@@ -57,7 +57,7 @@ class Knowing(ImageLifter):
         crops, _ = boxes(CAMERA.project(true_m), np.ones(true_m.shape[:2]), (640, 480), self.size, SPEC.crop)
         xyz_m = look_at_crops(crops, CAMERA).from_camera(true_m - true_m[:, :1]).astype(np.float32)
         sigma_m = np.full(xyz_m.shape[:2], self.sigma_m, np.float32)
-        return Seen(self.spoil(xyz_m), sigma_m, np.ones((len(xyz_m), 3), np.float32))
+        return ImageOutput(self.spoil(xyz_m), sigma_m, np.ones((len(xyz_m), 3), np.float32))
 
 
 def at(x=0.0, z=3.5):
@@ -84,7 +84,7 @@ def keypoints(*true_m, hidden=()):
 
 def look(frame=0, image=IMAGE, max_sigma=1.0, cutoff_hz=0.0, **config):
     config = PipelineConfig(refine=RefineConfig(max_sigma=max_sigma, cutoff_hz=cutoff_hz), **config)
-    return Look(10**9 + frame * STEP_NS, image, CAMERA, config)
+    return ImageFrame(10**9 + frame * STEP_NS, image, CAMERA, config)
 
 
 def error_m(person, true_m):
@@ -278,8 +278,8 @@ def test_who_comes_back_soon_is_known_and_after_the_networks_reach_is_new(sigma)
 
 def test_pasts_are_copied_only_when_others_are_looked_at(sigma, monkeypatch):
     joins = []
-    join = Cache.join
-    monkeypatch.setattr(Cache, "join", lambda caches: joins.append(len(caches)) or join(caches))
+    join = AttentionCache.join
+    monkeypatch.setattr(AttentionCache, "join", lambda caches: joins.append(len(caches)) or join(caches))
     sigma(*((number, [1, 2]) for number in range(6)), *((number, [1]) for number in range(6, 9)))
     assert joins == [2, 1]
 

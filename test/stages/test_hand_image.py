@@ -11,12 +11,12 @@ from pose3d_ros.core.types import Hand3D, Method
 from pose3d_ros.geometry import hand
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.image_lifter import ImageLifter, ImageSpec, Seen
+from pose3d_ros.models.image_lifter import ImageLifter, ImageOutput, ImageSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.settings import HandConfig, PipelineConfig, RefineConfig
 from pose3d_ros.stages.hand_image import HandRefiner
-from pose3d_ros.stages.image_refiner import Look, RefineReason, weighed
+from pose3d_ros.stages.image_refiner import ImageFrame, RefineReason, fuse
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
 STEP_NS = 33_333_334
@@ -55,7 +55,9 @@ class Knowing(ImageLifter):
         self.shown.append((crops_rgb, skeletons))
         many = (len(crops_rgb), 1, 1)
         xyz_m = np.tile(self.xyz_m.astype(np.float32), many)
-        return Seen(xyz_m, np.full(xyz_m.shape[:2], self.sigma_m, np.float32), np.ones((len(xyz_m), 3), np.float32))
+        return ImageOutput(
+            xyz_m, np.full(xyz_m.shape[:2], self.sigma_m, np.float32), np.ones((len(xyz_m), 3), np.float32)
+        )
 
 
 def lifted(side="right", at=(0.0, 0.0, 0.8), track=1, sigma_m=0.02):
@@ -79,7 +81,7 @@ def keypoints(*hands, seen=slice(None)):
 
 def look(max_sigma=1.0, cutoff_hz=0.0, hands=HandConfig(), **changes):
     config = PipelineConfig(hands=hands, refine=RefineConfig(max_sigma=max_sigma, cutoff_hz=cutoff_hz))
-    return Look(10**9, IMAGE, CAMERA, config)._replace(**changes)
+    return ImageFrame(10**9, IMAGE, CAMERA, config)._replace(**changes)
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
@@ -129,10 +131,10 @@ def test_lifter_and_image_count_as_they_are_sure(sigma_m, share):
 
 def test_weighing_takes_the_surer_and_lies_between():
     a, b = np.zeros((2, 21, 3)), np.ones((2, 21, 3))
-    joints, sigma = weighed((a, np.full((2, 21), 1e-4)), (b, np.full((2, 21), 0.1)))
+    joints, sigma = fuse((a, np.full((2, 21), 1e-4)), (b, np.full((2, 21), 0.1)))
     assert joints.max() < 1e-5
     assert sigma.max() < 2e-4
-    joints, sigma = weighed((a, np.full((2, 21), 0.1)), (b, np.zeros((2, 21))))  # a root that is where it is
+    joints, sigma = fuse((a, np.full((2, 21), 0.1)), (b, np.zeros((2, 21))))  # a root that is where it is
     assert joints.min() > 0.999
     assert np.isfinite(sigma).all()
 

@@ -17,7 +17,7 @@ from pose3d_ros.geometry.crop_camera import look_at_crops
 from pose3d_ros.models import Lifter, ModelSpec, checkpoint
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.image_lifter import ImageLifter, ImageSpec, Seen
+from pose3d_ros.models.image_lifter import ImageLifter, ImageOutput, ImageSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.pipeline import STAGES, BodyConfig, Pipeline
@@ -59,7 +59,7 @@ class Knowing(ImageLifter):
         crops, _ = boxes(CAMERA.project(true_m), np.ones(true_m.shape[:2]), (640, 480), self.size, self.spec.crop)
         xyz_m = look_at_crops(crops, CAMERA).from_camera(true_m - true_m[:, :1]).astype(np.float32)
         xyz_m = np.repeat(xyz_m, len(crops_rgb), 0)
-        return Seen(xyz_m, np.full(xyz_m.shape[:2], 0.005, np.float32), np.ones((len(xyz_m), 3), np.float32))
+        return ImageOutput(xyz_m, np.full(xyz_m.shape[:2], 0.005, np.float32), np.ones((len(xyz_m), 3), np.float32))
 
 
 @pytest.fixture

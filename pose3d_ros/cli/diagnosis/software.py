@@ -14,7 +14,7 @@ from pose3d_ros.core.paths import share_dir
 REQUIRED = ("numpy", "scipy", "cv2", "torch", "safetensors")
 # module -> what it is for, and how to get it
 OPTIONAL = {
-    "openvino": "the fastest on Intel and AMD CPUs: pip install 'pose3d_ros[openvino]'",
+    "openvino": "the detector node, and the fastest engine on Intel and AMD CPUs: pip install 'pose3d_ros[openvino]'",
     "onnxruntime": "a fast CPU backend: pip install 'pose3d_ros[onnxruntime]'",
     "torch_tensorrt": "TensorRT on NVIDIA GPUs: docs/engines.md says which version",
     "tensorrt": "needed by torch_tensorrt",
@@ -23,7 +23,6 @@ OPTIONAL = {
     "message_filters": "images beside keypoints in the nodes; a stand-in is used without it",
     "cv_bridge": "nothing that a stand-in does not do",
     "tf2_ros": "TF output; a stand-in is used without it",
-    "mediapipe": "the detector node; wants an environment of its own: docs/dependencies.md",
     "rosbags": "reading bags: pip install 'pose3d_ros[tools]'",
     "smplx": "weights that speak SMPL or MANO (HMR2.0, HaMeR): pip install 'pose3d_ros[smplx]'",
     "matplotlib": "images and reports: pip install 'pose3d_ros[tools]'",
@@ -72,6 +71,21 @@ def weights() -> Iterator[Line]:
             )
         else:
             yield Line(name, f"{_mb(file)}, checksum right")
+
+
+def models() -> Iterator[Line]:
+    """The fetched models of the 2D detector."""
+    from pose3d_ros.detectors import files
+
+    for model in files.KNOWN:
+        fault = files.state(model)
+        file = files.folder() / model.name
+        if not fault:
+            yield Line(model.name, f"{_mb(file)}, checksum right")
+        elif file.exists():
+            yield Line(model.name, f"DAMAGED: {fault}", files.FETCH)
+        else:
+            yield Line(model.name, "not fetched", f"the detector node: {files.FETCH}", absent=True)
 
 
 def _mb(file: Path) -> str:

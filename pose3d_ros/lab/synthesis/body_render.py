@@ -30,7 +30,7 @@ NEAREST_M = 0.25
 HAIRS = ((0.05, 0.04, 0.04), (0.20, 0.12, 0.08), (0.45, 0.28, 0.15), (0.80, 0.65, 0.40), (0.75, 0.75, 0.75))
 
 
-class Look(NamedTuple):
+class Appearance(NamedTuple):
     """What stays the same in a window, one row each. `colours` (N, materials, 3); `stripes` (N, 2): how many along a
     part of the shirt, and how strong; the rest as in `Build` and `render.lit`."""
 
@@ -90,7 +90,7 @@ def _build(rng: Rng, count: int, config: RenderConfig) -> Build:
     )
 
 
-def _look(rng: Rng, count: int) -> Look:
+def _look(rng: Rng, count: int) -> Appearance:
     colours = rng.uniform(count, len(MATERIALS), 3) ** rng.log_uniform(count, len(MATERIALS), 1, low=0.5, high=2.5)
     gray = colours.mean(-1, keepdim=True)
     colours = torch.lerp(gray, colours, rng.uniform(count, len(MATERIALS), 1))
@@ -107,7 +107,7 @@ def _look(rng: Rng, count: int) -> Look:
     colours[:, HAIR] = torch.where(hat, colours[:, HAIR], hairs)
     colours[:, DARK] = 0.5 * own * rng.uniform(count, 1)
     stripes = torch.stack((rng.uniform(count, low=1.0, high=9.0), rng.uniform(count) * rng.chance(count, p=0.3)), -1)
-    return Look(
+    return Appearance(
         colours,
         stripes,
         lamp(rng, count),
@@ -154,7 +154,7 @@ def _things(rng: Rng, xyz: Tensor, config: RenderConfig) -> Capsules:
     return kept_away(a, b, radius, xyz, NEAREST_M)
 
 
-def _shade(hits: Hits, people: list, look: Look, colours: Tensor, config: RenderConfig) -> Drawn:
+def _shade(hits: Hits, people: list, look: Appearance, colours: Tensor, config: RenderConfig) -> Drawn:
     """`colours` (B, all materials, 3): of the person, the other one, the things."""
     device, count, kinds = colours.device, len(people), len(MATERIALS)
     things = count * kinds + torch.arange(THINGS, device=device)

@@ -10,7 +10,7 @@ from pose3d_ros.lab.synthesis.rng import Rng
 
 
 @dataclass(frozen=True)
-class CameraConfig:
+class VirtualCameraConfig:
     """Ranges a camera is drawn from."""
 
     height_low_m: float = param(0.3, "lowest mounting", unit="m", low=0)
@@ -43,7 +43,7 @@ class Views:
 ASPECTS = (3 / 4, 9 / 16, 1.0, 16 / 9)  # height / width
 
 
-def view(rng: Rng, joints: Tensor, root: Tensor, config: CameraConfig) -> Views:
+def view(rng: Rng, joints: Tensor, root: Tensor, config: VirtualCameraConfig) -> Views:
     """Place a camera before each person: joints (N, T, J, 3) about root (N, T, 3), world frame, z up.
 
     The person's heading relative to the camera is uniform; the aim leaves them anywhere in the image.

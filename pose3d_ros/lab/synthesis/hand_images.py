@@ -1,4 +1,4 @@
-"""Hands as the subject of images: generated motion. Right hands only: a left one is shown mirrored."""
+"""HandScenes as the subject of images: generated motion. Right hands only: a left one is shown mirrored."""
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from pose3d_ros.lab.synthesis.render import Images, RenderConfig
 from pose3d_ros.lab.synthesis.rng import Rng
 
 
-class Hands:
+class HandScenes:
     """A `Subject`."""
 
     skeleton = SKELETON
@@ -21,7 +21,7 @@ class Hands:
     pck_m = 0.02
 
     def scene(self, rng: Rng, count: int, config: ImageWindowConfig) -> Scene:
-        """Hands (N, T, 21, 3) anywhere in the image; some of them reach out of it."""
+        """HandScenes (N, T, 21, 3) anywhere in the image; some of them reach out of it."""
         motion = hand_motion.draw(rng, count, config.frames, config.rate_hz)
         xyz = hand_windows.before_camera(rng, motion, config)
         return Scene(xyz, _border(rng, xyz, config.cut))
@@ -35,7 +35,7 @@ class Hands:
         return rays, torch.where(hidden, 0.0, score)
 
     def render(self, rng: Rng, xyz: Tensor, view: View, config: RenderConfig) -> Images:
-        """Hands (N, T, 21, 3) as seen in the crops `view` of N * T images."""
+        """HandScenes (N, T, 21, 3) as seen in the crops `view` of N * T images."""
         left = torch.zeros(len(xyz), dtype=torch.bool, device=xyz.device)
         return render(rng, xyz, left, view, config)
 
@@ -49,4 +49,4 @@ def _border(rng: Rng, xyz: Tensor, chance: float) -> Tensor:
     return torch.where(side & rng.chance(len(xyz), 1, p=chance), ends, torch.inf)
 
 
-HANDS = Hands()
+HANDS = HandScenes()

@@ -29,7 +29,7 @@ from pose3d_ros.lab.synthesis.rng import Rng
 SCALE = Scale(blend=0.004, deep=0.012, shade=0.02, reach=0.12, far=10.0)
 
 
-class Look(NamedTuple):
+class Appearance(NamedTuple):
     """What stays the same in a window, one row each: see `_look`."""
 
     thick: Tensor
@@ -56,7 +56,7 @@ def render(rng: Rng, xyz: Tensor, left: Tensor, view: View, config: RenderConfig
     return image(rng, xyz, shown, view, config, SCALE, config.second)
 
 
-def _look(rng: Rng, count: int, config: RenderConfig) -> Look:
+def _look(rng: Rng, count: int, config: RenderConfig) -> Appearance:
     dorsal = skin(rng, count)
     odd = rng.chance(count, 1, p=0.06)  # gloves, and lamps of any colour
     dorsal = torch.where(odd, rng.uniform(count, 3, low=0.05), dorsal.clamp(0.03, 1.0))
@@ -67,7 +67,7 @@ def _look(rng: Rng, count: int, config: RenderConfig) -> Look:
     forearm = torch.cat((-torch.ones(count, 1, device=rng.device), rng.normal(count, 2, std=0.35)), 1)
     begin = torch.where(rng.chance(count, p=config.sleeve), rng.uniform(count, low=0.01, high=0.2), 1.0)
     light = lamp(rng, count)
-    return Look(
+    return Appearance(
         1 + rng.normal(count, std=0.09).clamp(-0.2, 0.25),
         forearm / forearm.norm(dim=-1, keepdim=True),
         begin,
@@ -107,7 +107,7 @@ def _things(rng: Rng, xyz: Tensor, left: Tensor, config: RenderConfig) -> Capsul
     return kept_away(a, b, radius, xyz, 0.12)
 
 
-def _draw(xyz: Tensor, left: Tensor, look: Look, things: Capsules, view: View, config: RenderConfig) -> Drawn:
+def _draw(xyz: Tensor, left: Tensor, look: Appearance, things: Capsules, view: View, config: RenderConfig) -> Drawn:
     """B hands (B, 21, 3), each with a row of the look and of the things."""
     body = solid(xyz, left, look.thick, look.forearm, look.sleeve)
     capsules = Capsules(*(torch.cat(parts, 1) for parts in zip(body[:3], things, strict=True)))
@@ -116,7 +116,7 @@ def _draw(xyz: Tensor, left: Tensor, look: Look, things: Capsules, view: View, c
     return drawn(rgb, hits, is_thing, config.samples)
 
 
-def _shade(hits: Hits, body: Solid, joints: Tensor, left: Tensor, look: Look) -> tuple[Tensor, Tensor]:
+def _shade(hits: Hits, body: Solid, joints: Tensor, left: Tensor, look: Appearance) -> tuple[Tensor, Tensor]:
     """Colour (B, 3, h, w), and bool (B, h, w): a thing that is not the hand."""
     device, mine = joints.device, len(body.kind)
     kind = torch.cat((body.kind, torch.full((THINGS,), OBJECT, device=device)))

@@ -10,7 +10,7 @@ from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.geometry.crop import CropConfig
 from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig
 from pose3d_ros.lab.synthesis.augmentation import WidenConfig
-from pose3d_ros.lab.synthesis.cameras import CameraConfig
+from pose3d_ros.lab.synthesis.cameras import VirtualCameraConfig
 from pose3d_ros.lab.synthesis.capsules import View
 from pose3d_ros.lab.synthesis.detector import DetectorConfig
 from pose3d_ros.lab.synthesis.hand_detector import HandDetectorConfig
@@ -33,7 +33,7 @@ class BodySceneConfig:
     """People before the camera. Motion files come with the training."""
 
     widen: WidenConfig = field(default_factory=WidenConfig)
-    camera: CameraConfig = field(default_factory=CameraConfig)
+    camera: VirtualCameraConfig = field(default_factory=VirtualCameraConfig)
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     occlusion: OcclusionConfig = field(default_factory=lambda: FEWER)
 

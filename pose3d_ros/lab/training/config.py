@@ -4,10 +4,9 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import ConfigError
+from pose3d_ros.core.files import read_yaml
 from pose3d_ros.lab.evaluation.motion.images import MODALITIES
 from pose3d_ros.lab.synthesis.hand_windows import HandWindowConfig
 from pose3d_ros.lab.synthesis.image_config import ImageWindowConfig
@@ -120,11 +119,7 @@ class TrainConfig:
 
 def load(path: Path) -> TrainConfig:
     """The run described by a YAML file. Raises ConfigError."""
-    try:
-        raw = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: expected a YAML file of a training run ({error})") from None
-    return build(TrainConfig, raw, str(path))
+    return build(TrainConfig, read_yaml(path, "training run", ConfigError) or {}, str(path))
 
 
 def build(kind: type, raw: dict[str, Any], where: str, base: Any = None) -> Any:

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import NamedTuple
 from zipfile import is_zipfile
 
-import torch
-
 from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.geometry.crop import CropConfig
 from pose3d_ros.models import checkpoint
@@ -52,6 +50,8 @@ def convert(
         raise CheckpointError(f"{target}: expected the name of a new file that ends in {SUFFIX}")
     state = read(source)
     state = state.get("state_dict", state)
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{source}: expected a state_dict of tensors, got {type(state).__name__}")
     found = [known for prefix, known in HEADS.items() if any(prefix in str(name) for name in state)]
     if len(found) != 1:
         raise CheckpointError(f"{source}: expected a checkpoint of HMR2.0 (smpl_head) or of HaMeR (mano_head)")
@@ -78,9 +78,12 @@ def read(path: Path) -> dict:
     if not is_zipfile(path):
         raise CheckpointError(f"checkpoint {path}: expected a file as torch writes it, got something else")
     try:
-        found = torch.load(path, "cpu", unpickler, weights_only=False, mmap=True)
+        found = unpickler.Archive(path).load()
+    except CheckpointError:
+        raise
     except Exception as error:  # a damaged or foreign pickle raises anything
-        raise CheckpointError(f"checkpoint {path}: cannot be read ({type(error).__name__}: {error})") from None
-    if not isinstance(found, dict):
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise CheckpointError(f"checkpoint {path}: cannot be read ({why})") from None
+    if not isinstance(found, dict) or isinstance(found, unpickler.Foreign):
         raise CheckpointError(f"checkpoint {path}: expected a dict of tensors, got {type(found).__name__}")
     return found

@@ -1,7 +1,6 @@
 """`Child`: a process that is spoken to by lines, with its log in a file."""
 
 import contextlib
-import os
 import queue
 import signal
 import subprocess
@@ -18,13 +17,12 @@ TAIL_LINES = 12
 class Child:
     """Started at once, in a session of its own, so that Ctrl-C reaches only who holds the children."""
 
-    def __init__(self, name: str, command: list[str], log_dir: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(self, name: str, command: list[str], log_dir: Path) -> None:
         self.name, self.log = name, log_dir / f"{name}.log"
         self._lines: queue.Queue[str | None] = queue.Queue()
         with self.log.open("w") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True,
-                env=environment or dict(os.environ),
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
             )  # fmt: skip
         threading.Thread(target=self._read, daemon=True).start()
 

@@ -6,13 +6,13 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from ament_index_python.packages import PackageNotFoundError, get_package_prefix
 
 from pose3d_ros.core.errors import ConfigError, EngineError
 from pose3d_ros.core.paths import share_dir
+from pose3d_ros.detectors import files
 from pose3d_ros.ros.demo.child import Child
 from pose3d_ros.ros.demo.control import control
 
@@ -46,20 +46,16 @@ def replay(
 
 def live(
     source: str, out: Path, weights: str = "", seconds: float = 20.0, fov_deg: float = 60.0,
-    detector_python: str = "", say: Say = lambda _: None, refine: Mapping[str, str] | None = None,
+    say: Say = lambda _: None, refine: Mapping[str, str] | None = None,
 ) -> list[int]:  # fmt: skip
     """A camera (its number) or a video file through detector and lifter. Ctrl-C ends it early. `refine` as `replay`."""
-    if not detector_python and find_spec("mediapipe") is None:
-        raise ConfigError(
-            "the live demo needs the 2D detector: MediaPipe is not installed here. It wants NumPy 1, so give it an "
-            "environment of its own with '.[detector]' and the ROS wheels (tools/ros_wheels.py), then say "
-            "make demo LIVE=1 DETECTOR_PYTHON=<that environment>/bin/python"
-        )
+    for model in files.KNOWN:
+        files.find(model)  # else the detector's process says so, later
     camera = [*_module("camera"), source, "--namespace", NAMESPACE, "--seconds", str(seconds), "--fov", str(fov_deg)]
     camera += ["--readers", "3" if refine else "2"]
     with _Session(out, say) as session:
         session.start_lifter(weights, refine=refine)
-        session.start_detector(detector_python)
+        session.start_detector()
         session.run("camera", camera, seconds + 60)
     return []
 
@@ -92,13 +88,9 @@ class _Session:
             arguments += ["-p", f"{parameter}:={value}"]
         self._control.bring_up(name, self._start(name, [_executable(executable), *arguments, *more]))
 
-    def start_detector(self, python: str) -> None:
-        """`python`: interpreter of the detector's own environment, "" for this one."""
+    def start_detector(self) -> None:
         given = ["--ros-args", "-r", f"__ns:=/{NAMESPACE}", "-p", "image_transport:=compressed"]
-        # the ROS wheels mark their environment's interpreters in this variable
-        environment = {k: v for k, v in os.environ.items() if not python or k != "_ROS_WHEELS_BOOTSTRAP_COMPLETE"}
-        command = [*([python] if python else []), _executable("detector_node"), *given]
-        self._control.bring_up("detector", self._start("detector", command, environment))
+        self._control.bring_up("detector", self._start("detector", [_executable("detector_node"), *given]))
 
     def run(self, name: str, command: list[str], patience_s: float) -> list[str]:
         """Records while the source plays. Returns what it said at its end: the stamps that it sent."""
@@ -122,10 +114,8 @@ class _Session:
             self._say(f"the lifter did not answer everything within {ANSWER_S:.0f} s")
         return stamps
 
-    def _start(
-        self, name: str, command: list[str], environment: dict[str, str] | None = None, by_signal: bool = True
-    ) -> Child:
-        child = Child(name, command, self._logs, environment)
+    def _start(self, name: str, command: list[str], by_signal: bool = True) -> Child:
+        child = Child(name, command, self._logs)
         self._exit.callback(child.end, by_signal)
         return child
 

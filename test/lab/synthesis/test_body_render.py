@@ -13,7 +13,7 @@ from pose3d_ros.lab.synthesis.body import SKELETON, J
 from pose3d_ros.lab.synthesis.body_images import Bodies
 from pose3d_ros.lab.synthesis.body_render import _build, render
 from pose3d_ros.lab.synthesis.body_solid import DARK, HAIR, SHOES, SKIN, frame, solid
-from pose3d_ros.lab.synthesis.cameras import CameraConfig
+from pose3d_ros.lab.synthesis.cameras import VirtualCameraConfig
 from pose3d_ros.lab.synthesis.capsules import NOTHING, Capsules, View, trace
 from pose3d_ros.lab.synthesis.detector import PERFECT
 from pose3d_ros.lab.synthesis.image_config import BodySceneConfig, ImageWindowConfig
@@ -25,7 +25,9 @@ SAMPLE = Path(__file__).parents[2] / "data" / "motion_sample.npz"
 SMALL = RenderConfig(width=24, height=32, samples=1)
 PLAIN = RenderConfig(width=48, height=64, samples=1, held=0, before=0, pasted=0, blurred=0, second=0, alike=0)
 CONFIG = ImageWindowConfig(frames=3, render=SMALL)
-WHOLE = BodySceneConfig(camera=CameraConfig(distance_low_m=3.0, centred=True), detector=PERFECT, occlusion=NO_OCCLUSION)
+WHOLE = BodySceneConfig(
+    camera=VirtualCameraConfig(distance_low_m=3.0, centred=True), detector=PERFECT, occlusion=NO_OCCLUSION
+)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,7 @@ def test_windows_are_finite_and_hidden_joints_are_zero(subject):
 
 
 def test_beyond_the_cameras_border_images_are_black_and_joints_have_no_keypoints(subject):
-    near = CameraConfig(distance_low_m=0.9, distance_high_m=1.2)
+    near = VirtualCameraConfig(distance_low_m=0.9, distance_high_m=1.2)
     body = BodySceneConfig(camera=near, detector=replace(PERFECT, borders=1.0), occlusion=NO_OCCLUSION)
     config = ImageWindowConfig(frames=1, render=PLAIN, body=body)
     scene = subject.scene(Rng(8), 16, config)

@@ -17,7 +17,7 @@ from sensor_msgs.msg import CompressedImage
 
 from pose3d_ros.models import Lifter, ModelSpec, checkpoint
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.image_lifter import ImageLifter, ImageSpec, Seen
+from pose3d_ros.models.image_lifter import ImageLifter, ImageOutput, ImageSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.msg import Skeleton3DArray
@@ -197,7 +197,7 @@ class Looking(ImageLifter):
 
     def __call__(self, crops_rgb, *rest, **given):
         xyz_m = np.repeat(self.xyz_m[None], len(crops_rgb), 0)
-        return Seen(xyz_m, np.full(xyz_m.shape[:2], 0.01, np.float32), np.ones((len(xyz_m), 3), np.float32))
+        return ImageOutput(xyz_m, np.full(xyz_m.shape[:2], 0.01, np.float32), np.ones((len(xyz_m), 3), np.float32))
 
     def close(self):
         self.closed = True

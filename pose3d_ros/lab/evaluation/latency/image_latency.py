@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from pose3d_ros.core.errors import CheckpointError, ConfigError, EngineError
-from pose3d_ros.engines import CHOICES, Cache, EngineOptions, on_engine
+from pose3d_ros.engines import CHOICES, EngineCache, EngineOptions, on_engine
 from pose3d_ros.engines.backends.choice import FILES
 from pose3d_ros.lab.evaluation.latency.latency import ALL, EAGER, Progress, host
-from pose3d_ros.lab.evaluation.latency.timing import Contestant, in_turns, percentiles
+from pose3d_ros.lab.evaluation.latency.timing import TimedCandidate, in_turns, percentiles
 from pose3d_ros.models import registry, use_threads
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.image_lifter import ImageLifter, ImageSpec
@@ -63,7 +63,7 @@ def measure(config: ImageBenchmarkConfig, on_progress: Progress = lambda doing, 
         title, start = f"{model}, T = {spec.frames}", number / len(plan)
         with TemporaryDirectory() as folder:  # engines of random weights are of no further use
             on_progress(f"{title}: starting", start)
-            opened = _open_all(config, network, spec, Cache(Path(folder)), left_out)
+            opened = _open_all(config, network, spec, EngineCache(Path(folder)), left_out)
             on_progress(f"{title}: measuring", start)
             rows += _rows(config, model, opened)
             for lifter in opened.values():
@@ -90,7 +90,7 @@ def _network(model: str, frames: int) -> tuple[ExtPose, ImageSpec]:
 
 
 def _open_all(
-    config: ImageBenchmarkConfig, network: ExtPose, spec: ImageSpec, cache: Cache, left_out: dict[str, str]
+    config: ImageBenchmarkConfig, network: ExtPose, spec: ImageSpec, cache: EngineCache, left_out: dict[str, str]
 ) -> dict[str, ImageLifter]:
     """Lifters by backend, best first. What is not built yet is built."""
     opened: dict[str, ImageLifter] = {}
@@ -106,7 +106,7 @@ def _open_all(
     return opened
 
 
-def _open(options: EngineOptions, network: ExtPose, spec: ImageSpec, cache: Cache) -> ImageLifter:
+def _open(options: EngineOptions, network: ExtPose, spec: ImageSpec, cache: EngineCache) -> ImageLifter:
     """Raises EngineError where another backend would stand in for the named one."""
     if options.backend == EAGER:
         return ImageLifter(deepcopy(network), spec, options.device, options.precision)
@@ -123,7 +123,7 @@ def _rows(config: ImageBenchmarkConfig, model: str, opened: dict[str, ImageLifte
     steppers = {
         (crops, backend): Stepper(lifter, crops) for crops in config.crops for backend, lifter in opened.items()
     }
-    runs = {key: Contestant(stepper.step, CALLS) for key, stepper in steppers.items()}
+    runs = {key: TimedCandidate(stepper.step, CALLS) for key, stepper in steppers.items()}
     in_turns(list(runs.values()), config.seconds)
     for lifter in opened.values():
         if lifter.engine and lifter.engine.falls:

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 
 from pose3d_ros.lab.synthesis import detector, occlusion
-from pose3d_ros.lab.synthesis.cameras import CameraConfig, Views, view
+from pose3d_ros.lab.synthesis.cameras import Views, VirtualCameraConfig, view
 from pose3d_ros.lab.synthesis.detector import DetectorConfig
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.rng import Rng
 
 # what the protocols look through: a standing robot at the distances of a room
-STANDARD = CameraConfig(
+STANDARD = VirtualCameraConfig(
     height_low_m=0.3,
     height_high_m=2.5,
     fov_low_deg=35,

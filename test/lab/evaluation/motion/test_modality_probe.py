@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from pose3d_ros.core.types import Hand3D, Keypoints2D, Method, Person2D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.hand import describe
-from pose3d_ros.lab.evaluation.motion.modality_probe import Half, TellingHands, ToldPipeline
+from pose3d_ros.lab.evaluation.motion.modality_probe import ProbedPipeline, RecordingHands, SingleModality
 from pose3d_ros.lab.synthesis.hand_images import HANDS
 from pose3d_ros.lab.synthesis.image_config import ImageWindowConfig
 from pose3d_ros.lab.synthesis.image_windows import shoot
@@ -19,11 +19,11 @@ from pose3d_ros.lab.synthesis.render import RenderConfig
 from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.models import Lifter, ModelSpec, registry
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.image_lifter import ImageLifter, ImageSpec, Seen
+from pose3d_ros.models.image_lifter import ImageLifter, ImageOutput, ImageSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.settings import HandConfig, PipelineConfig, RefineConfig
-from pose3d_ros.stages.image_refiner import Look
+from pose3d_ros.stages.image_refiner import ImageFrame
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
 IMAGE = np.zeros((480, 640, 3), np.uint8)
@@ -51,7 +51,9 @@ class Saying(ImageLifter):
     def __call__(self, crops_rgb, skeletons, *past, image_present=(True,), pose_present):
         self.told.append((*image_present, *pose_present))
         xyz_m = np.repeat(TURNED[None].astype(np.float32), len(crops_rgb), 0)
-        return Seen(xyz_m, np.full(xyz_m.shape[:2], np.exp(-3.0), np.float32), np.ones((len(xyz_m), 3), np.float32))
+        return ImageOutput(
+            xyz_m, np.full(xyz_m.shape[:2], np.exp(-3.0), np.float32), np.ones((len(xyz_m), 3), np.float32)
+        )
 
 
 def pushed(given):
@@ -59,7 +61,7 @@ def pushed(given):
     asked = Saying()
     body = Lifter(Known(BODY), ModelSpec("body", "h36m17", 27, 30.0))
     config = PipelineConfig(refine=RefineConfig(hands="", cutoff_hz=0.0), hands=HandConfig(weights=""))
-    pipeline = ToldPipeline(config, given, lifter=body, body_images=asked)
+    pipeline = ProbedPipeline(config, given, lifter=body, body_images=asked)
     person = Person2D("h36m17", CAMERA.project(BODY + np.array((0, 0, 3))), np.ones(17), id="anna")
     result = pipeline.push(Keypoints2D(10**9, (person,), "", 640, 480), CAMERA, IMAGE)
     (found,), alone = result.people, pipeline.people_alone[result.people[0].track]
@@ -85,7 +87,7 @@ def test_half_of_the_input_is_blanked(given, told):
 def test_nothing_is_told_of_a_frame_without_an_image():
     body = Lifter(Known(BODY), ModelSpec("body", "h36m17", 27, 30.0))
     config = PipelineConfig(refine=RefineConfig(hands=""), hands=HandConfig(weights=""))
-    pipeline = ToldPipeline(config, lifter=body, body_images=Saying())
+    pipeline = ProbedPipeline(config, lifter=body, body_images=Saying())
     person = Person2D("h36m17", CAMERA.project(BODY + np.array((0, 0, 3))), np.ones(17), id="anna")
     told = []
     for number, image in enumerate((IMAGE, None, IMAGE)):
@@ -93,7 +95,7 @@ def test_nothing_is_told_of_a_frame_without_an_image():
         told.append(len(pipeline.people_alone))
     assert told == [1, 0, 1]
     assert pipeline.hands_alone == {}
-    assert ToldPipeline(config, lifter=body).people_alone == {}
+    assert ProbedPipeline(config, lifter=body).people_alone == {}
 
 
 WIDTH, HEIGHT, COUNT = 72, 96, 16
@@ -116,8 +118,8 @@ def rendered():
 
 def turns(lifter, rendered, side):
     """By how many degrees the shipped network, told of no keypoints, has hands turned wrong."""
-    refiner, found = TellingHands(lifter), []
-    refiner.lifter = Half(lifter, "image")
+    refiner, found = RecordingHands(lifter), []
+    refiner.lifter = SingleModality(lifter, "image")
     for image, K, xyz_m, rays, score in zip(*rendered, strict=True):
         if side == "left":
             image = np.ascontiguousarray(image[:, ::-1])
@@ -127,7 +129,7 @@ def turns(lifter, rendered, side):
         lifted = Hand3D("", 1, side, xyz_m[0], xyz_m=xyz_m, sigma_m=np.ones(21), state=np.ones(21, np.uint8), **pose)
         refiner.reset()
         camera = Camera(K, np.zeros(5), "plumb_bob", WIDTH, HEIGHT)
-        refiner.refine(Look(10**9, image, camera), [lifted], rays[None], score[None])
+        refiner.refine(ImageFrame(10**9, image, camera), [lifted], rays[None], score[None])
         own = refiner.alone[1, side]
         rotation, _ = Rotation.align_vectors(xyz_m - xyz_m[0], own - own[0])
         found.append(np.degrees(rotation.magnitude()))
