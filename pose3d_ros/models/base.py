@@ -94,7 +94,7 @@ class Model(ABC, Generic[Network, AnySpec]):
 
     def use_body_model(self, path: str | Path) -> None:
         """Take the licensed file that some networks need to give joints. Raises CheckpointError: none is needed."""
-        raise CheckpointError(f"weights {self.spec.name}: they need no body model and take none; got {path}")
+        raise CheckpointError(f"weights {self.spec.name}: this model takes no body model; got {path}")
 
     def check_complete(self) -> None:
         """Raise CheckpointError where a node needs more than the weights' file, such as a licensed body model."""

@@ -223,7 +223,7 @@ class ImageLifter(Model[ExtPose, ImageSpec]):
     def use_body_model(self, path: str | Path) -> None:
         head = self.network.config.head
         if head == "kinematic":
-            super().use_body_model(path)
+            raise CheckpointError(f"weights {self.spec.name}: their head is {head}, it takes no body model; got {path}")
         self.body_model = BodyModel(head, path)
 
     def check_complete(self) -> None:
