@@ -207,7 +207,7 @@ def test_a_person_at_the_image_border(pipeline):
         np.testing.assert_allclose(person.xyz_m, body, atol=2e-3)
 
 
-def test_another_calibration_starts_anew_and_says_so(pipeline):
+def test_another_calibration_starts_again_and_says_so(pipeline):
     walk(pipeline, range(5))
     other = Camera(CAMERA.K * [[1.1], [1.1], [1]], width=640, height=480)
     result = pipeline.push(frame(5, seen_as(walker())), other)
@@ -246,7 +246,7 @@ def test_odd_stamps_are_counted_and_nobody_is_lost(pipeline, tick, reason):
     np.testing.assert_allclose(result.people[0].xyz_m, walker(), atol=2e-3)
 
 
-def test_a_looped_recording_starts_anew(pipeline):
+def test_a_looped_recording_starts_again(pipeline):
     walk(pipeline, range(100, 110))
     reasons = [r for result in walk(pipeline, range(10)) for r in result.reasons]
     assert reasons.count("stream_backward") == 1

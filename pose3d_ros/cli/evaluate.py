@@ -95,7 +95,9 @@ def command(
     ] = "0",
     estimates: Annotated[
         str,
-        typer.Option(help="rerun: lift the keypoints anew; recorded: what the robot published", rich_help_panel=OF_BAG),
+        typer.Option(
+            help="rerun: lift the keypoints again; recorded: what the robot published", rich_help_panel=OF_BAG
+        ),
     ] = "rerun",
     params: Annotated[
         Path | None, typer.Option(help="parameters of the lifter, as a ROS parameter file", rich_help_panel=OF_BAG)

@@ -182,7 +182,7 @@ class Refiner(ABC, Generic[Refined]):
         # what a filter or a cache has taken stays in it
         xyz_m = np.where(finite[:, None, None], xyz_m, seen.lifted_m)
         sigma_m = np.where(finite[:, None], sigma_m, lifted_sigma_m)
-        self._start_anew([memory for memory, fine in zip(memories, finite, strict=True) if not fine])
+        self._start_again([memory for memory, fine in zip(memories, finite, strict=True) if not fine])
         unsure = sigma_m.mean(1) > look.config.refine.max_sigma * lifted_sigma_m.mean(1)
         # along its rays to where the image's stands, so that nothing leaves the keypoints
         further = xyz_m[:, :1, 2:] / np.maximum(seen.lifted_m[:, :1, 2:], MIN_DEPTH_M)
@@ -225,7 +225,7 @@ class Refiner(ABC, Generic[Refined]):
             self._last = memories
         return self._cache
 
-    def _start_anew(self, memories: list[Memory]) -> None:
+    def _start_again(self, memories: list[Memory]) -> None:
         """Without past images."""
         for memory in memories:
             memory.cache = self.lifter.start(1)

@@ -167,7 +167,7 @@ def test_it_starts_on_the_next_best_and_switches(fake, ladder_of, cache, gate):
     assert same(ladder, program)
 
 
-def test_a_damaged_engine_is_built_anew(fake, ladder_of, cache, gate):
+def test_a_damaged_engine_is_built_again(fake, ladder_of, cache, gate):
     program = make_program(origin=BUILDABLE)
     (build(program, ladder_of[0], cache) / "engine.bin").write_bytes(b"half")
     ladder = Ladder(program, ladder_of, cache)

@@ -106,8 +106,8 @@ def measure(config: BenchmarkConfig, on_progress: Progress = lambda doing, share
     runs = [_run(config, found, people) for people in config.people for found in opened.values()]
     references = [_run(config, eager, people) for people in config.people] if EAGER not in opened else []
     energy = meter(str(device))
-    contestants = [published, multiply, copy, *(part for run in (*runs, *references) for part in (run.push, run.model))]
-    in_turns(contestants, config.seconds, energy, lambda share: on_progress("measuring", share))
+    candidates = [published, multiply, copy, *(part for run in (*runs, *references) for part in (run.push, run.model))]
+    in_turns(candidates, config.seconds, energy, lambda share: on_progress("measuring", share))
     eager_ms = {run.people: _p50(run.model) for run in (*references, *runs) if run.backend == EAGER}
     reached = reach(device, min(multiply.times_ms) / 1e3, min(copy.times_ms) / 1e3)
     rows = [_row(run, eager_ms[run.people], _p50(published), reached, energy is not None) for run in runs]
@@ -250,8 +250,8 @@ def _published(device: torch.device) -> Callable[[], None]:
     return run
 
 
-def _p50(contestant: TimedCandidate) -> float:
-    return float(np.percentile(contestant.times_ms, 50))
+def _p50(candidate: TimedCandidate) -> float:
+    return float(np.percentile(candidate.times_ms, 50))
 
 
 def _row(run: Run, eager_ms: float, published_ms: float, reached: Reach, metered: bool) -> dict[str, Any]:
