@@ -10,8 +10,7 @@ from pose3d_ros.core.errors import ConfigError, EngineError
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.timer import Timer
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
-from pose3d_ros.engines import Ladder, open_lifter
-from pose3d_ros.engines.images import open_image_lifter
+from pose3d_ros.engines import Ladder, open_image_lifter, open_lifter
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.models import Lifter, use_threads
 from pose3d_ros.models.image_lifter import ImageLifter

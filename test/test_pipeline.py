@@ -15,7 +15,7 @@ from pose3d_ros.estimation.body_state import StateConfig
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.geometry.virtual_camera import look_at
-from pose3d_ros.models import LifterOutput, ModelSpec
+from pose3d_ros.models import Lifter, LifterOutput, ModelSpec
 from pose3d_ros.pipeline import STAGES, BodyConfig
 from pose3d_ros.settings import HandConfig
 from pose3d_ros.tracking.smoothing import SmoothingConfig
@@ -56,7 +56,7 @@ def frame(tick: float, *people: Person2D) -> Keypoints2D:
     return Keypoints2D(START_NS + int(tick * TICK_NS), people, "optical", 640, 480)
 
 
-class Oracle:
+class Oracle(Lifter):
     """Stands in for the network: gives the truth of the people in view, in the axes of their virtual cameras."""
 
     spec = ModelSpec("oracle", "h36m17", 27, 30.0, sigma_seen=0.5, sigma_hidden=2.0)
@@ -67,7 +67,7 @@ class Oracle:
         self.truth = [walker()]
         self.spoil = lambda xyz_m: xyz_m
 
-    def warm_up(self) -> None:
+    def warm_up(self, rows: int = 1) -> None:
         pass
 
     def close(self) -> None:

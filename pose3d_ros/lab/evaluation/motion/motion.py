@@ -23,7 +23,7 @@ from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.occlusion import PROTOCOLS
 from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.models import Lifter, checkpoint, registry
-from pose3d_ros.models.streaming_lifter import StreamingLifter, Streams
+from pose3d_ros.models.lifter import Streams
 from pose3d_ros.stages.bodies import lift_windows
 from pose3d_ros.tracking.keypoints import hide_weak
 from pose3d_ros.tracking.window import Window
@@ -224,7 +224,7 @@ def keep_states(
 def _batches(lifter: Lifter, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Cameras and frames, (n,) each, that are lifted at once; `wanted` (K, F). Streams take frame after frame."""
     of, at = np.nonzero(wanted)
-    if isinstance(lifter, StreamingLifter):
+    if lifter.keeps_state:
         for frame in np.unique(at):
             yield np.flatnonzero(wanted[:, frame]), np.full(wanted[:, frame].sum(), frame)
     else:
