@@ -5,7 +5,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from pose3d_ros.engines import programs
+from pose3d_ros.models import registry
 
 
 class HostTensors(TorchDispatchMode):
@@ -35,7 +35,7 @@ def host_tensors(module, inputs):
 
 @pytest.mark.parametrize("weights", ["body_dtf27", "hand_dtf27", "hand_extpose", "body_extpose"])
 def test_a_step_of_shipped_weights_makes_none(weights):
-    program = programs.from_file(weights)
+    program = registry.program(weights)
     assert host_tensors(program.module, program.tensors(2, "cpu", torch.float32)) == []
 
 
