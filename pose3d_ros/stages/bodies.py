@@ -72,7 +72,7 @@ class Bodies:
             return [], reasons
         streams = Streams([track.number for track in tracks], self.people.revisions(tracks), stamp_ns)
         lifted = lift_windows(
-            self.lifter, rays[enough], score[enough], self.config.placement, timer=timer, streams=streams
+            self.lifter, rays[enough], score[enough], self.config.unsettled, timer=timer, streams=streams
         )
         with timer("placement"):
             finite = np.isfinite(lifted.xyz_m).all((1, 2)) & np.isfinite(lifted.sigma_m).all(1)
