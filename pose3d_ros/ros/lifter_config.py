@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.pipeline import PipelineConfig
 from pose3d_ros.ros.markers import MarkerConfig
+from pose3d_ros.ros.watchdog import WatchdogConfig
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class LifterConfig(PipelineConfig):
     camera: CameraConfig = field(default_factory=CameraConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     markers: MarkerConfig = field(default_factory=MarkerConfig)
+    watchdog: WatchdogConfig = field(default_factory=WatchdogConfig)
 
     def pipeline(self) -> PipelineConfig:
         """The pipeline's share."""
