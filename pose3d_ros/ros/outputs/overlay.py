@@ -12,8 +12,7 @@ from pose3d_ros.ros import conversions, images, qos
 from pose3d_ros.ros.outputs.base import Moment, Output, register
 from pose3d_ros.ros.worker import Worker
 
-KEEP, LOOK_S = 60, 0.5  # images, more than a detector takes; how soon a listener is noticed
-QUALITY = (cv2.IMWRITE_JPEG_QUALITY, 80)
+KEEP, LOOK_S, QUALITY = 60, 0.5, (cv2.IMWRITE_JPEG_QUALITY, 80)  # images; how soon a listener is noticed; of JPEG
 RAW, COMPRESSED = "image/overlay", "image/overlay/compressed"
 
 
