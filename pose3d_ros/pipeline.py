@@ -22,6 +22,7 @@ from pose3d_ros.stages.body_image import BodyRefiner
 from pose3d_ros.stages.hand_image import HandRefiner
 from pose3d_ros.stages.hands import Hands
 from pose3d_ros.stages.image_refiner import ImageFrame, Refiner, RefineReason
+from pose3d_ros.tracking.crowd import limited
 
 STAGES = ("mapping", "tracking", "guidance", "model", "placement", "hands", "articulation")
 REFINE = "refine"  # beside them, where an image was looked at
@@ -154,7 +155,7 @@ class Pipeline:
         if self._closed:
             raise EngineError("this pipeline was closed: make a new one")
         camera.check_image(frame.width, frame.height)
-        reasons: list[str] = []
+        frame, reasons = limited(frame, self.config.tracking.max_people)
         if self._camera not in (None, camera):
             self.reset()  # rays of two calibrations do not mix
             reasons.append(CAMERA_CHANGED)
