@@ -28,7 +28,8 @@ LARGEST = 16384  # of any number in a config
 
 
 def _lifter_spec(fields: dict) -> ModelSpec:
-    return ModelSpec(**{**fields, "guidance": GuidanceConfig(**fields["guidance"])})
+    told = tuple(fields.get("told", ()))
+    return ModelSpec(**{**fields, "guidance": GuidanceConfig(**fields["guidance"]), "told": told})
 
 
 class Kind(NamedTuple):

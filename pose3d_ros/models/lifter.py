@@ -20,10 +20,12 @@ class ModelSpec(Spec):
 
     Inputs float32 (people, frames, joints, 3): x, y of the virtual camera and confidence, as `guidance` fills them,
     at `rate_hz`. Output: joints in metres in the axes of the virtual camera. `sigma_seen`, `sigma_hidden`: factors on
-    the network's sigma that were measured on people outside of training. Raises FormatError or ConfigError.
+    the network's sigma that were measured on people outside of training. `told`: what the network takes beside, as one
+    condition (people, SIZE) of models/conditions.py; zeros where nothing is known. Raises FormatError or ConfigError.
     """
 
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+    told: tuple[str, ...] = ()
 
     def input_shape(self, people: int) -> tuple[int, int, int, int]:
         return people, self.frames, len(self.joints), 3
@@ -79,8 +81,9 @@ class Lifter:
             return f"{self.spec.name}, {self.engine.description}"
         return f"{self.spec.name}, eager torch {torch.__version__}, {self.device}, {str(self.dtype)[6:]}"
 
-    def __call__(self, inputs: np.ndarray, frame: int = -1) -> LifterOutput:
-        """Lift one slot (default: the newest) of float32 (people, frames, joints, 3). Raises InputError on shapes."""
+    def __call__(self, inputs: np.ndarray, frame: int = -1, condition: np.ndarray | None = None) -> LifterOutput:
+        """Lift one slot (default: the newest) of float32 (people, frames, joints, 3); `condition` (people, SIZE): what
+        is told beside. Raises InputError on shapes."""
         expected = self.spec.input_shape(len(inputs))
         if inputs.shape != expected:
             raise InputError(f"{self.spec.name}: expected inputs {expected}, got {inputs.shape}")
@@ -88,11 +91,15 @@ class Lifter:
             raise EngineError(f"{self.spec.name}: this lifter was closed; load it again")
         inputs = np.ascontiguousarray(inputs, np.float32)
         newest = frame in (-1, self.spec.frames - 1)
-        return as_lifted(self.engine({"inputs": inputs}) if self.engine and newest else self._eager(inputs, frame))
+        if self.engine and newest and condition is None:
+            return as_lifted(self.engine({"inputs": inputs}))
+        return as_lifted(self._eager(inputs, frame, condition))
 
     @torch.inference_mode()
-    def _eager(self, inputs: np.ndarray, frame: int) -> dict[str, np.ndarray]:
-        out = self.run(torch.from_numpy(inputs).to(self.device, self.dtype), frame)
+    def _eager(self, inputs: np.ndarray, frame: int, condition: np.ndarray | None) -> dict[str, np.ndarray]:
+        given = [part for part in (inputs, condition) if part is not None]
+        inputs, *told = (torch.from_numpy(part).to(self.device, self.dtype) for part in given)
+        out = self.run(inputs, frame, *told)
         return {name: tensor.float().cpu().numpy() for name, tensor in out.items()}
 
     def warm_up(self, people: int = 1) -> None:

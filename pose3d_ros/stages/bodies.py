@@ -15,6 +15,7 @@ from pose3d_ros.geometry.placement import PlacementConfig, place_people, pull_to
 from pose3d_ros.geometry.virtual_camera import look_at
 from pose3d_ros.guidance import fill
 from pose3d_ros.models import Lifter
+from pose3d_ros.models.conditions import Told, condition_of
 from pose3d_ros.models.streaming_lifter import SlotOutput, StreamingLifter, Streams
 from pose3d_ros.settings import PipelineConfig
 from pose3d_ros.stages.hands import wrists_of
@@ -136,11 +137,12 @@ def lift_windows(
     lookahead: int = 0,
     timer: Timer | None = None,
     streams: Streams | None = None,
+    told: Told | None = None,
 ) -> LiftedWindows:
     """Windows of N people, rays float32 (N, T, J, 2) and score (N, T, J) with 0 where missing, to their skeletons.
 
-    The slot T - 1 - `lookahead` is lifted; a streaming lifter, which `streams` is for, knows lookahead 0 only. Raises
-    ConfigError.
+    The slot T - 1 - `lookahead` is lifted; a streaming lifter, which `streams` is for, knows lookahead 0 only. `told`:
+    what is known beside, for a lifter that takes it. Raises ConfigError.
     """
     timer = timer or Timer()
     spec, slot = lifter.spec, -1 - lookahead
@@ -148,9 +150,9 @@ def lift_windows(
         if lookahead:
             raise ConfigError(f"{spec.name} lifts the newest frame only: expected lookahead 0, got {lookahead}")
         with timer("model"):
-            found = lifter.newest(rays, score, streams)
+            found = lifter.newest(rays, score, streams, told)
     else:
-        found = _lift_slot(lifter, rays, score, slot, timer)
+        found = _lift_slot(lifter, rays, score, slot, timer, told)
     with timer("placement"):
         seen = score[:, slot] > 0
         xyz_m = found.camera.to_camera(found.lifted.xyz_m)
@@ -160,7 +162,9 @@ def lift_windows(
         return LiftedWindows(xyz_m, sigma_m, seen, placed.determined)
 
 
-def _lift_slot(lifter: Lifter, rays: np.ndarray, score: np.ndarray, slot: int, timer: Timer) -> SlotOutput:
+def _lift_slot(
+    lifter: Lifter, rays: np.ndarray, score: np.ndarray, slot: int, timer: Timer, told: Told | None
+) -> SlotOutput:
     """One slot of whole windows. All of a person's frames are normalised by where they are in the newest."""
     with timer("guidance"):
         filled, confidence = fill(rays, score, lifter.spec.guidance)
@@ -168,4 +172,5 @@ def _lift_slot(lifter: Lifter, rays: np.ndarray, score: np.ndarray, slot: int, t
         xy = np.where(confidence[..., None] > 0, virtual.normalise(filled), 0)
         inputs = np.concatenate((xy, confidence[..., None]), -1, dtype=np.float32)
     with timer("model"):
-        return SlotOutput(lifter(inputs, slot), virtual, filled[:, slot], confidence[:, slot])
+        condition = None if told is None else condition_of(told, virtual)
+        return SlotOutput(lifter(inputs, slot, condition), virtual, filled[:, slot], confidence[:, slot])

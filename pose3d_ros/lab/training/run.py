@@ -63,8 +63,8 @@ def finish(
         copy.mkdir(exist_ok=True)
         shutil.copy2(folder / STATE, copy / STATE)
         begun = torch.load(copy / STATE, map_location="cpu", weights_only=True)["windows_seen"]
-        ends = replace(config, windows=begun + windows, decay=windows / (begun + windows), ema=min(config.ema, SHORT_EMA))
-        write_record(ends, copy)
+        total, ema = begun + windows, min(config.ema, SHORT_EMA)
+        write_record(replace(config, windows=total, decay=windows / total, ema=ema), copy)
     ends = build(TrainConfig, json.loads((copy / RECORD).read_text())["config"], str(copy / RECORD))
     train(ends, data, copy, True, report_every, on_report, on_step)
     return copy, ends

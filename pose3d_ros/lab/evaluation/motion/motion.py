@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from pose3d_ros.core import formats
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import CheckpointError, ConfigError
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.guidance import GuidanceConfig
-from pose3d_ros.lab.evaluation.metrics import Metrics, Sequence, measure
+from pose3d_ros.lab.evaluation.metrics import Metrics, Sequence, frame_errors, mean, measure
 from pose3d_ros.lab.evaluation.motion.recordings import Recordings, record
 from pose3d_ros.lab.synthesis import detector, occlusion
 from pose3d_ros.lab.synthesis.detector import DetectorConfig
@@ -21,6 +22,7 @@ from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.occlusion import PROTOCOLS
 from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.models import Lifter, checkpoint, registry
+from pose3d_ros.models.conditions import Told
 from pose3d_ros.models.streaming_lifter import StreamingLifter, Streams
 from pose3d_ros.stages.bodies import lift_windows
 from pose3d_ros.tracking.keypoints import hide_weak
@@ -44,7 +46,7 @@ class EvaluationConfig:
     clips: int = param(0, "only so many clips, spread over the file; 0 = all", low=0)
     seed: int = param(1, "fixes cameras, noise and occlusion", low=0)
     min_score: float = param(0.3, "keypoints with a lower score count as missing", low=0, high=1)
-    told: tuple[str, ...] = param((), "what lifters that take it are told beside the keypoints", choices=TOLD)
+    told: tuple[str, ...] = param((), "what lifters that take it are told beside the keypoints")
     min_joints: int = param(4, "joints that must have been seen within the window", low=2, high=17)
 
     __post_init__ = validate
@@ -121,6 +123,8 @@ def _joints(sequence: Sequence, rows: Any) -> Sequence:
 
 
 def _check(candidates: list[Candidate], config: EvaluationConfig) -> None:
+    if set(config.told) - set(TOLD):
+        raise ConfigError(f"told: expected some of {', '.join(TOLD)}, got {', '.join(config.told)}")
     rates = {c.lifter.spec.rate_hz for c in candidates}
     if len(rates) != 1:
         raise ConfigError(f"expected lifters with the same rate to compare, got {sorted(rates)}")

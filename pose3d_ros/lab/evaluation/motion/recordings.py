@@ -68,7 +68,9 @@ def record(
     of_body, of_toes = seeded(seed, name, "detector"), seeded(seed, name, "toes")
     rays, score = detector.detect_apart(of_body, of_toes, views, noise, rate_hz)
     half_size = torch.stack((views.half_width, views.half_height), -1).numpy()
-    return Recordings(name, rate_hz, rays, score, views.xyz.numpy(), half_size, tell(seeded(seed, name, "told"), views, EVERYTHING))
+    return Recordings(
+        name, rate_hz, rays, score, views.xyz.numpy(), half_size, tell(seeded(seed, name, "told"), views, EVERYTHING)
+    )
 
 
 def standard_cameras(rng: Rng, joints: torch.Tensor, root: torch.Tensor, count: int) -> Views:
