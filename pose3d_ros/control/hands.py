@@ -94,6 +94,10 @@ class HandSolver:
         """Where the next search starts."""
         self._library.set_qpos(np.asarray(position, float).tolist())
 
+    def reset(self) -> None:
+        """As before the first search."""
+        self._library.reset()
+
     def _scaled(self, xyz_palm_m: np.ndarray) -> np.ndarray:
         points = np.asarray(xyz_palm_m, np.float64)
         length = float(hand_length(points))

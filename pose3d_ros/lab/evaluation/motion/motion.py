@@ -81,7 +81,20 @@ def evaluate(
     noise: DetectorConfig = detector.STANDARD,
     on_progress: Callable[[str, int, int], Any] | None = None,
 ) -> dict[str, dict[str, Metrics]]:
-    """{contestant: {protocol: metrics}}. All of them see the very same cameras, noise and occlusions.
+    """{contestant: {protocol: metrics}}, of `lift_all`."""
+    found = lift_all(motion, contestants, config, noise, on_progress)
+    skeleton = contestants[0].lifter.spec.skeleton
+    return {name: {p: measure(sequences, skeleton) for p, sequences in per.items()} for name, per in found.items()}
+
+
+def lift_all(
+    motion: MotionSet,
+    contestants: list[Candidate],
+    config: EvaluationConfig,
+    noise: DetectorConfig = detector.STANDARD,
+    on_progress: Callable[[str, int, int], Any] | None = None,
+) -> dict[str, dict[str, list[Sequence]]]:
+    """{contestant: {protocol: sequences}}. All of them see the very same cameras, noise and occlusions.
 
     `on_progress(protocol, done, total)` is told about clips. Raises ConfigError: unknown protocol, lookahead beyond
     the window, contestants of different rates or skeletons.
@@ -96,8 +109,7 @@ def evaluate(
                 found[name][protocol] += sequences
             if on_progress:
                 on_progress(protocol, done, len(chosen))
-    skeleton = contestants[0].lifter.spec.skeleton
-    return {name: {p: measure(sequences, skeleton) for p, sequences in per.items()} for name, per in found.items()}
+    return found
 
 
 def _check(contestants: list[Candidate], config: EvaluationConfig) -> None:
