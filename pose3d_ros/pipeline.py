@@ -16,13 +16,14 @@ from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.models import Lifter, use_threads
 from pose3d_ros.models.image_lifter import ImageLifter
 from pose3d_ros.settings import BodyConfig, PipelineConfig, RefineConfig  # noqa: F401
+from pose3d_ros.stages.articulation import Articulation
 from pose3d_ros.stages.bodies import Bodies
 from pose3d_ros.stages.body_image import BodyRefiner
 from pose3d_ros.stages.hand_image import HandRefiner
 from pose3d_ros.stages.hands import Hands
 from pose3d_ros.stages.image_refiner import ImageFrame, Refiner, RefineReason
 
-STAGES = ("mapping", "tracking", "guidance", "model", "placement", "hands")
+STAGES = ("mapping", "tracking", "guidance", "model", "placement", "hands", "articulation")
 REFINE = "refine"  # beside them, where an image was looked at
 CAMERA_CHANGED = "camera_changed"
 
@@ -57,6 +58,7 @@ class Pipeline:
             hand_images = self._open(refine.hands, partial(open_image_lifter, body_model=refine.hands_model))
         self.body_refiner = BodyRefiner(body_images) if body_images else None
         self.hand_refiner = HandRefiner(hand_images) if hand_images and self.hands else None
+        self.articulation = Articulation()
 
     def push(self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None = None) -> Skeletons3D:
         """Take one image's keypoints, and maybe the image uint8 (H, W, 3), RGB; return everybody at its stamp.
@@ -74,6 +76,8 @@ class Pipeline:
             with timer("hands"):
                 hands, missing = self.hands.lift(stamp_ns, people)  # on the wrists that are published
         hands, untouched = self._refined(self.hand_refiner, look, self.hands, hands, timer)
+        with timer("articulation"):
+            people = self.articulation.articulate(stamp_ns, people, hands)
         reasons += [*why, *unrefined, *missing, *untouched]
         if image is not None and self.looks_at and not look and (people or hands):
             reasons.append(RefineReason.IMAGE_SIZE)
@@ -99,6 +103,7 @@ class Pipeline:
         """Forget everybody, and the camera."""
         for part in self._parts():
             part.reset()
+        self.articulation.reset()
         self._camera = None
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ from pose3d_ros.core.mapping import REQUIRED, RULES, mapping
 
 BODIES = tuple(name for name in formats.names() if name != "hand21")
 BODY_PAIRS = list(product(BODIES, BODIES))
-DETECTORS = tuple(name for name in BODIES if name != "h36m17")
+DETECTORS = tuple(name for name in BODIES if name not in ("h36m17", "body24"))  # these are lifted or derived
 
 
 def keypoints(name: str, seed: int = 0, people: tuple[int, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
