@@ -29,6 +29,7 @@ class JointCommand:
     position_rad: np.ndarray
     velocity_rad_s: np.ndarray
     dt_s: float
+    base_quat_xyzw: np.ndarray | None = None  # of a floating base, in a world with z up
 
 
 class Driver:
