@@ -120,7 +120,7 @@ class LifterNode(lifecycle.ManagedNode):
         age_ms = self._age_ms(conversions.stamp_to_ns(msg.header.stamp))
         arrived_s = self.health.arrived(age_ms)
         try:
-            frame, reasons = conversions.keypoints_from_msg(msg)
+            frame, reasons = conversions.keypoints_from_msg(msg, self.config.tracking.max_people)
             for reason in reasons:
                 self._blame("keypoints", reason)
             self._check_stamp(frame.stamp_ns)
@@ -174,7 +174,7 @@ class LifterNode(lifecycle.ManagedNode):
 
     def _on_jump(self, jump: TimeJump) -> None:
         self.get_logger().warning(
-            f"time jumped by {jump.delta.nanoseconds / conversions.NS_PER_S:.3f} s: starting anew"
+            f"time jumped by {jump.delta.nanoseconds / conversions.NS_PER_S:.3f} s: starting again"
         )
         self._restart_windows()
 

@@ -11,7 +11,7 @@ from pose3d_ros.geometry.articulation import Articulated, articulate, places, un
 from pose3d_ros.geometry.body24 import BODY24, body24_of, joint_quats
 from pose3d_ros.geometry.rotations import matrix_of, quat_of
 
-FORGET_S = 10.0  # a person who comes back later starts anew
+FORGET_S = 10.0  # a person who comes back later starts again
 SIDES = ("left", "right")
 
 

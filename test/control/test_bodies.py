@@ -20,9 +20,9 @@ from pose3d_ros.lab.synthesis import motion
 
 SAMPLE = share_dir() / "test" / "data" / "motion_sample.npz"
 BODY = formats.get("body24")
-OPTICAL = np.array(
-    [[0, -1, 0], [0, 0, -1], [1, 0, 0]], np.float32
-)  # rows: x right, y down, z ahead, of a world with z up
+PELVIS = {"frame": "pelvis", "joint": "pelvis"}
+# rows: x right, y down, z ahead, of a world with z up
+OPTICAL = np.array([[0, -1, 0], [0, 0, -1], [1, 0, 0]], np.float32)
 
 
 def person(xyz_m: np.ndarray, state: int = JointState.MEASURED, track_state=TrackState.TRACKED) -> Person3D:

@@ -8,6 +8,7 @@ from pose3d_ros.core.errors import FormatError
 from pose3d_ros.core.skeleton import Skeleton
 
 COUNTS = {
+    "body19": 19,
     "body24": 24,
     "body25": 25,
     "coco17": 17,
@@ -20,6 +21,8 @@ COUNTS = {
 
 # (format, row, joint) as their authors publish them; the rows where formats differ most easily
 PUBLISHED = [
+    ("body19", 17, "left_toe"),
+    ("body19", 18, "right_toe"),
     ("body24", 0, "pelvis"),
     ("body24", 1, "left_hip"),
     ("body24", 9, "spine3"),

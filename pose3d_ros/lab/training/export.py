@@ -22,8 +22,6 @@ from pose3d_ros.models import ModelSpec, checkpoint
 from pose3d_ros.models.image_lifter import ImageSpec
 from pose3d_ros.models.registry import CHECKSUMS, SUFFIX
 
-SKELETON = "h36m17"
-
 
 @dataclass(frozen=True)
 class Exported:
@@ -66,7 +64,7 @@ def export(
         measure = Validator(known.validation, frames, rate_hz, guidance, PROTOCOLS, windows, trainer.assemble)
         metrics = measure(network)
     spec = ModelSpec(
-        config.name, SKELETON, network.config.frames, rate_hz, guidance, sigma_seen=seen, sigma_hidden=hidden
+        config.name, config.skeleton, network.config.frames, rate_hz, guidance, sigma_seen=seen, sigma_hidden=hidden
     )
     path = weights_dir / f"{config.name}{SUFFIX}"
     checkpoint.save(path, network, spec)

@@ -21,6 +21,7 @@ STANDARD = VirtualCameraConfig(
     distance_low_m=1.5,
     distance_high_m=8,
     rolled=0,
+    upended=0,
     moving=0,
 )
 CANDIDATES = 32  # cameras drawn for each one that is kept
@@ -60,7 +61,8 @@ def record(
     joints, root = motion.clip(index, rate_hz)
     name = motion.names[index]
     views = standard_cameras(seeded(seed, name, "cameras"), joints, root, cameras)
-    rays, score = detector.detect(seeded(seed, name, "detector"), views, noise, rate_hz)
+    of_body, of_toes = seeded(seed, name, "detector"), seeded(seed, name, "toes")
+    rays, score = detector.detect_apart(of_body, of_toes, views, noise, rate_hz)
     half_size = torch.stack((views.half_width, views.half_height), -1).numpy()
     return Recordings(name, rate_hz, rays, score, views.xyz.numpy(), half_size)
 
@@ -73,7 +75,7 @@ def standard_cameras(rng: Rng, joints: torch.Tensor, root: torch.Tensor, count: 
     near = views.xyz[..., 2].amin((1, 2)) < NEAREST_M
     outside = ~views.inside(detector.true_rays(views.xyz[:, :, :1])).squeeze(-1)
     best = (outside.float().mean(1) + near.float()).argsort(stable=True)[:count]
-    return Views(views.xyz[best], views.half_width[best], views.half_height[best])
+    return views.take(best)
 
 
 def seeded(seed: int, *names: str) -> Rng:

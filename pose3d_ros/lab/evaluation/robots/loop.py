@@ -17,7 +17,7 @@ from pose3d_ros.geometry import hand
 from pose3d_ros.lab.evaluation.metrics import Sequence
 from pose3d_ros.lab.evaluation.motion.hands import HandEvaluationConfig, HandSequence
 from pose3d_ros.lab.evaluation.motion.hands import lift_all as lift_hands
-from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, contestant, lift_all
+from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, candidate, lift_all
 from pose3d_ros.lab.evaluation.motion.recordings import FIRST_STAMP_NS
 from pose3d_ros.lab.evaluation.report import identity, machine
 from pose3d_ros.lab.evaluation.robots.drive import Driven, drive, speeds
@@ -52,7 +52,7 @@ def evaluate_robot(
         measure: Callable[..., dict[str, Any]] = hands_figures
     elif isinstance(robot_config, BodyConfig):
         motion = motion_files.load([file])
-        found = lift_all(motion, [contestant(robot, lifter)], config, on_progress=on_progress)[robot]
+        found = lift_all(motion, [candidate(robot, lifter)], config, on_progress=on_progress)[robot]
         measure = body_figures
     else:
         raise ConfigError(f"robot {robot}: expected a hand or a body, got an {robot_config.kind}")
