@@ -5,6 +5,7 @@ lengths of the robot: from the pelvis outwards, joint by joint.
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,7 +38,8 @@ class BodySolver:
 
     def __init__(self, config: BodyConfig) -> None:
         self.config = config
-        self._mink, self.model = _model(config)
+        self.model_path = locate(config.model, config.name)
+        self._mink, self.model = _model(config, self.model_path)
         model, name = self.model, config.name
         frames = [model.body(row).name for row in range(model.nbody)]
         known([task.frame for task in config.tasks] + [config.base], frames, "frames", name)
@@ -51,6 +53,11 @@ class BodySolver:
         self.rows = BODY.indices([task.joint for task in config.tasks])
         self._to_world = Rotation.from_euler("xyz", config.input_rpy_deg, degrees=True).as_matrix()
         self._build()
+
+    @property
+    def rest_rad(self) -> np.ndarray:
+        """All joints (J,), where nothing moves them."""
+        return self._rest[self._columns].copy()
 
     def limiter(self) -> Limiter:
         """Ranges of the model; MJCF knows no speeds, so the configuration gives them."""
@@ -169,9 +176,8 @@ class BodySolver:
 _HINGE = 3  # mjtJoint.mjJNT_HINGE
 
 
-def _model(config: BodyConfig) -> tuple[Any, Any]:
+def _model(config: BodyConfig, path: Path) -> tuple[Any, Any]:
     """mink, and the model without what is only seen: meshes take seconds to load. Raises ConfigError."""
-    path = locate(config.model, config.name)
     try:
         import mink
         import mujoco
