@@ -12,6 +12,7 @@ from pose3d_ros.core.errors import ConfigError
 
 POINTS = 150_000  # of a whole robot
 RADIUS = 2  # of the square that is drawn of a point, in pixels
+MARGIN = 2 * RADIUS + 1
 LIGHT = np.array([-0.35, -0.75, -0.56])  # where it comes from, in the viewer's axes: x right, y down, z away
 AMBIENT, DIFFUSE = 0.42, 0.58
 BACKGROUND = (247, 246, 244)
@@ -39,18 +40,21 @@ class RobotView:
         joints = [self._mujoco.mj_name2id(self.model, self._mujoco.mjtObj.mjOBJ_JOINT, name) for name in names]
         self._columns = self.model.jnt_qposadr[joints]
         self._surface = _surface(self.model, points)
+        starts = np.flatnonzero(np.diff(self._surface.geom, prepend=-1))  # points of one part lie together
+        ends = [*starts[1:], len(self._surface.geom)]
+        self._rows = [(self._surface.geom[a], slice(a, b)) for a, b in zip(starts, ends, strict=True)]
 
     def points(self, position_rad: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points and normals (N, 3) in the axes of the model's world, base where the model has it."""
         self._data.qpos[:] = self.model.qpos0
         self._data.qpos[self._columns] = position_rad
         self._mujoco.mj_kinematics(self.model, self._data)
-        turn = self._data.geom_xmat.reshape(-1, 3, 3)[self._surface.geom]
-        at = self._data.geom_xpos[self._surface.geom]
-        return (
-            np.einsum("nij,nj->ni", turn, self._surface.xyz_m) + at,
-            np.einsum("nij,nj->ni", turn, self._surface.normal),
-        )
+        xyz, normal = np.empty_like(self._surface.xyz_m), np.empty_like(self._surface.normal)
+        for geom, rows in self._rows:
+            turn = self._data.geom_xmat[geom].reshape(3, 3).T
+            xyz[rows] = self._surface.xyz_m[rows] @ turn + self._data.geom_xpos[geom]
+            normal[rows] = self._surface.normal[rows] @ turn
+        return xyz, normal
 
     def draw(
         self, position_rad: np.ndarray, to_viewer: np.ndarray, centre_m: np.ndarray, px_per_m: float,
@@ -73,16 +77,16 @@ def splat(xyz_px: np.ndarray, normal: np.ndarray, bgr: np.ndarray, size: tuple[i
     shade = AMBIENT + DIFFUSE * np.clip(normal @ (LIGHT / np.linalg.norm(LIGHT)), 0, 1)
     order = np.argsort(-xyz_px[:, 2])
     colour = np.clip(bgr * shade[:, None], 0, 255).astype(np.uint8)[order]
-    at = np.rint(xyz_px[order, :2] + (width / 2, height / 2)).astype(np.int64)
-    step = np.arange(-RADIUS, RADIUS + 1)
-    square = np.stack(np.meshgrid(step, step), -1).reshape(-1, 2)
-    at = (at[:, None] + square).reshape(-1, 2)
-    inside = ((at >= 0) & (at < (width, height))).all(1)
-    image = np.empty((height, width, 3), np.uint8)
+    # one margin around the image takes what sticks out of it
+    at = np.rint(xyz_px[order, :2] + (width / 2 + MARGIN, height / 2 + MARGIN)).astype(np.int32)
+    row = width + 2 * MARGIN
+    image = np.empty(((height + 2 * MARGIN) * row, 3), np.uint8)
     image[:] = BACKGROUND
+    step = np.arange(-RADIUS, RADIUS + 1)
+    square = (step[:, None] * row + step).ravel()
     # of several values for one pixel numpy keeps the last
-    image[at[inside, 1], at[inside, 0]] = np.repeat(colour, len(square), 0)[inside]
-    return image
+    image[(at[:, 1:] * row + at[:, :1] + square).ravel()] = np.repeat(colour, len(square), 0)
+    return image.reshape(-1, row, 3)[MARGIN:-MARGIN, MARGIN:-MARGIN].copy()
 
 
 def _model(path: Path) -> tuple[Any, Any]:

@@ -62,7 +62,7 @@ class Panel:
             image = cv2.addWeighted(image, 0.6, np.full_like(image, BACKGROUND), 0.4, 0)
         strokes.shade(image, 0, image.shape[0] - 30, image.shape[1], image.shape[0], 0.55)
         caption = f"{self._name}: {self._told or 'driven'}"
-        strokes.text(image, (10, image.shape[0] - 10), caption, strokes.TEXT, 14)
+        strokes.text(image, (10, image.shape[0] - 10), caption, strokes.TEXT, 14 if self._body else 11)
         return image
 
     def _look(self, moment: Moment) -> None:
