@@ -245,7 +245,7 @@ class LifterNode(lifecycle.ManagedNode):
     def _facts(self) -> dict[str, str]:
         if not self._pipeline:
             return {"model": "not loaded"}
-        facts = {"model": self._pipeline.description, "engines that failed": str(self._pipeline.engine_falls)}
+        facts = {"model": self._pipeline.description, "engines that failed": str(self._pipeline.models.falls)}
         looks_at = ", ".join(self._pipeline.looks_at) or NOTHING
         return facts | ({"images": self.image_topic, "looks at": looks_at} if self.image_topic else {})
 

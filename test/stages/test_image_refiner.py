@@ -20,8 +20,8 @@ from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.image_lifter import ImageLifter, ImageOutput, ImageSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
-from pose3d_ros.pipeline import STAGES, BodyConfig, Pipeline
-from pose3d_ros.settings import PipelineConfig, RefineConfig
+from pose3d_ros.pipeline import STAGES, Pipeline
+from pose3d_ros.settings import BodyConfig, PipelineConfig, RefineConfig
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
 IMAGE = np.zeros((480, 640, 3), np.uint8)
