@@ -95,6 +95,11 @@ class Models:
         """How often an engine failed and the next one went on."""
         return sum(ladder.falls for ladder in self._ladders)
 
+    @property
+    def in_call(self) -> tuple[str, ...]:
+        """Names of the backends that compute at this moment; for a watchdog, from another thread."""
+        return tuple(ladder.info.name for ladder in self._ladders if ladder.in_call)
+
     def news(self) -> list[str]:
         """What failed since the last call of this, one line each."""
         return [line for ladder in self._ladders for line in ladder.news()]
