@@ -240,4 +240,4 @@ def test_weights_that_are_no_use_for_bodies_are_refused_with_the_reason(make, we
     config = PipelineConfig(body=BodyConfig(device="cpu", backend="torch"), refine=RefineConfig(body=weights(kind)))
     networks = make()
     with pytest.raises(error, match=words):
-        Pipeline(config, networks.lifter, networks.hands.lifter)
+        Pipeline(config, networks.bodies.lifter, networks.hands.lifter)
