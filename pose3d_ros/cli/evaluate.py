@@ -59,6 +59,13 @@ OF_MOTION, OF_BAG = "with --motion", "with --bag"
 def command(
     context: typer.Context,
     motion: Annotated[Path | None, typer.Option(help="motion file (npz)")] = None,
+    robot: Annotated[
+        str,
+        typer.Option(
+            help="drive this robot of config/robots, by the estimate and by the truth: leap, g1:whole, ...",
+            rich_help_panel=OF_MOTION,
+        ),
+    ] = "",
     bag: Annotated[
         list[Path] | None,
         typer.Option(help="a rosbag2: its folder, or one .mcap or .db3 file; many: several, a folder, a list (.txt)"),
@@ -89,7 +96,9 @@ def command(
     baseline: Annotated[
         str,
         typer.Option(
-            help="weights to compare with; auto: those trained clean beside WEIGHTS; none", rich_help_panel=OF_MOTION
+            help="weights to compare with; auto: those trained clean beside WEIGHTS; none; with commas also held and "
+            "kalman: hidden keypoints filled so, before WEIGHTS and before the weights to compare with",
+            rich_help_panel=OF_MOTION,
         ),
     ] = "auto",
     told: Annotated[
@@ -99,10 +108,10 @@ def command(
             rich_help_panel=OF_MOTION,
         ),
     ] = "",
-    learnt: Annotated[
+    learned: Annotated[
         list[Path] | None,
         typer.Option(
-            help="motion files that the weights learnt from: says whether the people are others",
+            help="motion files that the weights learned from: says whether the people are others",
             rich_help_panel=OF_MOTION,
         ),
     ] = None,
@@ -201,6 +210,11 @@ def command(
         )  # fmt: skip
         evaluate(options, bag, More(jobs, ray, replay, 1.0 if rate is None else rate, report, rerun))
         return
+    if robot:
+        from pose3d_ros.cli.evaluate_robot import evaluate as evaluate_robot
+
+        evaluate_robot(robot, motion, weights, protocol, device, (cameras, clips, seed, min_score), json_path)
+        return
     sources = (weights or ("hand_dtf27" if hands else "body_dtf27"), baseline, device)
     common = {"seed": seed, "min_score": min_score}
     if hands:
@@ -215,7 +229,7 @@ def command(
             "told": tuple(filter(None, told.split(","))),
             "state": state,
         }
-        report = _on_motion(motion, sources, protocol, options, tuple(learnt or ()))
+        report = _on_motion(motion, sources, protocol, options, tuple(learned or ()))
         print(f"{motion.name}: {report['meta']['people']}")
     if json_path is not None:
         write_json(json_path, report)
@@ -233,7 +247,7 @@ def _refuse_other_mode(context: typer.Context, panel: str) -> None:
 
 
 def _on_motion(
-    file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any], learnt: tuple[Path, ...]
+    file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any], learned: tuple[Path, ...]
 ) -> dict[str, Any]:
     from pose3d_ros.cli.progress import progress
     from pose3d_ros.estimation.body_state import StateConfig
@@ -244,7 +258,7 @@ def _on_motion(
     options["state"] = StateConfig(enabled=options["state"])
     config = EvaluationConfig(protocols=PROTOCOLS if protocol == "all" else tuple(protocol.split(",")), **options)
     with progress("evaluating") as on_progress:
-        return evaluate_motion(file, *sources[:2], config, sources[2], on_progress, learnt)
+        return evaluate_motion(file, *sources[:2], config, sources[2], on_progress, learned)
 
 
 def _on_hands(file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,11 @@ class HandSolver:
         self.published = self._published(urdf)
         self.reach_m = self._reach()
 
+    @property
+    def rest_rad(self) -> np.ndarray:
+        """All joints (J,), where nothing moves them."""
+        return self.coupled(np.zeros(len(self.names)))
+
     def limiter(self) -> Limiter:
         """Of all its joints. One that others copy moves no faster than they may."""
         low, high, speed = np.array([self._joints[name][:3] for name in self.names]).T
@@ -94,6 +99,10 @@ class HandSolver:
         """Where the next search starts."""
         self._library.set_qpos(np.asarray(position, float).tolist())
 
+    def reset(self) -> None:
+        """As before the first search."""
+        self._library.reset()
+
     def _scaled(self, xyz_palm_m: np.ndarray) -> np.ndarray:
         points = np.asarray(xyz_palm_m, np.float64)
         length = float(hand_length(points))
@@ -132,8 +141,9 @@ def _build(config: HandConfig, path: Path, links: list[str], vectors: tuple[list
         }
     else:
         options |= {"wrist_link_name": base, "finger_tip_link_names": tips}
+    make = _dexi if config.library == "dexi" else _dex_retargeting
     try:
-        return _dexi(config.method, str(path), options)
+        return make(config.method, str(path), options)
     except ImportError as error:
         raise ConfigError(f"robot {config.name}: {config.library} is not installed ({error}): {INSTALL}") from None
     except (ValueError, RuntimeError, OSError) as error:
@@ -144,3 +154,9 @@ def _dexi(method: str, urdf: str, options: dict[str, Any]) -> Any:
     import dexi_rs
 
     return dexi_rs.RetargetingConfig(method, urdf, **options).build()
+
+
+def _dex_retargeting(method: str, urdf: str, options: dict[str, Any]) -> Any:
+    from pose3d_ros.control.dex_retargeting import Adapter
+
+    return Adapter(method, urdf, options)

@@ -138,12 +138,12 @@ class BodyStates:
         there = lifted.xyz_m[:, 0] @ pose.R.T + pose.position_m - memory.root.xyz_m
         line = (lifted.xyz_m[:, 0] / np.linalg.norm(lifted.xyz_m[:, 0], axis=1, keepdims=True)) @ pose.R.T
         across_m = np.linalg.norm(np.cross(there, line), axis=1)
-        anew = (np.abs(away_s) > BREAK_S) | (across_m > JUMP_M + JUMP_M_S * np.abs(away_s))
-        if not anew.any():
+        again = (np.abs(away_s) > BREAK_S) | (across_m > JUMP_M + JUMP_M_S * np.abs(away_s))
+        if not again.any():
             return memory
         fresh = self._fresh(memory.keys, lifted, stamp_ns, pose)
         fresh.bones = memory.bones
-        return _chosen(anew, fresh, memory)
+        return _chosen(again, fresh, memory)
 
     def _fresh(self, keys: list[int], lifted: Lifted, stamp_ns: int, pose: CameraPose) -> Memory:
         """Memory of new people, a nanosecond ago: nothing of it outweighs the frame that they start with."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pose3d_ros.lab.evaluation.motion.baselines import FILLS
 from pose3d_ros.lab.evaluation.motion.bodies import overlap
 from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, candidate, evaluate, find_baseline
 from pose3d_ros.lab.synthesis import motion as motion_files
@@ -24,18 +25,27 @@ def evaluate_motion(
     config: EvaluationConfig,
     device: str = "auto",
     on_progress: Callable[[str, int, int], Any] | None = None,
-    learnt: tuple[Path, ...] = (),
+    learned: tuple[Path, ...] = (),
 ) -> dict[str, Any]:
     """{"lifter": {protocol: metrics}, "baseline_interpolation": the same or None, "meta"}.
 
-    `learnt`: the motion files that the weights learnt from, to tell whether the people are others: `meta.people`.
-    `baseline`: name or path of weights, "auto" for those trained clean beside `weights`, or "none".
+    `learned`: the motion files that the weights learned from, to tell whether the people are others: `meta.people`.
+    `baseline`, several with commas: name or path of weights, "auto" for those trained clean beside `weights`, "none",
+    "held" and "kalman": keypoints filled so, in front of the lifter and in front of the baseline's weights.
     Raises CheckpointError, ConfigError, InputError.
     """
+    chosen = [one for one in baseline.split(",") if one != "none"]
     named = {LIFTER: weights}
-    if baseline != "none":
-        named[BASELINE] = find_baseline(weights) if baseline == "auto" else baseline
+    for one in chosen:
+        if one not in FILLS:
+            named[BASELINE] = find_baseline(weights) if one == "auto" else one
+    fills = [one for one in chosen if one in FILLS]
+    behind = {"held": weights, "kalman": named.get(BASELINE, weights)}
     candidates = [candidate(name, registry.load_lifter(source, device)) for name, source in named.items()]
+    candidates += [
+        candidate(f"baseline_{one}", registry.load_lifter(behind[one], device), fill=FILLS[one]) for one in fills
+    ]
+    named |= {f"baseline_{one}": behind[one] for one in fills}
     motion = motion_files.load([file], skeleton=_skeleton([c.lifter.spec.skeleton for c in candidates]))
     results = evaluate(motion, candidates, config, on_progress=on_progress)
     report: dict[str, Any] = {LIFTER: None, BASELINE: None}
@@ -43,7 +53,7 @@ def evaluate_motion(
         report[name] = {protocol: found.as_dict() for protocol, found in per_protocol.items()}
     report["meta"] = {
         "motion": file.name,
-        "people": str(overlap(motion, motion_files.load(list(learnt)))) if learnt else "not compared with training",
+        "people": str(overlap(motion, motion_files.load(list(learned)))) if learned else "not compared with training",
         "clips": min(config.clips or len(motion), len(motion)),
         "config": asdict(config),
         "weights": {name: identity(source) for name, source in named.items()},
