@@ -11,6 +11,8 @@ from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.timer import Timer
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
 from pose3d_ros.engines import Ladder, open_image_lifter, open_lifter
+from pose3d_ros.engines.backends.choice import refuse
+from pose3d_ros.estimation.sanity import Sanity
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.models import Lifter, use_threads
 from pose3d_ros.models.image_lifter import ImageLifter
@@ -21,6 +23,7 @@ from pose3d_ros.stages.body_image import BodyRefiner
 from pose3d_ros.stages.hand_image import HandRefiner
 from pose3d_ros.stages.hands import Hands
 from pose3d_ros.stages.image_refiner import ImageFrame, Refiner, RefineReason
+from pose3d_ros.stages.self_test import SelfTest
 from pose3d_ros.stages.state import State
 from pose3d_ros.tracking.crowd import limited
 
@@ -46,9 +49,12 @@ class Pipeline:
         self._ladders: list[Ladder] = []
         self._camera: Camera | None = None
         self._closed = False
+        self._tests: list[tuple[Any, SelfTest]] = []
         self.bodies = Bodies(self.config, lifter or self._open(body.weights))
-        hand_lifter = hand_lifter or (self._open(hands.weights) if hands.weights else None)
+        self._test(self.bodies, "" if lifter else body.weights)  # what was given can be anything
+        given, hand_lifter = hand_lifter, hand_lifter or (self._open(hands.weights) if hands.weights else None)
         self.hands = Hands(hands, hand_lifter) if hand_lifter else None
+        self._test(self.hands, "" if given else hands.weights)
         if not body_images and refine.body:
             body_images = self._open(refine.body, partial(open_image_lifter, body_model=refine.body_model))
         if not hand_images and refine.hands and self.hands:
@@ -57,6 +63,7 @@ class Pipeline:
         self.hand_refiner = HandRefiner(hand_images) if hand_images and self.hands else None
         self.state = State(self.config, self.body_skeleton)
         self.articulation = Articulation()
+        self.sanity = Sanity()
 
     def push(self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None = None) -> Skeletons3D:
         """Take one image's keypoints, and maybe the image uint8 (H, W, 3), RGB; return everybody at its stamp.
@@ -67,18 +74,22 @@ class Pipeline:
         timer, stamp_ns = Timer(STAGES), frame.stamp_ns
         reasons = self._store(frame, camera, timer)
         look = self._look(frame, camera, image)
-        people, why = self.bodies.lift(stamp_ns, timer)
+        distrusted, failed = self._self_tested()
+        reasons += failed
+        people, why = self.bodies.lift(stamp_ns, timer) if self.bodies not in distrusted else ([], [])
         people, unrefined = self._refined(self.body_refiner, look, self.bodies, people, timer)
         with timer("state"):
             people = self.state.lift(stamp_ns, people, *self.bodies.keypoints(stamp_ns, people))
         hands, missing = [], []
-        if self.hands:
+        people, absurd = self.sanity.bodies(stamp_ns, people)
+        if self.hands and self.hands not in distrusted:
             with timer("hands"):
                 hands, missing = self.hands.lift(stamp_ns, people)  # on the wrists that are published
         hands, untouched = self._refined(self.hand_refiner, look, self.hands, hands, timer)
+        hands, odd = self.sanity.hands(hands)
         with timer("articulation"):
             people = self.articulation.articulate(stamp_ns, people, hands)
-        reasons += [*why, *unrefined, *missing, *untouched]
+        reasons += [*why, *unrefined, *absurd, *missing, *untouched, *odd]
         if image is not None and self.looks_at and not look and (people or hands):
             reasons.append(RefineReason.IMAGE_SIZE)
         for ladder in self._ladders:
@@ -105,6 +116,7 @@ class Pipeline:
         for part in self._parts():
             part.reset()
         self.articulation.reset()
+        self.sanity.reset()
         self._camera = None
 
     def close(self) -> None:
@@ -154,6 +166,32 @@ class Pipeline:
         if lifter.engine:
             self._ladders.append(lifter.engine)
         return lifter
+
+    def _test(self, part: Any, weights: str) -> None:
+        """Have this part's lifter tested from now on, and loaded again should it fail."""
+
+        def reopen(elsewhere: bool) -> Lifter:
+            old, engine = part.lifter, part.lifter.engine
+            if elsewhere and engine:
+                refuse(engine.info.name)
+            part.lifter = self._open(weights)
+            if engine in self._ladders:
+                self._ladders.remove(engine)
+            old.close()
+            return part.lifter
+
+        if part and weights:
+            self._tests.append((part, SelfTest(part.lifter, reopen)))
+
+    def _self_tested(self) -> tuple[list, list[str]]:
+        """Parts whose lifter cannot be believed now, and what to tell."""
+        distrusted, reasons = [], []
+        for part, test in self._tests:
+            trusted, told = test.trusted()
+            reasons += told
+            if not trusted:
+                distrusted.append(part)
+        return distrusted, reasons
 
     def _store(self, frame: Keypoints2D, camera: Camera, timer: Timer) -> list[str]:
         """The frame into all windows. Returns what was odd."""

@@ -73,7 +73,7 @@ class Oracle(Lifter):
     def close(self) -> None:
         self.closed = True
 
-    def __call__(self, inputs: np.ndarray, frame: int = -1) -> LifterOutput:
+    def __call__(self, inputs: np.ndarray, frame: int = -1, condition: object = None) -> LifterOutput:
         xyz_m = np.resize(np.stack(self.truth), (len(inputs), 17, 3))
         virtual = look_at(xyz_m[..., :2] / xyz_m[..., 2:], inputs[:, frame, :, 2])
         lifted = virtual.from_camera(xyz_m - xyz_m[:, :1])
@@ -363,6 +363,7 @@ REASONS = {
     "too_few_joints_in_window", "placement_undetermined", "nothing_visible", "duplicate_person", "too_few_keypoints",
     "late_unknown_person", "too_old_stamp", "duplicate_id", "duplicate_stamp", "late_stamp", "stream_gap",
     "stream_backward",
+    "absurd_depth", "absurd_size", "absurd_bone", "absurd_speed",
 }  # fmt: skip
 STEPS = [-3e3, -60, -5, -1, -0.5, 0, 0.1, 1, 1, 1, 1, 2, 10, 29, 31, 1e6]  # of the stamp, in frames
 coordinates = st.one_of(
