@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from pose3d_ros.core.errors import CheckpointError, Pose3DError
+from pose3d_ros.core.errors import CheckpointError, EngineError, Pose3DError
+from pose3d_ros.engines import Models
+from pose3d_ros.models import Lifter
+from pose3d_ros.stages.part import Part
 
 ROWS, SEEN_SLOTS = 3, 4
 LIMIT_M, LIMIT_LOG_SIGMA = 0.005, 0.1  # engines may differ from each other by 2 mm and 5 %
@@ -29,7 +32,7 @@ class SelfTest:
 
     def __init__(
         self,
-        lifter: Any,
+        lifter: Lifter,
         reopen: Callable[[bool], Any] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -97,3 +100,30 @@ class SelfTest:
                 f"weights {name}: they answer with skeletons of {extent_m.min():.3g} to {extent_m.max():.3g} m: "
                 "untrained or damaged; train or export them again"
             )
+
+
+class SelfTests(Part):
+    """Those of the parts whose lifters were opened by name: what was handed over can be anything."""
+
+    def __init__(self, models: Models, parts: list[tuple[Any, str]]) -> None:
+        self.tests: list[tuple[Any, SelfTest]] = []
+        for part, weights in parts:
+
+            def reopen(elsewhere: bool, part: Any = part, weights: str = weights) -> Lifter:
+                part.lifter = models.reopened(part.lifter, weights, elsewhere)
+                return part.lifter
+
+            self.tests.append((part, SelfTest(part.lifter, reopen)))
+
+    def look(self) -> list[str]:
+        """What to tell of networks that failed and were replaced. Raises EngineError where one could not be."""
+        told = []
+        for part, test in self.tests:
+            trusted, reasons = test.trusted()
+            if not trusted:
+                raise EngineError(
+                    f"{FAILED}: {part.lifter.spec.name} does not answer as when it was loaded, nor "
+                    "after it was loaded again; nothing is published"
+                )
+            told += reasons
+        return told

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from pose3d_ros.core.errors import EngineError
 from pose3d_ros.core.types import Keypoints2D, Person2D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.pipeline import Pipeline
@@ -71,13 +72,13 @@ def open_pipeline(weights: str) -> tuple[Pipeline, Clock]:
 
 def flip(pipeline: Pipeline, one: Flip) -> None:
     """Change the weight where it lies; once more to change it back."""
-    flat = dict(pipeline.lifter.network.named_parameters())[one.name].detach().view(-1)
+    flat = dict(pipeline.bodies.lifter.network.named_parameters())[one.name].detach().view(-1)
     flat.view(torch.int32)[one.index] ^= torch.tensor(1 << one.bit if one.bit < 31 else -(1 << 31), dtype=torch.int32)
 
 
 def draw(pipeline: Pipeline, rng: np.random.Generator) -> Flip:
     """Any bit of any weight, each as likely as the others."""
-    parameters = dict(pipeline.lifter.network.named_parameters())
+    parameters = dict(pipeline.bodies.lifter.network.named_parameters())
     sizes = np.array([p.numel() for p in parameters.values()])
     name = list(parameters)[rng.choice(len(sizes), p=sizes / sizes.sum())]
     return Flip(name, int(rng.integers(parameters[name].numel())), int(rng.integers(32)))
@@ -97,17 +98,25 @@ class Study:
         self.pipeline.reset()
         for i, frame in enumerate(self._frames):
             if one and i == WARM:
-                network = self.pipeline.lifter
+                network = self.pipeline.bodies.lifter
                 flip(self.pipeline, one)
             self._clock.now_s += 1 / RATE_HZ
             with np.errstate(all="ignore"):
-                result = self.pipeline.push(frame, CAMERA)
-            reasons.update(result.reasons)
+                people = self._pushed(frame, reasons)
             if i >= WARM:
-                poses.append(result.people[0].xyz_m if result.people else None)
-        if one and self.pipeline.lifter is network:
+                poses.append(people[0].xyz_m if people else None)
+        if one and self.pipeline.bodies.lifter is network:
             flip(self.pipeline, one)
         return poses, reasons
+
+    def _pushed(self, frame: Keypoints2D, reasons: Counter[str]) -> tuple:
+        try:
+            result = self.pipeline.push(frame, CAMERA)
+        except EngineError as error:
+            reasons[str(error)] += 1
+            return ()
+        reasons.update(result.reasons)
+        return result.people
 
     def outcome(self, one: Flip) -> tuple[str, float]:
         """What came of it, and by how much the worst pose was off before and after it had to be noticed."""

@@ -116,14 +116,12 @@ def test_a_flipped_weight_is_noticed_by_the_pipeline_and_mended(standing_weights
         body=BodyConfig(weights=str(standing_weights), device="cpu", backend="torch"), hands=HandConfig(weights="")
     )
     pipeline, clock = Pipeline(config), Clock()
-    ((_, test),) = pipeline._tests
+    ((_, test),) = pipeline.tests.tests
     monkeypatch.setattr(test, "_clock", clock)
-    first = pipeline.lifter
+    first = pipeline.bodies.lifter
     spoil(first)
     clock.now_s = 1e9
-    trusted, reasons = pipeline._self_tested()
-    assert (trusted, reasons) == ([], [FAILED, RELOADED])
-    assert pipeline.lifter is not first
-    assert len(pipeline._ladders) == 1
+    assert pipeline.tests.look() == [FAILED, RELOADED]
+    assert pipeline.bodies.lifter is not first
     rays = np.zeros((1, 9, 17, 2), np.float32)
-    assert np.isfinite(pipeline.lifter.run_slot(rays, np.ones((1, 9, 17), np.float32)).lifted.xyz_m).all()
+    assert np.isfinite(pipeline.bodies.lifter.run_slot(rays, np.ones((1, 9, 17), np.float32)).lifted.xyz_m).all()

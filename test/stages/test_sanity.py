@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pose3d_ros.core.types import Hand3D, Person3D
-from pose3d_ros.estimation.sanity import Absurd, Sanity
+from pose3d_ros.stages.sanity import Absurd, Sanity
 
 STEP_NS = 33_333_333
 

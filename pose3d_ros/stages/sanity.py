@@ -10,6 +10,7 @@ import numpy as np
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.types import Hand3D, JointState, Person3D
+from pose3d_ros.stages.part import Part
 
 NEAREST_M, FARTHEST_M = 0.05, 120.0
 BODY_M, HAND_M = (0.15, 3.2), (0.01, 0.6)  # largest distance between two of the joints: a giant who stretches
@@ -30,7 +31,7 @@ class Absurd(str, Enum):
     __str__ = str.__str__
 
 
-class Sanity:
+class Sanity(Part):
     """Remembers where everybody was. One for each stream."""
 
     def __init__(self) -> None:
