@@ -65,7 +65,7 @@ def open_pipeline(weights: str) -> tuple[Pipeline, Clock]:
     """On eager torch, whose weights can be reached."""
     body = BodyConfig(weights=weights, device="cpu", backend="torch")
     pipeline, clock = Pipeline(PipelineConfig(body=body, hands=HandConfig(weights=""))), Clock()
-    for _, test in pipeline._tests:
+    for _, test in pipeline.tests.tests:
         test._clock, test._next_s = clock, 0.0
     return pipeline, clock
 
