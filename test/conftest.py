@@ -9,6 +9,7 @@ import pytest
 
 # These layers need torch. A robot's package manager does not bring it, and `colcon test` must still test the rest.
 NEED_TORCH = ["models", "engines", "stages", "pipeline", "lab/synthesis", "lab/evaluation", "lab/training"]
+NEED_TORCH += ["robustness"]
 ALSO = ["cli/test_doctor.py", "cli/test_engine.py", "geometry/test_crop.py", "geometry/test_skeleton_image.py"]
 HAS_TORCH = find_spec("torch") is not None
 

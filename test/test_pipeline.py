@@ -14,7 +14,7 @@ from pose3d_ros.core.types import JointState, Keypoints2D, Person2D, TrackState
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.geometry.virtual_camera import look_at
-from pose3d_ros.models import Lifted, ModelSpec
+from pose3d_ros.models import LifterOutput, ModelSpec
 from pose3d_ros.pipeline import STAGES, BodyConfig
 from pose3d_ros.settings import HandConfig
 from pose3d_ros.tracking.smoothing import SmoothingConfig
@@ -72,11 +72,11 @@ class Oracle:
     def close(self) -> None:
         self.closed = True
 
-    def __call__(self, inputs: np.ndarray, frame: int = -1) -> Lifted:
+    def __call__(self, inputs: np.ndarray, frame: int = -1) -> LifterOutput:
         xyz_m = np.resize(np.stack(self.truth), (len(inputs), 17, 3))
         virtual = look_at(xyz_m[..., :2] / xyz_m[..., 2:], inputs[:, frame, :, 2])
         lifted = virtual.from_camera(xyz_m - xyz_m[:, :1])
-        return Lifted(self.spoil(lifted.astype(np.float32)), np.full((len(inputs), 17), 0.04, np.float32))
+        return LifterOutput(self.spoil(lifted.astype(np.float32)), np.full((len(inputs), 17), 0.04, np.float32))
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ def page() -> str:
     from pose3d_ros.ros.lifter_config import LifterConfig
     from pose3d_ros.ros.parameters import markdown_table
     from pose3d_ros.ros.pose_vit_node import PoseVitConfig
+    from pose3d_ros.ros.retarget_config import RetargetConfig
 
     lifter, with_images = markdown_table(LifterConfig()), markdown_table(PoseVitConfig())
     head = with_images.splitlines(keepends=True)[:2]
@@ -32,6 +33,7 @@ def page() -> str:
         "lifter_node": lifter,
         "pose_vit_node": "Those of the lifter node, and these, some with another default:\n\n" + "".join(head + own),
         "detector_node": markdown_table(DetectorNodeConfig()),
+        "retarget_node": markdown_table(RetargetConfig()),
     }
     return HEAD + "".join(f"\n## {name}\n\n{table}" for name, table in tables.items())
 

@@ -24,5 +24,5 @@ def command(
 
     spec, head = convert(checkpoint, weights, sigma_m, padding)
     model, guess_m = PARAMETERS[head], spec.sigma_seen * DEFAULT_SIGMA_M
-    print(f"{weights}: {spec.skeleton}, picture alone, sigma {guess_m:.3g} m for every joint (a guess)")
+    print(f"{weights}: {spec.skeleton}, image alone, sigma {guess_m:.3g} m for every joint (a guess)")
     print(f"{model.removesuffix('_model')}: {weights}\n{model}: {HOW_TO_GET[head]}")

@@ -135,7 +135,7 @@ def command(
         typer.Option("--replay", help="through the lifter node over DDS: real latency, losses", rich_help_panel=OF_BAG),
     ] = False,
     report: Annotated[
-        bool, typer.Option("--report/--no-report", help="pictures and a page (HTML)", rich_help_panel=OF_BAG)
+        bool, typer.Option("--report/--no-report", help="images and a page (HTML)", rich_help_panel=OF_BAG)
     ] = True,
     rerun: Annotated[
         bool, typer.Option("--rerun", help="a recording for the Rerun viewer (.rrd)", rich_help_panel=OF_BAG)

@@ -15,7 +15,7 @@ COMMANDS = {
     "synthesize": "A bag of virtual people with exact truth, from motion capture.",
     "train": "Train weights as a YAML file says.",
     "export": "Weights and model card of a training run.",
-    "convert": "Published HMR2.0 or HaMeR weights, to look at pictures with.",
+    "convert": "Published HMR2.0 or HaMeR weights, to look at images with.",
     "benchmark": "Latency and throughput on this machine.",
     "engine": "Build, list, check and clear compiled engines.",
     "detector": "Fetch, list and check the models of the built-in 2D detector.",

@@ -109,7 +109,7 @@ def place(xyz_m: Any, rays: Any, weight: Any, prior: DepthPrior | None = None) -
 
 def misfit(xyz_m: np.ndarray, rays: np.ndarray, weight: np.ndarray, min_seen: int) -> np.ndarray:
     """(N,) root mean square distance of placed joints (N, J, 3) from their rays (N, J, 2), `weight` 0 where they are
-    hidden, in units of their extent in the picture, after the best shift and scale: what size and depth cannot
+    hidden, in units of their extent in the image, after the best shift and scale: what size and depth cannot
     explain. 0 where fewer than `min_seen` are seen."""
     share = weight / np.maximum(weight.sum(-1, keepdims=True), 1e-9)
     drawn = xyz_m[..., :2] / np.maximum(xyz_m[..., 2:], MIN_DEPTH_M)

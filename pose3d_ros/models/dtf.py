@@ -116,7 +116,7 @@ class Generator(nn.Module):
         self.norm_in = nn.LayerNorm(frames)
         self.position = nn.Parameter(torch.zeros(1, 3 * config.joints, frames))
         self.drop = nn.Dropout(config.dropout)
-        rates = torch.linspace(0, config.drop_path, config.generator_layers).tolist()
+        rates = torch.linspace(0, config.drop_path, config.generator_layers, device="cpu").tolist()
         self.blocks = nn.ModuleList(
             GeneratorBlock(frames, config.generator_heads, config.dropout, rate) for rate in rates
         )
@@ -218,7 +218,7 @@ class DTF(nn.Module):
             nn.Parameter(torch.zeros(1, config.frames, config.channels)) for _ in range(config.views)
         )
         self.drop = nn.Dropout(config.dropout)
-        *refine, fuse = torch.linspace(0, config.drop_path, config.layers).tolist()
+        *refine, fuse = torch.linspace(0, config.drop_path, config.layers, device="cpu").tolist()
         self.refinements = nn.ModuleList(Refinement(config, rate) for rate in refine)
         self.fusion = Fusion(config, fuse)
         self.norm = _norm(width)

@@ -1,4 +1,4 @@
-"""The decoder of HMR2.0 and HaMeR: one query looks at a picture's tokens and is read out as pose, shape and camera."""
+"""The decoder of HMR2.0 and HaMeR: one query looks at an image's tokens and is read out as pose, shape and camera."""
 
 from dataclasses import dataclass
 

@@ -11,12 +11,14 @@ from pose3d_ros.core.errors import EngineError, InputError
 from pose3d_ros.geometry.virtual_camera import VirtualCamera
 from pose3d_ros.guidance import frames
 from pose3d_ros.guidance.frames import FrameState
-from pose3d_ros.models.lifter import Lifted, Lifter, as_lifted
+from pose3d_ros.models.lifter import Lifter, LifterOutput, as_lifted
 from pose3d_ros.models.streaming import State
+from pose3d_ros.tracking.keypoints import merged
 
 # Slots follow the frames' stamps by this share of what they are off: a camera whose rate is near the model's gives a
 # frame for each slot, and jitter neither doubles nor drops one.
 PHASE_GAIN = 0.1
+ARRAYS = ("revisions", "slot_ns", "given_ns", "rays", "score")  # of a `Bank`
 
 
 class Streams(NamedTuple):
@@ -27,11 +29,11 @@ class Streams(NamedTuple):
     stamp_ns: int
 
 
-class Newest(NamedTuple):
+class SlotOutput(NamedTuple):
     """What is known of the newest slot of N people: the network's output in the axes of `camera`, and the rays
     (N, J, 2) and confidence (N, J) that it was made from."""
 
-    lifted: Lifted
+    lifted: LifterOutput
     camera: VirtualCamera
     filled: np.ndarray
     confidence: np.ndarray
@@ -45,6 +47,8 @@ class Bank:
     revisions: np.ndarray
     slot_ns: np.ndarray  # where the newest slot lies
     given_ns: np.ndarray  # the stamp that came with it
+    rays: np.ndarray  # (N, J, 2), what it was computed from
+    score: np.ndarray  # (N, J)
     frame: FrameState
     before: FrameState
     state: State
@@ -59,14 +63,14 @@ class Bank:
 
     def put(self, rows: np.ndarray, other: "Bank") -> None:
         """The streams of `other` in the place of these rows."""
-        self.revisions, self.slot_ns, self.given_ns, self.frame, self.before, self.state = _each(
-            lambda mine, theirs: _replaced(mine, rows, theirs), self, other
-        )
+        replaced = _each(lambda mine, theirs: _replaced(mine, rows, theirs), self, other)
+        for name, value in zip((*ARRAYS, "frame", "before", "state"), replaced, strict=True):
+            setattr(self, name, value)
 
 
 def _each(function: Callable, *banks: Bank) -> list:
     """`function` of every array and tensor of the banks, rows first, in the order of `Bank`'s fields."""
-    parts = [function(*(getattr(bank, name) for bank in banks)) for name in ("revisions", "slot_ns", "given_ns")]
+    parts = [function(*(getattr(bank, name) for bank in banks)) for name in ARRAYS]
     for name, kind in (("frame", FrameState), ("before", FrameState), ("state", State)):
         parts.append(kind(*(function(*arrays) for arrays in zip(*(getattr(b, name) for b in banks), strict=True))))
     return parts
@@ -89,11 +93,11 @@ class StreamingLifter(Lifter):
     recomputed = 0
     _bank: Bank | None = None
 
-    def __call__(self, inputs: np.ndarray, frame: int = -1) -> Lifted:
+    def __call__(self, inputs: np.ndarray, frame: int = -1) -> LifterOutput:
         raise InputError(f"{self.spec.name}: a streaming lifter keeps its own windows: lift with `newest`")
 
     @torch.inference_mode()
-    def newest(self, rays: np.ndarray, score: np.ndarray, streams: Streams | None = None) -> Newest:
+    def newest(self, rays: np.ndarray, score: np.ndarray, streams: Streams | None = None) -> SlotOutput:
         """Lift the newest slot of windows: rays float32 (N, T, J, 2) and score (N, T, J), 0 where missing.
 
         Without `streams` every window is a stream of its own, from its first sighting on. A stream that was not given
@@ -110,9 +114,13 @@ class StreamingLifter(Lifter):
             return self._run(alone, rays, score, _length(score))
         waiting = self._waiting(streams)
         bank, stale = self._arranged(streams, score)
-        pending, shown = self._plan(bank, stale, streams.stamp_ns, score)
+        pending, shown, again = self._plan(bank, stale, streams.stamp_ns, score)
+        score, rays = np.where(shown[..., None], score, 0), rays.copy()
+        both = (np.stack((old[again], new[again, -1])) for old, new in ((bank.rays, rays), (bank.score, score)))
+        rays[again, -1], score[again, -1] = merged(*both)
         self._bank = None  # should this fail, everybody starts again
-        found = self._run(bank, rays, np.where(shown[..., None], score, 0), pending)
+        found = self._run(bank, rays, score, pending)
+        bank.rays, bank.score = rays[:, -1], score[:, -1]
         self._bank = bank.joined(waiting) if waiting else bank
         return found
 
@@ -128,7 +136,10 @@ class StreamingLifter(Lifter):
     def _fresh(self, streams: Streams, score: np.ndarray) -> Bank:
         stamps, nothing = np.full(len(score), streams.stamp_ns, np.int64), frames.start(score[:, 0])
         revisions = np.array(streams.revisions, np.int64)
-        return Bank(list(streams.keys), revisions, stamps, stamps, nothing, nothing, self.network.start(len(score)))
+        rays = np.full((*score[:, 0].shape, 2), np.nan, np.float32)
+        unseen = np.zeros_like(score[:, 0])
+        state = self.network.start(len(score))
+        return Bank(list(streams.keys), revisions, stamps, stamps, rays, unseen, nothing, nothing, state)
 
     def _waiting(self, streams: Streams) -> Bank | None:
         """Streams that are not given now and may come back."""
@@ -159,10 +170,10 @@ class StreamingLifter(Lifter):
             bank.put(rows, self._fresh(streams, score).take(rows))
         return bank, stale
 
-    def _plan(self, bank: Bank, stale: np.ndarray, stamp_ns: int, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How many slots of each window are to be computed (N,), and which of their frames are new, bool (N, T).
-
-        A frame within the slot that was computed last takes that one's place. Moves the bank on to `stamp_ns`.
+    def _plan(self, bank: Bank, stale: np.ndarray, stamp_ns: int, score: np.ndarray) -> tuple[np.ndarray, ...]:
+        """How many slots of each window are to be computed (N,), which of their frames are new, bool (N, T), and the
+        rows of those whose newest slot is computed again, since the frame lies within it. Moves the bank on to
+        `stamp_ns`.
         """
         rate = self.spec.rate_hz
         ahead = _slots(stamp_ns - bank.slot_ns, rate)
@@ -180,9 +191,9 @@ class StreamingLifter(Lifter):
             stale, stamp_ns, there_ns + np.rint(PHASE_GAIN * (stamp_ns - there_ns)).astype(np.int64)
         )
         bank.given_ns = np.full(len(stale), stamp_ns, np.int64)
-        return pending, shown
+        return pending, shown, again
 
-    def _run(self, bank: Bank, rays: np.ndarray, score: np.ndarray, pending: np.ndarray) -> Newest:
+    def _run(self, bank: Bank, rays: np.ndarray, score: np.ndarray, pending: np.ndarray) -> SlotOutput:
         """Compute the last `pending` (N,) slots of the windows; all streams end at the newest."""
         for back in range(int(pending.max()), 0, -1):
             rows = np.flatnonzero(pending >= back)
@@ -194,7 +205,7 @@ class StreamingLifter(Lifter):
             if part is not bank:
                 bank.put(rows, part)
         lifted = as_lifted({name: value.float().cpu().numpy() for name, value in out.items()})
-        return Newest(lifted, frame.camera, frame.filled, frame.confidence)
+        return SlotOutput(lifted, frame.camera, frame.filled, frame.confidence)
 
 
 def _slots(ns: np.ndarray, rate_hz: float) -> np.ndarray:

@@ -32,7 +32,7 @@ class Job(NamedTuple):
     camera: Camera
     arrived_s: float
     age_in_ms: float
-    picture: Any = None  # the message, for nodes that look at it
+    image: Any = None  # the message, for nodes that look at it
 
 
 class LifterNode(lifecycle.ManagedNode):

@@ -8,7 +8,7 @@ class StreamEvent(str, Enum):
 
     DUPLICATE = "duplicate_stamp"
     LATE = "late_stamp"  # out of order, still of use
-    SURPLUS = "faster_than_window"  # much closer to its neighbour than the window resolves; the newer of both is kept
+    SURPLUS = "faster_than_window"  # much closer to its neighbour than the window resolves; both are merged
     TOO_OLD = "too_old_stamp"  # refused
     GAP = "stream_gap"  # nothing for longer than the memory: what was known is void
     BACKWARD = "stream_backward"  # the stream starts again earlier (a looped bag, a reset clock): likewise void

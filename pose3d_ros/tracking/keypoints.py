@@ -1,4 +1,4 @@
-"""When a keypoint counts as seen: one rule for windows and identities."""
+"""When a keypoint counts as seen, and which one counts of several: one rule for windows and identities."""
 
 import numpy as np
 
@@ -12,3 +12,12 @@ def hide_weak(xy: np.ndarray, score: np.ndarray, min_score: float = 0.0) -> tupl
     seen = np.isfinite(xy).all(axis=-1) & np.isfinite(score) & (score > 0) & (score >= min_score)
     hidden_xy = np.where(seen[..., None], xy, np.nan).astype(xy.dtype)
     return hidden_xy, np.where(seen, np.minimum(score, 1), 0).astype(score.dtype)
+
+
+def merged(xy: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One observation of several, `xy` (D, ..., J, 2) and `score` (D, ..., J), oldest first, 0 where missing.
+
+    Of every joint the one that is scored best stays, of equals the newest.
+    """
+    best = len(score) - 1 - score[::-1].argmax(0)
+    return np.take_along_axis(xy, best[None, ..., None], 0)[0], np.take_along_axis(score, best[None], 0)[0]

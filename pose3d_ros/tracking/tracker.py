@@ -45,7 +45,7 @@ class TrackingConfig:
         validate(self)
 
 
-class Reason(str, Enum):
+class TrackReason(str, Enum):
     """Why a detection was not used, or not as it came. The values are what diagnostics count."""
 
     NOTHING_VISIBLE = "nothing_visible"
@@ -83,7 +83,7 @@ class Note(NamedTuple):
     """What to count about detection `index`."""
 
     index: int
-    reason: Reason
+    reason: TrackReason
 
 
 class TrackingUpdate(NamedTuple):
@@ -134,7 +134,7 @@ class Tracker:
         ids, xy, score = self._stack(people)
         event = self._clock.judge(stamp_ns)
         if event is StreamEvent.TOO_OLD:
-            return TrackingUpdate((), tuple(Note(i, Reason.TOO_OLD) for i in range(len(ids))), event)
+            return TrackingUpdate((), tuple(Note(i, TrackReason.TOO_OLD) for i in range(len(ids))), event)
         if event is StreamEvent.BACKWARD:
             self._clear()
         self._drop_unseen(self._clock.newest_ns)
@@ -179,10 +179,10 @@ class Tracker:
     def _usable(self, xy: np.ndarray, score: np.ndarray, ids: list[str], notes: list[Note]) -> list[int]:
         """Detections that show something and do not repeat another one."""
         visible = np.isfinite(xy).all(axis=-1).any(axis=-1)
-        notes += [Note(int(i), Reason.NOTHING_VISIBLE) for i in np.flatnonzero(~visible)]
+        notes += [Note(int(i), TrackReason.NOTHING_VISIBLE) for i in np.flatnonzero(~visible)]
         shown = np.flatnonzero(visible)
         repeated = duplicates(xy[shown], score[shown], [ids[i] for i in shown], self.config.duplicate_distance)
-        notes += [Note(int(shown[k]), Reason.DUPLICATE_PERSON) for k in repeated]
+        notes += [Note(int(shown[k]), TrackReason.DUPLICATE_PERSON) for k in repeated]
         return [int(i) for i in np.delete(shown, repeated)]
 
     def _associate(
@@ -201,7 +201,7 @@ class Tracker:
             for column in columns:
                 if column != best:
                     ids[usable[column]] = ""
-                    notes.append(Note(usable[column], Reason.DUPLICATE_ID))
+                    notes.append(Note(usable[column], TrackReason.DUPLICATE_ID))
             if row is not None:
                 pairs[row] = usable[best]
 
@@ -246,9 +246,9 @@ class Tracker:
         fresh = []
         for i in rest:
             if late:
-                notes.append(Note(i, Reason.LATE_UNKNOWN))
+                notes.append(Note(i, TrackReason.LATE_UNKNOWN))
             elif not ids[i] and np.isfinite(xy[i, :, 0]).sum() < self.config.min_keypoints:
-                notes.append(Note(i, Reason.TOO_FEW_KEYPOINTS))
+                notes.append(Note(i, TrackReason.TOO_FEW_KEYPOINTS))
             else:
                 fresh.append(i)
         if not fresh:

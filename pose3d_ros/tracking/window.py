@@ -8,7 +8,7 @@ import numpy as np
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.core.types import checked
 from pose3d_ros.tracking.clock import StreamClock, StreamEvent
-from pose3d_ros.tracking.keypoints import hide_weak
+from pose3d_ros.tracking.keypoints import hide_weak, merged
 
 # The buffer resolves a quarter of a slot: all frames of a stream up to four times the model's rate are kept apart.
 CELLS_PER_SLOT = 4
@@ -32,7 +32,6 @@ class Window:
         self.frames, self.joints, self.rate_hz = frames, joints, float(rate_hz)
         # An observation at age a belongs to slot T-1 - floor(a * rate + 1/2): the window ends half a slot early.
         self._clock = StreamClock(math.ceil((frames - 0.5) / rate_hz * 1e9) - 1)
-        self._instant_ns = np.rint(np.arange(frames) / rate_hz * 1e9).astype(np.int64)  # ages of the slots
         self._cell_ns = max(1, int(1e9 / (rate_hz * CELLS_PER_SLOT)))
         self._cells = self._clock.span_ns // self._cell_ns + 2
         self._stamp_ns = np.full(self._cells, EMPTY, np.int64)
@@ -56,8 +55,8 @@ class Window:
         """Add the keypoints of one frame: `xy` (J, 2), `score` (J,); NaN or score 0 = missing.
 
         Returns what was unusual about the stamp, None in the normal case. TOO_OLD: not used. GAP, BACKWARD: the window
-        was cleared first. LATE: put in its place. DUPLICATE: replaces the one with that stamp. SURPLUS: of two
-        within a quarter of a slot the newer is kept. Raises InputError on a wrong shape.
+        was cleared first. LATE: put in its place. DUPLICATE: replaces the one with that stamp. SURPLUS: merged
+        with another one within a quarter of a slot. Raises InputError on a wrong shape.
         """
         xy = checked("window xy", xy, (self.joints, 2), np.float32)
         score = checked("window score", score, (self.joints,), np.float32)
@@ -74,35 +73,39 @@ class Window:
         stored_ns = int(self._stamp_ns[row])
         if stored_ns == stamp_ns:
             event = StreamEvent.DUPLICATE
-        elif stored_ns != EMPTY and stored_ns // self._cell_ns == cell:
+        xy, score = hide_weak(xy, score)
+        if stored_ns != stamp_ns and stored_ns != EMPTY and stored_ns // self._cell_ns == cell:
             event = StreamEvent.SURPLUS
-            if stored_ns > stamp_ns:
-                return event
+            both = [(self._xy[row], self._score[row]), (xy, score)][:: 1 if stored_ns < stamp_ns else -1]
+            xy, score = merged(*(np.stack(arrays) for arrays in zip(*both, strict=True)))
+            stamp_ns = max(stamp_ns, stored_ns)
         self._stamp_ns[row] = stamp_ns
-        self._xy[row], self._score[row] = hide_weak(xy, score)
+        self._xy[row], self._score[row] = xy, score
         return event
 
     def grid(self, newest_stamp_ns: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """(xy float32 (T, J, 2), score float32 (T, J)), NaN and 0 where missing; new arrays.
 
         Slot T-1 lies at `newest_stamp_ns`: pass the stamp of the frame, which this person may be absent from; default
-        is the newest observation. Every observation goes to the slot nearest in time; of several in one slot the one
-        nearest to the slot's instant stays (at a tie the newer); those after `newest_stamp_ns` are left out.
+        is the newest observation. Every observation goes to the slot nearest in time; several in one slot are merged
+        joint by joint (`merged`); those after `newest_stamp_ns` are left out.
         """
         end_ns = self.newest_ns if newest_stamp_ns is None else int(newest_stamp_ns)
-        rows = np.full(self.frames, self._cells)
-        if end_ns is not None:
-            self._fill(rows, end_ns)
-        return self._xy.take(rows, axis=0), self._score.take(rows, axis=0)
+        rows = self._rows(end_ns)
+        xy, score = self._xy.take(rows, axis=0), self._score.take(rows, axis=0)
+        return (xy[0], score[0]) if len(rows) == 1 else merged(xy, score)
 
-    def _fill(self, rows: np.ndarray, end_ns: int) -> None:
-        """Write into `rows` (T,) the buffer row of each slot that has an observation."""
+    def _rows(self, end_ns: int | None) -> np.ndarray:
+        """Buffer rows (D, T) of each slot's observations, oldest first; the empty row where there is none."""
+        if end_ns is None:
+            return np.full((1, self.frames), self._cells)
         first_ns = max(end_ns - self._clock.span_ns, EMPTY + 1)
         held = np.flatnonzero((self._stamp_ns >= first_ns) & (self._stamp_ns <= end_ns))
+        held = held[np.argsort(self._stamp_ns[held])]
         age_ns = end_ns - self._stamp_ns[held]
         back = np.floor(age_ns * (self.rate_hz * 1e-9) + 0.5).astype(np.int64)
-        back = np.minimum(back, self.frames - 1)  # rounding at the far end
-        off_ns = np.abs(age_ns - self._instant_ns[back])
-        # Best last: of several writes to one slot the last one stays.
-        order = np.lexsort((-age_ns, -off_ns))
-        rows[self.frames - 1 - back[order]] = held[order]
+        slot = self.frames - 1 - np.minimum(back, self.frames - 1)  # rounding at the far end
+        nth = np.arange(len(slot)) - np.searchsorted(slot, slot)  # of its slot
+        rows = np.full((nth.max(initial=0) + 1, self.frames), self._cells)
+        rows[nth, slot] = held
+        return rows

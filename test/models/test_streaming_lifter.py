@@ -139,6 +139,19 @@ def test_a_gap_as_long_as_the_window_and_a_new_window_start_it_again(lifter):
     np.testing.assert_allclose(known, lift(lifter, stamp_ns + FRAME_NS, {1: newcomer}, alone=True), rtol=0, atol=1e-5)
 
 
+def test_a_joint_of_the_frame_before_in_the_same_slot_is_kept(lifter):
+    person, network = Person(7), lifter.network
+    given, step = [], network.step
+    network.step = lambda features, state: (given.append(features), step(features, state))[1]
+    for half in range(20):
+        stamp_ns = half * FRAME_NS // 2
+        score = np.where(np.arange(17) % 2 == half % 2, 0.8, 0).astype(np.float32)
+        person.window.push(stamp_ns, person.start.astype(np.float32), score)
+        lift(lifter, stamp_ns, {1: person})
+    seen = torch.stack(given[-10:])[:, 0, 3 * 17 : 4 * 17]  # as guidance/frames.py lays features out
+    assert seen.sum(1).tolist() == [9, 17] * 5  # one frame alone, then both of the slot
+
+
 def test_at_twice_the_rate_the_newer_frame_takes_the_slot(lifter):
     person, seen = Person(7), []
     for half in range(30):

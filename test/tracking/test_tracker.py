@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pose3d_ros.core.errors import ConfigError, InputError
 from pose3d_ros.core.types import TrackState
 from pose3d_ros.tracking.clock import StreamEvent
-from pose3d_ros.tracking.tracker import Reason, Tracker, TrackingConfig
+from pose3d_ros.tracking.tracker import Tracker, TrackingConfig, TrackReason
 
 # x (to the image's right) and y (down) of a standing body of height 1, feet at 0; the Human3.6M order.
 STANDING = np.array([
@@ -123,7 +123,7 @@ def test_one_visible_joint_continues_a_person_but_starts_nobody():
         assert numbers(update) == {0: 2, 1: 1}
     update = tracker.update(stamps(30)[25], [person(only(standing(2000), [4]))])
     assert update.matches == ()
-    assert reasons(update) == {0: Reason.TOO_FEW_KEYPOINTS}
+    assert reasons(update) == {0: TrackReason.TOO_FEW_KEYPOINTS}
 
 
 def test_people_who_only_ever_show_one_joint():
@@ -186,7 +186,7 @@ def test_same_id_twice_in_a_frame():
     for stamp in stamps(9)[1:]:
         update = tracker.update(stamp, [person(b, "x", score=1.0), person(a, "x", score=0.5)])
         assert {m.index: m.track.id for m in update.matches} == {0: "p2", 1: "x"}
-        assert reasons(update) == {0: Reason.DUPLICATE_ID}
+        assert reasons(update) == {0: TrackReason.DUPLICATE_ID}
 
 
 def test_made_up_name_gives_way_to_the_source():
@@ -203,7 +203,7 @@ def test_person_found_twice_counts_once():
         good, poor = (standing() + rng.normal(0, 2, (J, 2)) for _ in range(2))
         update = tracker.update(stamp, [person(poor, score=0.5), person(good, score=0.9)])
         assert numbers(update) == {1: 1}
-        assert reasons(update) == {0: Reason.DUPLICATE_PERSON}
+        assert reasons(update) == {0: TrackReason.DUPLICATE_PERSON}
     two_ids = [person(standing(), "a"), person(standing(), "b")]
     assert len(Tracker().update(START_NS, two_ids).matches) == 2
 
@@ -218,7 +218,7 @@ def test_weak_and_absent_keypoints_show_nobody():
     ]
     update = Tracker().update(START_NS, people)
     assert numbers(update) == {3: 1}
-    assert set(reasons(update).values()) == {Reason.NOTHING_VISIBLE}
+    assert set(reasons(update).values()) == {TrackReason.NOTHING_VISIBLE}
     tracker = Tracker()
     tracker.reconfigure(TrackingConfig(min_score=0.1))
     assert numbers(tracker.update(START_NS, people)) == {1: 1, 3: 2}
@@ -234,7 +234,7 @@ def test_late_frame_matches_and_changes_nothing():
     update = tracker.update(stamps(30)[10], [person(truth[10]), person(standing(3000))])
     assert update.event is StreamEvent.LATE
     assert numbers(update) == {0: 1}
-    assert reasons(update) == {1: Reason.LATE_UNKNOWN}
+    assert reasons(update) == {1: TrackReason.LATE_UNKNOWN}
     assert tracker.tracks[0].last_seen_ns == before
     assert numbers(tracker.update(stamps(30)[15], [person(truth[15])])) == {0: 1}
 
@@ -255,7 +255,7 @@ def test_stream_that_goes_back_starts_anew_with_new_numbers():
     events = [tracker.update(stamp - 10**12, [person(standing(), "a")]) for stamp in stamps(3)]
     assert [update.event for update in events] == [StreamEvent.TOO_OLD, StreamEvent.BACKWARD, None]
     assert events[0].matches == ()
-    assert reasons(events[0]) == {0: Reason.TOO_OLD}
+    assert reasons(events[0]) == {0: TrackReason.TOO_OLD}
     assert numbers(events[1]) == numbers(events[2]) == {0: 2}
 
 
@@ -310,7 +310,7 @@ def test_any_stream_keeps_the_rules(seed, length):
         if update.event is StreamEvent.BACKWARD:
             owner.clear()
         indices = [match.index for match in update.matches]
-        unused = [note.index for note in update.notes if note.reason is not Reason.DUPLICATE_ID]
+        unused = [note.index for note in update.notes if note.reason is not TrackReason.DUPLICATE_ID]
         assert sorted(indices + unused) == list(range(len(people)))
         assert len({track.number for track in tracker.tracks}) == len(tracker.tracks)
         assert len({track.id for track in tracker.tracks}) == len(tracker.tracks)

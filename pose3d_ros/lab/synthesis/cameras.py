@@ -10,7 +10,7 @@ from pose3d_ros.lab.synthesis.rng import Rng
 
 
 @dataclass(frozen=True)
-class CameraConfig:
+class VirtualCameraConfig:
     """Ranges a camera is drawn from."""
 
     height_low_m: float = param(0.3, "lowest mounting", unit="m", low=0)
@@ -21,21 +21,21 @@ class CameraConfig:
     distance_high_m: float = param(10.0, "farthest person", unit="m", low=0.5)
     rolled: float = param(0.3, "chance of a camera held askew, by 14 degrees (1 sigma); else 2 degrees", low=0, high=1)
     moving: float = param(0.3, "chance of a camera that turns and drives", low=0, high=1)
-    centred: bool = param(False, "aim at the person's middle: whole people in the picture")
+    centred: bool = param(False, "aim at the person's middle: whole people in the image")
 
     __post_init__ = validate
 
 
 @dataclass
 class Views:
-    """`xyz` (N, T, J, 3) joints in the optical frame; `half_width`, `half_height` (N,) of the picture as x/z, y/z."""
+    """`xyz` (N, T, J, 3) joints in the optical frame; `half_width`, `half_height` (N,) of the image as x/z, y/z."""
 
     xyz: Tensor
     half_width: Tensor
     half_height: Tensor
 
     def inside(self, rays: Tensor) -> Tensor:
-        """bool (N, T, J): the rays (N, T, J, 2) fall inside the picture."""
+        """bool (N, T, J): the rays (N, T, J, 2) fall inside the image."""
         border = torch.stack((self.half_width, self.half_height), -1)[:, None, None]
         return (rays.abs() < border).all(-1)
 
@@ -43,10 +43,10 @@ class Views:
 ASPECTS = (3 / 4, 9 / 16, 1.0, 16 / 9)  # height / width
 
 
-def view(rng: Rng, joints: Tensor, root: Tensor, config: CameraConfig) -> Views:
+def view(rng: Rng, joints: Tensor, root: Tensor, config: VirtualCameraConfig) -> Views:
     """Place a camera before each person: joints (N, T, J, 3) about root (N, T, 3), world frame, z up.
 
-    The person's heading relative to the camera is uniform; the aim leaves them anywhere in the picture.
+    The person's heading relative to the camera is uniform; the aim leaves them anywhere in the image.
     """
     count, frames = root.shape[:2]
     fov = torch.deg2rad(rng.uniform(count, low=config.fov_low_deg, high=config.fov_high_deg))

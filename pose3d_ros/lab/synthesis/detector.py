@@ -1,6 +1,6 @@
 """What a 2D detector makes of true joints: noise, bias, outliers, exchanged sides, and a score tied to all that.
 
-Errors are in units of the person's stature in the picture, since detectors work on crops scaled to the person.
+Errors are in units of the person's stature in the image, since detectors work on crops scaled to the person.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ JOINT_NOISE = {
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """Spreads as a share of the person's stature in the picture."""
+    """Spreads as a share of the person's stature in the image."""
 
     noise_low: float = param(0.002, "least noise of a window", low=0, high=0.1)
     noise_high: float = param(0.016, "most noise of a window", low=0, high=0.1)
@@ -41,7 +41,7 @@ class DetectorConfig:
         0.6, "chance that trunk joints are built from hips and shoulders, as from COCO", low=0, high=1
     )
     headless: float = param(0.2, "chance that the head top is never given", low=0, high=1)
-    borders: float = param(0.7, "chance that the picture's border cuts people", low=0, high=1)
+    borders: float = param(0.7, "chance that the image's border cuts people", low=0, high=1)
 
     __post_init__ = validate
 

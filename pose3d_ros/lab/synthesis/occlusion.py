@@ -1,7 +1,7 @@
 """Occlusions as robots meet them. Each function gives a mask, bool (N, T, J): true = hidden, at `rate_hz`.
 
 `random` is the protocol of DTF (arXiv 2410.04574); it amounts to sampling each joint at some Hz, so that bursts, limbs,
-truncated pictures and lost frames stand beside it.
+truncated images and lost frames stand beside it.
 """
 
 import math
@@ -75,7 +75,7 @@ def limb(rng: Rng, rays: Tensor, rate_hz: float) -> Tensor:
 
 
 def truncated(rng: Rng, rays: Tensor) -> Tensor:
-    """One side of the picture cuts the person all the time: mostly the legs, else left, right or the top."""
+    """One side of the image cuts the person all the time: mostly the legs, else left, right or the top."""
     count = rays.shape[0]
     finite = torch.nan_to_num(rays)
     low, high = finite.flatten(1, 2).quantile(0.02, dim=1), finite.flatten(1, 2).quantile(0.98, dim=1)
@@ -89,7 +89,7 @@ def truncated(rng: Rng, rays: Tensor) -> Tensor:
 
 
 def passer(rng: Rng, rays: Tensor, rate_hz: float) -> Tensor:
-    """Somebody walks through between camera and person: an upright band sweeps over the picture, again and again."""
+    """Somebody walks through between camera and person: an upright band sweeps over the image, again and again."""
     count, frames = rays.shape[:2]
     x = torch.nan_to_num(rays[..., 0])
     centre = x.mean((1, 2), keepdim=True)

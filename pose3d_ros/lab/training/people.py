@@ -13,7 +13,7 @@ from pose3d_ros.lab.training.validation import People
 
 
 class Subjects(NamedTuple):
-    """Of pictures. Hands are generated, so that other seeds are other hands."""
+    """Of images. Hands are generated, so that other seeds are other hands."""
 
     training: Subject
     calibration: Subject

@@ -9,14 +9,14 @@ from torch import Tensor, nn
 from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.guidance import GuidanceConfig
 from pose3d_ros.lab.synthesis import occlusion
-from pose3d_ros.lab.synthesis.cameras import CameraConfig, view
+from pose3d_ros.lab.synthesis.cameras import VirtualCameraConfig, view
 from pose3d_ros.lab.synthesis.detector import STANDARD, detect
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.rng import Rng
-from pose3d_ros.lab.synthesis.windows import Assemble, Windows, assemble_windows
+from pose3d_ros.lab.synthesis.windows import Assemble, DrawnWindows, assemble_windows
 from pose3d_ros.models.lifter import DEFAULT_SIGMA_M
 
-CAMERA = CameraConfig(distance_low_m=1.5, distance_high_m=8.0, rolled=0.0, moving=0.0)
+CAMERA = VirtualCameraConfig(distance_low_m=1.5, distance_high_m=8.0, rolled=0.0, moving=0.0)
 BATCH = 256
 
 
@@ -30,7 +30,7 @@ class People:
 
 
 @dataclass
-class Newest:
+class NewestErrors:
     """Errors at the newest frame: `error_m`, `sigma_m` (N, J) float, `seen` (N, J) bool, `pa_error_m` (N, J)."""
 
     error_m: np.ndarray
@@ -48,7 +48,7 @@ def protocol_windows(
     guidance: GuidanceConfig,
     seed: int = 7,
     assemble: Assemble = assemble_windows,
-) -> Windows:
+) -> DrawnWindows:
     """Windows of recorded, not widened motion under one occlusion protocol; the same people for every protocol."""
     rng = Rng(seed, motion.root.device)
     joints, root = motion.sample(rng, count, frames, rate_hz, torch.ones(count, device=rng.device))
@@ -59,7 +59,7 @@ def protocol_windows(
 
 
 @torch.inference_mode()
-def newest_errors(network: nn.Module, windows: Windows) -> Newest:
+def newest_errors(network: nn.Module, windows: DrawnWindows) -> NewestErrors:
     """Errors of the newest frame's joints against their pelvis."""
     was_training = network.training
     network.eval()
@@ -72,7 +72,7 @@ def newest_errors(network: nn.Module, windows: Windows) -> Newest:
         sigma = torch.cat([out["log_sigma"][:, 0] for out in outs]).float().exp()
     else:
         sigma = torch.full(xyz.shape[:2], DEFAULT_SIGMA_M)
-    return Newest(
+    return NewestErrors(
         np.linalg.norm(xyz - target, axis=-1),
         np.linalg.norm(procrustes(xyz, target) - target, axis=-1),
         _numpy(sigma),

@@ -22,7 +22,7 @@ def sample(people):
 
 def test_cameras_see_the_person_ahead_and_upright(sample):
     joints, root = sample
-    views = cameras.view(Rng(1), joints, root, cameras.CameraConfig(distance_low_m=2.0, moving=0.0))
+    views = cameras.view(Rng(1), joints, root, cameras.VirtualCameraConfig(distance_low_m=2.0, moving=0.0))
     assert float(views.xyz[..., 2].min()) > 0.5
     # y points down: feet below the head, also for pitched cameras
     drop = views.xyz[:, :, J["left_ankle"], 1] - views.xyz[:, :, J["head_top"], 1]
@@ -40,7 +40,7 @@ def test_cameras_see_the_person_ahead_and_upright(sample):
 
 def test_cameras_stand_where_robots_have_them(sample):
     joints, root = sample
-    config = cameras.CameraConfig(moving=0.0)
+    config = cameras.VirtualCameraConfig(moving=0.0)
     views = cameras.view(Rng(1), joints, root, config)
     distance = views.xyz[:, 4, 0].norm(dim=-1)
     assert float(distance.min()) > config.distance_low_m * 0.99
@@ -49,14 +49,14 @@ def test_cameras_stand_where_robots_have_them(sample):
 
 
 def test_perfect_detector_is_exact(sample):
-    views = cameras.view(Rng(1), *sample, cameras.CameraConfig(distance_low_m=2.0))
+    views = cameras.view(Rng(1), *sample, cameras.VirtualCameraConfig(distance_low_m=2.0))
     rays, score = detector.detect(Rng(2), views, detector.PERFECT)
     torch.testing.assert_close(rays, views.xyz[..., :2] / views.xyz[..., 2:], atol=1e-6, rtol=0)
     assert float(score.min()) > 0.7
 
 
 def test_score_falls_with_the_error(sample):
-    views = cameras.view(Rng(1), *sample, cameras.CameraConfig(distance_low_m=2.0))
+    views = cameras.view(Rng(1), *sample, cameras.VirtualCameraConfig(distance_low_m=2.0))
     config = detector.DetectorConfig(swaps=0.0, borders=0.0, outliers=0.05)
     rays, score = detector.detect(Rng(2), views, config)
     size = detector.STATURE_M / views.xyz[:, :, :1, 2]
@@ -95,7 +95,7 @@ def test_targets_reproject_to_the_inputs(people):
     plain = config(
         occlusion=windows.NO_OCCLUSION,
         detector=detector.PERFECT,
-        camera=cameras.CameraConfig(distance_low_m=2.0),
+        camera=cameras.VirtualCameraConfig(distance_low_m=2.0),
     )
     batch = windows.draw(Rng(3), people, 100, plain)
     assert batch.seen.all()

@@ -15,8 +15,10 @@ from pose3d_ros.core.config import flatten
 from pose3d_ros.ros.detector_node import DetectorNodeConfig
 from pose3d_ros.ros.lifter_config import LifterConfig
 from pose3d_ros.ros.pose_vit_node import PoseVitConfig
+from pose3d_ros.ros.retarget_config import RetargetConfig
 
 ROOT = Path(__file__).parents[3]
+NODES = (PoseVitConfig(), DetectorNodeConfig(), RetargetConfig())
 
 
 def test_parameter_page_is_up_to_date():
@@ -28,11 +30,12 @@ def test_parameter_page_is_up_to_date():
 
 def test_shipped_settings_are_known_and_are_the_defaults():
     (settings,) = yaml.safe_load((ROOT / "config" / "pose3d.yaml").read_text()).values()
-    known = {name: value for config in (PoseVitConfig(), DetectorNodeConfig()) for name, value, _ in flatten(config)}
-    assert settings["ros__parameters"].items() <= known.items()
+    known = {name: value for config in NODES for name, value, _ in flatten(config)}
+    shipped = {n: tuple(v) if isinstance(v, list) else v for n, v in settings["ros__parameters"].items()}
+    assert shipped.items() <= known.items()
 
 
-@pytest.mark.parametrize("kind", [LifterConfig, PoseVitConfig, DetectorNodeConfig])
+@pytest.mark.parametrize("kind", [LifterConfig, PoseVitConfig, DetectorNodeConfig, RetargetConfig])
 def test_every_parameter_says_what_it_is_for_and_its_unit(kind):
     for name, value, rule in flatten(kind()):
         assert rule.help, name

@@ -16,7 +16,7 @@ MIN_ROUNDS = 3
 
 
 @dataclass
-class Contestant:
+class TimedCandidate:
     """`run` is timed in blocks of `calls`; what was found is beside it."""
 
     run: Callable[[], None]
@@ -51,7 +51,7 @@ class Clocked:
 
 
 def in_turns(
-    contestants: list[Contestant], seconds: float, energy: Meter | None = None,
+    contestants: list[TimedCandidate], seconds: float, energy: Meter | None = None,
     on_progress: Callable[[float], object] = lambda share: None,
 ) -> None:  # fmt: skip
     """Blocks of one, then of the next, round after round for this long; at least three rounds."""
@@ -80,7 +80,7 @@ def resident_mb() -> float | None:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def _block(contestant: Contestant, energy: Meter | None) -> None:
+def _block(contestant: TimedCandidate, energy: Meter | None) -> None:
     before = energy.joules() if energy else 0.0
     for _ in range(contestant.calls):
         begin = time.perf_counter()

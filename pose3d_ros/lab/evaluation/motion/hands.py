@@ -16,14 +16,14 @@ from pose3d_ros.lab.evaluation.motion.motion import BATCH, find_baseline, window
 from pose3d_ros.lab.evaluation.motion.recordings import FIRST_STAMP_NS, seeded
 from pose3d_ros.lab.evaluation.report import BASELINE, LIFTER, machine
 from pose3d_ros.lab.synthesis import hand_detector, hand_occlusion
-from pose3d_ros.lab.synthesis.cameras import CameraConfig, view
+from pose3d_ros.lab.synthesis.cameras import VirtualCameraConfig, view
 from pose3d_ros.lab.synthesis.hand_detector import HandDetectorConfig
 from pose3d_ros.lab.synthesis.hand_recordings import LEFT_OUT, Recording, load
 from pose3d_ros.models import Lifter, registry
 from pose3d_ros.stages.hands import lift_hands
 from pose3d_ros.tracking.keypoints import hide_weak
 
-CAMERAS = CameraConfig(
+CAMERAS = VirtualCameraConfig(
     distance_low_m=0.4, distance_high_m=4.0, height_low_m=0.3, height_high_m=2.5, rolled=0.0, moving=0.0
 )
 TABLE_M = 0.8  # the recordings' origin lies on a table
@@ -65,7 +65,7 @@ def measure(sequences: list[HandSequence]) -> dict[str, Any]:
     `palm_deg`: median angle between the palm frames; `pinch`: share of frames in which an aperture below 3 cm is told
     from a wider one, `pinch_seen`: where both tips are seen, `pinch_balanced`: mean over both kinds; `skipped`: frames
     without a hand; `accel_error_m_s2`: of the wrist-relative joints; `wrist_accel_error_m_s2`: of the wrist in the
-    picture, in metres at its true depth, `input_wrist_accel_error_m_s2`: the same of the keypoint that was given.
+    image, in metres at its true depth, `input_wrist_accel_error_m_s2`: the same of the keypoint that was given.
     """
     rows = [s.valid for s in sequences]
     if not any(row.any() for row in rows):
@@ -179,17 +179,18 @@ def _lift(
     spec, count = lifter.spec, len(rays)
     rays, score = hide_weak(rays, score, config.min_score)
     stamps_ns = FIRST_STAMP_NS + np.rint(np.arange(count) * (1e9 / RATE_HZ)).astype(np.int64)
-    slots = window_slots(stamps_ns, score.any(1), spec.frames, spec.rate_hz)
+    slots = window_slots(stamps_ns, score, spec.frames, spec.rate_hz)
     # one row more than frames: what a slot without a frame reads
     rays = np.concatenate((rays, np.full_like(rays[:1], np.nan)))
     score = np.concatenate((score, np.zeros_like(score[:1])))
     xyz_m, sigma_m = np.zeros((count, 21, 3), np.float32), np.zeros((count, 21), np.float32)
     seen, valid = np.zeros((count, 21), bool), np.zeros(count, bool)
-    rows = np.flatnonzero((score[slots] > 0).any(1).sum(1) >= config.min_joints)
+    rows = np.flatnonzero((slots < count).any(1).sum(1) >= config.min_joints)
+    joints = np.arange(21)
     for batch in np.array_split(rows, range(BATCH, len(rows), BATCH)):
         if len(batch):
             left, depth_m = np.full(len(batch), recording.left), np.full(len(batch), np.nan)
-            lifted = lift_hands(lifter, rays[slots[batch]], score[slots[batch]], left, depth_m)
+            lifted = lift_hands(lifter, rays[slots[batch], joints], score[slots[batch], joints], left, depth_m)
             xyz_m[batch], sigma_m[batch], seen[batch], valid[batch] = lifted
     return HandSequence(xyz_m, truth_m, sigma_m, seen, valid, recording.left, rays[:count, 0])
 
@@ -212,7 +213,7 @@ def _acceleration(sequences: list[HandSequence]) -> float | None:
 
 
 def _wrist_acceleration(sequences: list[HandSequence], given: bool) -> float | None:
-    """Of the wrist in the picture, of the keypoint or of the lifted hand, over the same frames: those with both."""
+    """Of the wrist in the image, of the keypoint or of the lifted hand, over the same frames: those with both."""
     found = []
     for s in sequences:
         depth_m = s.truth_m[:, 0, 2:].astype(np.float64)

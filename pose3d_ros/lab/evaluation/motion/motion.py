@@ -48,19 +48,19 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Candidate:
     """A lifter, and the name under which its numbers are reported."""
 
     name: str
     lifter: Lifter
 
 
-def contestant(name: str, lifter: Lifter, guidance: GuidanceConfig | None = None) -> Contestant:
+def contestant(name: str, lifter: Lifter, guidance: GuidanceConfig | None = None) -> Candidate:
     """The lifter as it is, or with another guidance than its weights were trained with."""
     if guidance is not None:
         lifter = copy(lifter)
         lifter.spec = replace(lifter.spec, guidance=guidance)
-    return Contestant(name, lifter)
+    return Candidate(name, lifter)
 
 
 def find_baseline(weights: str) -> str:
@@ -76,7 +76,7 @@ def find_baseline(weights: str) -> str:
 
 def evaluate(
     motion: MotionSet,
-    contestants: list[Contestant],
+    contestants: list[Candidate],
     config: EvaluationConfig,
     noise: DetectorConfig = detector.STANDARD,
     on_progress: Callable[[str, int, int], Any] | None = None,
@@ -100,7 +100,7 @@ def evaluate(
     return {name: {p: measure(sequences, skeleton) for p, sequences in per.items()} for name, per in found.items()}
 
 
-def _check(contestants: list[Contestant], config: EvaluationConfig) -> None:
+def _check(contestants: list[Candidate], config: EvaluationConfig) -> None:
     specs = {(c.lifter.spec.rate_hz, c.lifter.spec.skeleton) for c in contestants}
     if len(specs) != 1:
         raise ConfigError(f"expected lifters with the same rate and skeleton to compare, got {sorted(specs)}")
@@ -117,7 +117,7 @@ def _spread(total: int, wanted: int) -> list[int]:
 
 
 def _lift_clip(
-    recordings: Recordings, protocol: str, contestants: list[Contestant], config: EvaluationConfig
+    recordings: Recordings, protocol: str, contestants: list[Candidate], config: EvaluationConfig
 ) -> dict[str, list[Sequence]]:
     """One sequence for each camera and contestant."""
     spec = contestants[0].lifter.spec
@@ -128,18 +128,21 @@ def _lift_clip(
     return {c.name: _lift(c.lifter, rays, score, recordings.stamps_ns, truth_m, config) for c in contestants}
 
 
-def window_slots(stamps_ns: np.ndarray, used: np.ndarray, frames: int, rate_hz: float) -> np.ndarray:
-    """int64 (F, T): which frame lies in each slot of the window that ends at each frame, F where none does.
+def window_slots(stamps_ns: np.ndarray, score: np.ndarray, frames: int, rate_hz: float) -> np.ndarray:
+    """int32 (F, T, J): which frame each joint of each slot of the window that ends at each frame is taken from, F
+    where none.
 
-    The pipeline's own window, filled with frame numbers. Frames that are not `used` (F,) never come to it.
+    The pipeline's own window, filled with frame numbers. `score` (F, J), 0 where missing; frames that show nothing
+    never come to it.
     """
-    window = Window(frames, 1, rate_hz)
-    slots = np.empty((len(stamps_ns), frames), np.int64)
+    count, joints = score.shape
+    window = Window(frames, joints, rate_hz)
+    slots = np.empty((count, frames, joints), np.int32)
     for i, stamp_ns in enumerate(stamps_ns):
-        if used[i]:
-            window.push(int(stamp_ns), np.full((1, 2), i, np.float32), np.ones(1, np.float32))
-        number, score = window.grid(int(stamp_ns))
-        slots[i] = np.where(score[:, 0] > 0, np.nan_to_num(number[:, 0, 0]), len(stamps_ns))
+        if score[i].any():
+            window.push(int(stamp_ns), np.full((joints, 2), i, np.float32), score[i])
+        number, known = window.grid(int(stamp_ns))
+        slots[i] = np.where(known > 0, np.nan_to_num(number[..., 0]), count)
     return slots
 
 
@@ -162,7 +165,7 @@ def _lift(
 ) -> list[Sequence]:
     """Every frame of a clip in each camera; rays (K, F, J, 2). Leading frames without truth are left out."""
     spec = lifter.spec
-    slots = np.stack([window_slots(stamps_ns, used, spec.frames, spec.rate_hz) for used in score.any(2)])
+    slots = np.stack([window_slots(stamps_ns, one, spec.frames, spec.rate_hz) for one in score])
     # one row more than frames: what a slot without a frame reads
     rays = np.concatenate((rays, np.full_like(rays[:, :1], np.nan)), 1)
     score = np.concatenate((score, np.zeros_like(score[:, :1])), 1)
@@ -170,11 +173,10 @@ def _lift(
     cameras, count, joints = truth_m.shape[:3]
     xyz_m, sigma_m = np.zeros((cameras, count, joints, 3), np.float32), np.zeros((cameras, count, joints), np.float32)
     seen, valid = np.zeros((cameras, count, joints), bool), np.zeros((cameras, count), bool)
-    camera = np.arange(cameras)[:, None, None]
-    enough = (score[camera, slots] > 0).any(2).sum(2) >= config.min_joints
+    enough = (slots < count).any(2).sum(2) >= config.min_joints
     clip = next(_CLIPS)
     for of, at in _batches(lifter, enough & (np.arange(count) >= first)):
-        rows = of[:, None], slots[of, at]
+        rows = of[:, None, None], slots[of, at], np.arange(joints)
         streams = Streams(of.tolist(), [clip] * len(of), int(stamps_ns[at[-1]]))
         lifted = lift_windows(lifter, rays[rows], score[rows], PlacementConfig(), config.lookahead, streams=streams)
         xyz_m[of, at], sigma_m[of, at], seen[of, at], valid[of, at] = lifted

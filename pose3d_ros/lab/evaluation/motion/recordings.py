@@ -7,13 +7,13 @@ import numpy as np
 import torch
 
 from pose3d_ros.lab.synthesis import detector, occlusion
-from pose3d_ros.lab.synthesis.cameras import CameraConfig, Views, view
+from pose3d_ros.lab.synthesis.cameras import Views, VirtualCameraConfig, view
 from pose3d_ros.lab.synthesis.detector import DetectorConfig
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.rng import Rng
 
 # what the protocols look through: a standing robot at the distances of a room
-STANDARD = CameraConfig(
+STANDARD = VirtualCameraConfig(
     height_low_m=0.3,
     height_high_m=2.5,
     fov_low_deg=35,
@@ -33,7 +33,7 @@ class Recordings:
     """One clip from K cameras, F frames at `rate_hz`.
 
     `rays` float32 (K, F, J, 2) as x/z, y/z and `score` (K, F, J) of the detector, 0 where it gives nothing;
-    `truth_m` (K, F, J, 3) in the camera frame; `half_size` (K, 2) of the pictures as x/z, y/z.
+    `truth_m` (K, F, J, 3) in the camera frame; `half_size` (K, 2) of the images as x/z, y/z.
     """
 
     name: str
@@ -66,7 +66,7 @@ def record(
 
 
 def standard_cameras(rng: Rng, joints: torch.Tensor, root: torch.Tensor, count: int) -> Views:
-    """`count` standard cameras, those first which have the person's middle in the picture, and nothing of them too
+    """`count` standard cameras, those first which have the person's middle in the image, and nothing of them too
     close, all the time: cameras do not turn here, and people walk away."""
     drawn = count * CANDIDATES
     views = view(rng, joints.expand(drawn, -1, -1, -1), root.expand(drawn, -1, -1), STANDARD)
