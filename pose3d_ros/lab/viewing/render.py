@@ -1,7 +1,7 @@
 """`view`: a recording as one video, a sheet of images and a report."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,10 +38,11 @@ def view(
     sent_stamps: Iterable[int] | None = None,
     codecs: Iterable[str] = tuple(CODECS),
     title: str = "",
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Written:
     """Writes `video.webm` (or `.mp4`, see `movie`), `sheet.png` and `report.json` into the folder `out`, which is made.
 
-    `sent_stamps` as in `report`.
+    `sent_stamps` as in `report`; `progress` is told how many frames are drawn, and of how many.
     """
     out.mkdir(parents=True, exist_ok=True)
     for old in _videos(out):  # another codec has another name
@@ -53,6 +54,7 @@ def view(
     with Movie(written.video, recording.rate_hz, codecs) as movie:
         for number, image in enumerate(frames(recording, title or recording.path.name)):
             movie.write(image)
+            progress(number + 1, len(recording.stamps))
             if number in chosen:
                 images.append(image)
     cv2.imwrite(str(written.sheet), sheet(images))
