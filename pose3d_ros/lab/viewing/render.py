@@ -101,10 +101,11 @@ def frames(recording: Recording, title: str) -> Iterator[np.ndarray]:
 
 
 def _panels(x: int, box: np.ndarray) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """(position, size) of the two 3D views right of `x`: columns for a scene that is higher than deep, else rows."""
+    """(position, size) of the two 3D views right of `x`: columns where there is room beside a portrait image, or for a
+    scene that is higher than deep; else rows."""
     width, height = WIDTH - x - GAP, HEIGHT - HEADER - GAP
     _, tall, deep = box[1] - box[0]
-    if tall > 0.8 * deep:
+    if tall > 0.8 * deep or width > 1.6 * height:
         half = (width - GAP) // 2
         return [((x, HEADER), (half, height)), ((x + half + GAP, HEADER), (half, height))]
     half = (height - GAP) // 2
@@ -131,7 +132,7 @@ def _facts(moment: Moment, time_s: float) -> str:
         valid = person.state > 0
         if valid.any():
             distance_m = np.linalg.norm(person.xyz_m[valid].mean(0))
-            parts.append(f"person {person.id or person.track}: {distance_m:.2f} m")
+            parts.append(f"{person.id or person.track}: {distance_m:.2f} m")
     return "     ".join(parts[:4])
 
 
