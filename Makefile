@@ -45,7 +45,7 @@ $(WS)/install/.built: $(VENV)/.python $(PACKAGED)
 	  --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python
 	touch $@
 
-.PHONY: setup control build models test demo bench lint clean help
+.PHONY: setup control build models test test-anywhere docs demo bench lint clean help
 
 setup: $(WS)/install/.built  ## environment (.venv) and built messages (install)
 
@@ -74,6 +74,17 @@ bench: setup  ## latency of all backends, of the guidance and of the node -> out
 	  --json out/bench/hands.json $(BENCH_ARGS)
 	$(RUN) python benchmark/guidance.py
 	$(RUN) python benchmark/node_latency.py | tee out/bench/node.json
+
+# The numeric folders as an old processor computes them, and the nodes beside a busy loop on every core.
+NUMERIC := $(addprefix test/,core geometry guidance tracking estimation models stages lab/evaluation test_pipeline.py)
+test-anywhere: setup  ## numbers under the smallest instruction set, nodes on a busy machine
+	$(RUN) ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem NPY_DISABLE_CPU_FEATURES="AVX2 FMA3" \
+	  python -m pytest -q $(wildcard $(NUMERIC)) --timeout=240 $(PYTEST_ARGS)
+	$(RUN) python tools/beside_load.py python -m pytest -q test/ros --timeout=480 $(PYTEST_ARGS)
+
+docs: $(VENV)/.python  ## the documentation as a site -> out/site
+	$(VENV)/bin/python -m pip install -q $(PIP_ARGS) -e ".[docs]"
+	$(VENV)/bin/mkdocs build
 
 lint: $(VENV)/.python  ## ruff
 	$(VENV)/bin/ruff check .

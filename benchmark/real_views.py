@@ -129,7 +129,7 @@ def errors_mm(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
 
 def hide(shape: tuple[int, int], every: int, rng: np.random.Generator) -> np.ndarray:
-    """bool (F, 17): which joints are hidden, `HIDDEN` at random, drawn anew `every` so many frames."""
+    """bool (F, 17): which joints are hidden, `HIDDEN` at random, drawn again `every` so many frames."""
     order = rng.random((-(-shape[0] // every), shape[1])).argsort(axis=1) < HIDDEN
     return order.repeat(every, axis=0)[: shape[0]]
 

@@ -16,10 +16,9 @@ def command(
         float | None, typer.Option(help="crop to the box of the keypoints; 1.2 of bodies, 2 of hands")
     ] = None,
 ) -> None:
-    """Write published weights anew. Nothing in the checkpoint is run, and the body model in it is left out."""
-    from pose3d_ros.engines.images import PARAMETERS
+    """Write published weights again. Nothing in the checkpoint is run, and the body model in it is left out."""
     from pose3d_ros.models.lifter import DEFAULT_SIGMA_M
-    from pose3d_ros.models.parametric import HOW_TO_GET
+    from pose3d_ros.models.parametric import HOW_TO_GET, PARAMETERS
     from pose3d_ros.models.published.files import convert
 
     spec, head = convert(checkpoint, weights, sigma_m, padding)

@@ -21,6 +21,7 @@ HOW_TO_GET = {
     "smpl": "SMPL_NEUTRAL.pkl from https://smpl.is.tue.mpg.de",
     "mano": "MANO_RIGHT.pkl from https://mano.is.tue.mpg.de",
 }
+PARAMETERS = {"smpl": "refine.body_model", "mano": "refine.hands_model"}  # that name these files, for messages
 # Vertices that stand for joints which the models do not have: nose (as smplx names it) and top of the head (as HybrIK's
 # leaves do); finger tips, thumb first (as smplx names them)
 VERTICES = {"smpl": (332, 411), "mano": (744, 320, 443, 554, 671)}
@@ -117,7 +118,7 @@ def _layer(kind: str, path: Path) -> nn.Module:
         raise CheckpointError(
             f"body model {path}: expected the file {HOW_TO_GET[kind]}, or its arrays as .npz; reading it failed "
             f"({type(error).__name__}: {error}). Files as they are downloaded may need the package chumpy, which wants "
-            "an old Python and NumPy; tools/clean_ch.py of smplx's repository writes them anew without"
+            "an old Python and NumPy; tools/clean_ch.py of smplx's repository writes them again without"
         ) from None
 
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field, fields
 
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.pipeline import PipelineConfig
+from pose3d_ros.ros.image_input import ImageConfig
 from pose3d_ros.ros.markers import MarkerConfig
+from pose3d_ros.ros.watchdog import WatchdogConfig
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,21 @@ class CameraConfig:
 class OutputConfig:
     """What the node publishes beside skeletons and hands."""
 
+    skeleton: str = param(
+        "lifted", "which joints are published: lifted, those of the weights, or body24, what humanoids and headsets "
+        "take (docs/body24.md)", choices=("lifted", "body24"),
+    )  # fmt: skip
+    more: tuple[str, ...] = param(
+        ("cloud", "followed", "overlay"), "what else is published where somebody listens (docs/outputs.md): cloud, "
+        "followed, overlay, people, named_poses, openxr_hands, hri, sonic",
+    )  # fmt: skip
+    sonic_address: str = param("tcp://127.0.0.1:5556", "where the output sonic binds its ZeroMQ socket")
+    overlay_transport: str = param(
+        "raw", "transport of the images that the overlay is drawn on: raw on image, compressed on image/compressed",
+        choices=("raw", "compressed"),
+    )  # fmt: skip
     tf: bool = param(False, "publish a TF frame body_<id> for each person (x out of the chest, z to the head)")
+    tf_joints: bool = param(False, "publish a TF frame <joint>_<id> for each joint of body24 as well (docs/body24.md)")
     follow_id: str = param(
         "", "id of the person whose wrists are published on hands/left/pose and hands/right/pose; empty = the nearest",
         live=True,
@@ -40,8 +56,10 @@ class LifterConfig(PipelineConfig):
     """Everything that the lifter node can be told. The pipeline's own parameters come first, under their own names."""
 
     camera: CameraConfig = field(default_factory=CameraConfig)
+    image: ImageConfig = field(default_factory=ImageConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     markers: MarkerConfig = field(default_factory=MarkerConfig)
+    watchdog: WatchdogConfig = field(default_factory=WatchdogConfig)
 
     def pipeline(self) -> PipelineConfig:
         """The pipeline's share."""

@@ -11,17 +11,21 @@ from std_srvs.srv import Trigger
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import CameraError
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
+from pose3d_ros.engines.backends.choice import refuse
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
-from pose3d_ros.ros import conversions, lifecycle, qos
+from pose3d_ros.ros import conversions, images, lifecycle, qos
 from pose3d_ros.ros.calibration import Calibration
 from pose3d_ros.ros.diagnostics import Diagnostics
+from pose3d_ros.ros.image_input import ImageInput
 from pose3d_ros.ros.lifter_config import LifterConfig
 from pose3d_ros.ros.outputs import Outputs
 from pose3d_ros.ros.parameters import Parameters
-from pose3d_ros.ros.worker import Worker
+from pose3d_ros.ros.watchdog import Watchdog
+from pose3d_ros.ros.worker import STOP_S, Worker
 
+NOTHING = "nothing: set refine.body, or refine.hands and hands.weights"
 QUEUE = 100  # keypoint messages: more than any window holds, since a lost one is a hole in the window
 
 
@@ -32,35 +36,50 @@ class Job(NamedTuple):
     camera: Camera
     arrived_s: float
     age_in_ms: float
-    image: Any = None  # the message, for nodes that look at it
+    image: Any = None  # its message, where one is looked at
 
 
 class LifterNode(lifecycle.ManagedNode):
-    """Callbacks only convert and store; the worker infers and publishes. `make_pipeline` exists for tests."""
+    """Callbacks only convert and store; the worker infers and publishes. Where `refine` names weights, keypoints wait
+    for their image; without one the lifter's result goes out as it is. `make_pipeline` exists for tests."""
 
-    NAME, CONFIG = "lifter", LifterConfig
-
-    def __init__(self, make_pipeline: Callable[[PipelineConfig], Pipeline] = Pipeline, **kwargs) -> None:
-        super().__init__(self.NAME, **kwargs)
+    def __init__(
+        self, make_pipeline: Callable[[PipelineConfig], Pipeline] = Pipeline, name: str = "lifter",
+        defaults: LifterConfig = LifterConfig(), **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(name, **kwargs)
         self._make_pipeline = make_pipeline
         self._pipeline = self._outputs = self._worker = self._jump = None
         self._subscribed = []
+        self._images: ImageInput | None = None
         self._calibration = Calibration()
         self._frame_id, self._last_stamp_ns, self._model = "", -1, ""
-        self._settings = Parameters(self, self.CONFIG(), lambda: self.state, self._reconfigure)
+        self._settings = Parameters(self, defaults, lambda: self.state, self._reconfigure)
         self._diagnostics = Diagnostics(self, self.health, "keypoints", self._facts)
+        self._watchdog = Watchdog(self, lambda: self._worker, lambda: self.config.watchdog.limit_s, self._on_hang)
         self.create_service(Trigger, "~/reset", self._on_reset)
 
     @property
     def config(self) -> LifterConfig:
         return self._settings.config
 
+    @property
+    def image_topic(self) -> str:
+        """Full name of the topic with the images, "" where none are looked at."""
+        wanted = self.config.refine.body or self.config.refine.hands
+        return images.topic(self, self.config.image.transport) if wanted else ""
+
     def acquire(self) -> None:
-        self._pipeline = self._make_pipeline(self.config.pipeline())
-        self._tell_model()
+        self._load()
         self._outputs = Outputs(self, self.config, (self._pipeline.body_skeleton, formats.get(conversions.HAND)))
 
+    def _load(self) -> None:
+        self._pipeline = self._make_pipeline(self.config.pipeline())
+        self._tell_model()
+
     def start(self) -> None:
+        if not self._pipeline:  # it hung when the node was deactivated
+            self._load()
         self.health.restart()
         self._calibration, self._last_stamp_ns = Calibration(), -1
         self._outputs.define()
@@ -73,9 +92,8 @@ class LifterNode(lifecycle.ManagedNode):
                 self, CameraInfo, "camera_info", self._on_camera_info, qos.LATEST, self._mismatch("camera_info")
             )
         )
-        self._subscribe_keypoints()
-
-    def _subscribe_keypoints(self) -> None:
+        if self.image_topic:
+            self._images = ImageInput(self, self.config.image, self._submit, self._blame)
         profile, mismatch = qos.reliable(QUEUE), self._mismatch("keypoints")
         self._subscribed.append(
             qos.subscribe(self, Skeleton2DArray, "keypoints", self._on_keypoints, profile, mismatch)
@@ -87,14 +105,45 @@ class LifterNode(lifecycle.ManagedNode):
     def stop(self) -> None:
         while self._subscribed:
             self.destroy_subscription(self._subscribed.pop())
+        if self._images:
+            self._images.close()
+            self._images = None
         if self._jump:
             self._jump.unregister()
             self._jump = None
         if self._worker:
-            self._worker.stop()
-            self._worker = None
-            self._pipeline.reset()
+            self._leave_worker()
+            if self._pipeline:
+                self._pipeline.reset()
             self._outputs.clear(self._frame_id)
+
+    def _leave_worker(self, timeout_s: float = STOP_S) -> None:
+        """Ends the worker. One that does not end keeps the pipeline, and frees it should it ever come back."""
+        worker, self._worker = self._worker, None
+        pipeline = self._pipeline
+        if not worker.stop(timeout_s, after=pipeline.close if pipeline else None):
+            for name in getattr(pipeline, "engines_in_call", ()):
+                refuse(name)
+            self._pipeline = None
+
+    def _on_hang(self, seconds: float) -> None:
+        """A fresh worker loads everything again, without the engine that does not return."""
+        self.get_logger().error(f"an inference has not returned for {seconds:.1f} s: loading again, on the next engine")
+        self.health.count("hangs")
+        self._leave_worker(timeout_s=0.0)
+        self._worker = Worker(self._work, self._failed)
+        self._worker.call(self._reload)
+        self._diagnostics.updater.force_update()
+
+    def _reload(self) -> None:
+        """In the worker's thread; what is ready too late is nobody's."""
+        worker = self._worker
+        pipeline = self._make_pipeline(self.config.pipeline())
+        if worker is self._worker and worker and worker.mine:
+            self._pipeline = pipeline
+            self._tell_model()
+        else:
+            pipeline.close()
 
     def release(self) -> None:
         if self._outputs:
@@ -120,7 +169,7 @@ class LifterNode(lifecycle.ManagedNode):
         age_ms = self._age_ms(conversions.stamp_to_ns(msg.header.stamp))
         arrived_s = self.health.arrived(age_ms)
         try:
-            frame, reasons = conversions.keypoints_from_msg(msg)
+            frame, reasons = conversions.keypoints_from_msg(msg, self.config.tracking.max_people)
             for reason in reasons:
                 self._blame("keypoints", reason)
             self._check_stamp(frame.stamp_ns)
@@ -132,11 +181,14 @@ class LifterNode(lifecycle.ManagedNode):
             self.health.count("dropped")
             self._failed(error)
             return
-        self._take(job)
+        if self._images:
+            self._images.add(job.frame.stamp_ns, job)
+        else:
+            self._submit(job)
 
-    def _take(self, job: Job) -> None:
+    def _submit(self, job: Job, image: Any = None) -> None:
         if self._worker:  # it is gone when this callback and a deactivation overlap
-            self._worker.submit(job)
+            self._worker.submit(job._replace(image=image))
 
     def _check_stamp(self, stamp_ns: int) -> None:
         if stamp_ns <= self._last_stamp_ns:
@@ -146,6 +198,10 @@ class LifterNode(lifecycle.ManagedNode):
 
     def _work(self, jobs: list[Job]) -> None:
         """Every frame enters the windows; only the newest is worth inferring. Runs in the worker's thread."""
+        worker = self._worker
+        if not self._pipeline:  # what hung could not be loaded again
+            worker.call(self._reload)
+            return
         *older, newest = jobs
         for job in older:
             self.health.count("coalesced")
@@ -157,15 +213,23 @@ class LifterNode(lifecycle.ManagedNode):
             self._blame("late", f"inference is late: {len(older)} frames were stored without it")
         self._frame_id = newest.frame.frame_id
         result = self._infer(newest)
+        if not (worker and worker.mine):
+            return  # too late: another worker publishes, or nobody
         for reason in result.reasons:
             self._blame("people", reason, name=reason)
-        self._outputs.publish(result)
+        self._outputs.publish(result, newest.frame, newest.camera)
         self.health.published(newest.arrived_s, len(result.people))
         self._outputs.publish_timings(result, newest.age_in_ms, self._age_ms(result.stamp_ns))
         self._tell_model()
 
     def _infer(self, job: Job) -> Skeletons3D:
-        return self._pipeline.push(job.frame, job.camera)
+        image = None
+        if job.image is not None:
+            try:
+                image = images.to_rgb(job.image)
+            except Exception as error:  # the lifter needs no image
+                self._failed(error)
+        return self._pipeline.push(job.frame, job.camera, image)
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self._restart_windows()
@@ -174,17 +238,23 @@ class LifterNode(lifecycle.ManagedNode):
 
     def _on_jump(self, jump: TimeJump) -> None:
         self.get_logger().warning(
-            f"time jumped by {jump.delta.nanoseconds / conversions.NS_PER_S:.3f} s: starting anew"
+            f"time jumped by {jump.delta.nanoseconds / conversions.NS_PER_S:.3f} s: starting again"
         )
         self._restart_windows()
 
     def _restart_windows(self) -> bool:
         worker, outputs = self._worker, self._outputs
+        if self._images:
+            self._images.restart()
         if worker:
             self._last_stamp_ns = -1
-            worker.call(self._pipeline.reset, discard=True)
+            worker.call(self._reset, discard=True)
             worker.call(lambda: outputs.clear(self._frame_id))
         return worker is not None
+
+    def _reset(self) -> None:
+        if self._pipeline:
+            self._pipeline.reset()
 
     def _reconfigure(self, config: LifterConfig) -> None:
         """Applies live parameters, between two frames when active."""
@@ -221,8 +291,9 @@ class LifterNode(lifecycle.ManagedNode):
     def _facts(self) -> dict[str, str]:
         if not self._pipeline:
             return {"model": "not loaded"}
-        falls = getattr(self._pipeline, "engine_falls", 0)
-        return {"model": str(getattr(self._pipeline, "description", "")), "engines that failed": str(falls)}
+        facts = {"model": self._pipeline.description, "engines that failed": str(self._pipeline.engine_falls)}
+        looks_at = ", ".join(self._pipeline.looks_at) or NOTHING
+        return facts | ({"images": self.image_topic, "looks at": looks_at} if self.image_topic else {})
 
 
 def main(args: list[str] | None = None) -> None:

@@ -1,121 +1,20 @@
-"""`pose_vit_node`: the lifter node with eyes. The image of the keypoints refines the result, if it comes in time."""
+"""`pose_vit_node`: the lifter node with other defaults: it looks at the image of the keypoints and refines hands."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import Any
 
-from rclpy.clock import Clock, ClockType
-from sensor_msgs.msg import CompressedImage, Image
-
-from pose3d_ros.core.config import param, validate
-from pose3d_ros.core.types import Skeletons3D
-from pose3d_ros.msg import Skeleton2DArray
-from pose3d_ros.pipeline import Pipeline
-from pose3d_ros.ros import compat, images, lifecycle, qos
+from pose3d_ros.ros import lifecycle
 from pose3d_ros.ros.lifter_config import LifterConfig
-from pose3d_ros.ros.lifter_node import QUEUE, Job, LifterNode
-from pose3d_ros.ros.pairing import Pairing
-from pose3d_ros.settings import PipelineConfig, RefineConfig
+from pose3d_ros.ros.lifter_node import LifterNode
+from pose3d_ros.settings import RefineConfig
 
-IMAGES = qos.LATEST
-NOTHING = "nothing: set refine.body, or refine.hands and hands.weights"
-EXPIRE_S = 0.005  # how late the end of the wait may be noticed
+DEFAULTS = LifterConfig(refine=RefineConfig())
 
 
-@dataclass(frozen=True)
-class ImageConfig:
-    """Where the images come from, and how long keypoints wait for theirs."""
-
-    transport: str = param(
-        "raw", "raw: sensor_msgs/Image on `image`; compressed: CompressedImage on `image`/compressed, the suffix is "
-        "appended after remapping", choices=tuple(images.MESSAGES),
-    )  # fmt: skip
-    slop_s: float = param(
-        0.0, "largest difference between the stamps of keypoints and their image; 0 = they are equal", unit="s",
-        low=0.0, high=1.0,
-    )  # fmt: skip
-    wait_s: float = param(
-        0.05, "keypoints wait so long for their image, then the lifter's result goes out", unit="s", low=0.0, high=1.0
-    )
-
-    def __post_init__(self) -> None:
-        validate(self)
-
-
-@dataclass(frozen=True)
-class PoseVitConfig(LifterConfig):
-    """The lifter node's parameters, with images that refine hands, and where these come from."""
-
-    refine: RefineConfig = field(default_factory=RefineConfig)
-    image: ImageConfig = field(default_factory=ImageConfig)
-
-
-class PoseVitNode(LifterNode):
-    """The lifter node whose jobs wait for their image. Without one the lifter's result goes out as it is."""
-
-    NAME, CONFIG = "pose_vit", PoseVitConfig
-
-    def __init__(self, make_pipeline: Callable[[PipelineConfig], Pipeline] = Pipeline, **kwargs) -> None:
-        self._pairing = self._timer = None
-        super().__init__(make_pipeline, **kwargs)
-
-    @property
-    def image_topic(self) -> str:
-        """Full name of the topic with the images."""
-        return images.topic(self, self.config.image.transport)
-
-    def stop(self) -> None:
-        if self._timer:
-            self.destroy_timer(self._timer)
-            self._timer = None
-        super().stop()
-        self._pairing = None
-
-    def _subscribe_keypoints(self) -> None:
-        config = self.config.image
-        keypoints = self._filter(Skeleton2DArray, "keypoints", qos.reliable(QUEUE), "keypoints")
-        image_source = self._filter(images.MESSAGES[config.transport], self.image_topic, IMAGES, "image")
-        keypoints.registerCallback(self._on_keypoints)  # before the pairing gets them
-        image_source.registerCallback(lambda _: self.health.clear("QoS of image"))
-        self._pairing = Pairing(keypoints, image_source, config.slop_s, config.wait_s, self._with_image, self._missed)
-        # a steady clock: simulated time may stand still
-        self._timer = self.create_timer(EXPIRE_S, self._expire, clock=Clock(clock_type=ClockType.STEADY_TIME))
-
-    def _filter(self, message: type, topic: str, profile: qos.QoSProfile, name: str) -> compat.Subscriber:
-        source = compat.Subscriber(
-            self, message, topic, qos_profile=profile, **qos.options(self, topic, self._mismatch(name))
-        )
-        self._subscribed.append(source.sub)
-        return source
-
-    def _expire(self) -> None:
-        if self._pairing:
-            self._pairing.expire()
-
-    def _take(self, job: Job) -> None:
-        if self._pairing:
-            self._pairing.add(job.frame.stamp_ns, job)
-
-    def _with_image(self, job: Job, image: Image | CompressedImage | None) -> None:
-        if self._worker:
-            self._worker.submit(job._replace(image=image))
-
-    def _missed(self, why: str) -> None:
-        self._blame("image", f"{self.image_topic} ({self.count_publishers(self.image_topic)} publishers): {why}")
-
-    def _infer(self, job: Job) -> Skeletons3D:
-        image = None
-        if job.image is not None:
-            try:
-                image = images.to_rgb(job.image)
-            except Exception as error:  # the lifter needs no image
-                self._failed(error)
-        return self._pipeline.push(job.frame, job.camera, image)
-
-    def _facts(self) -> dict[str, str]:
-        looks_at = ", ".join(self._pipeline.looks_at) if self._pipeline else ""
-        return super()._facts() | {"images": self.image_topic, "looks at": looks_at or NOTHING}
+def pose_vit_node(*args: Any, **kwargs: Any) -> LifterNode:
+    """Make the node. The arguments are those of `LifterNode`."""
+    return LifterNode(*args, name="pose_vit", defaults=DEFAULTS, **kwargs)
 
 
 def main(args: list[str] | None = None) -> None:
     """Entry point of the executable."""
-    lifecycle.run(PoseVitNode, args)
+    lifecycle.run(pose_vit_node, args)

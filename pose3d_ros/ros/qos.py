@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
 
 # A best-effort reader is served by every publisher; what comes again with each frame may be lost.
 LATEST = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -38,12 +42,8 @@ def subscribe(
     profile: QoSProfile,
     mismatch: Callable[[str], None],
 ) -> Subscription:
-    """A subscription whose QoS can be overridden; `mismatch(text)` is told when a publisher does not fit it."""
-    return node.create_subscription(message, topic, callback, profile, **options(node, topic, mismatch))
-
-
-def options(node: Node, topic: str, mismatch: Callable[[str], None]) -> dict[str, Any]:
-    """What makes a subscription as `subscribe` does, for those who create it themselves, such as message_filters."""
+    """A subscription of a ManagedNode whose QoS can be overridden and whose errors are told; `mismatch(text)` is told
+    when a publisher does not fit it."""
 
     def incompatible(event: Any) -> None:
         policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
@@ -54,4 +54,6 @@ def options(node: Node, topic: str, mismatch: Callable[[str], None]) -> dict[str
         )
 
     callbacks = SubscriptionEventCallbacks(incompatible_qos=incompatible)
-    return {"event_callbacks": callbacks, "qos_overriding_options": overridable()}
+    return node.create_subscription(
+        message, topic, node.guarded(callback), profile, event_callbacks=callbacks, qos_overriding_options=overridable()
+    )

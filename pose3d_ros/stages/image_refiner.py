@@ -15,6 +15,7 @@ from pose3d_ros.geometry.crop import Crops, boxes_of_shown, cut
 from pose3d_ros.geometry.crop_camera import look_at_crops
 from pose3d_ros.geometry.placement import MIN_DEPTH_M
 from pose3d_ros.geometry.skeleton_image import draw_skeletons
+from pose3d_ros.models.base import IMAGES
 from pose3d_ros.models.frame_attention import AttentionCache
 from pose3d_ros.models.image_lifter import ImageLifter
 from pose3d_ros.settings import PipelineConfig
@@ -95,7 +96,7 @@ class Refiner(ABC, Generic[Refined]):
     WHOM: ClassVar[str]  # in reasons
 
     def __init__(self, lifter: ImageLifter) -> None:
-        if not isinstance(lifter, ImageLifter) or lifter.spec.skeleton != self.SKELETON:
+        if lifter.takes != IMAGES or lifter.spec.skeleton != self.SKELETON:
             raise ConfigError(
                 f"{self.PARAMETER}: expected ExtPose weights of {self.SKELETON}, got {lifter.spec.name} "
                 f"({lifter.spec.skeleton})"
@@ -181,7 +182,7 @@ class Refiner(ABC, Generic[Refined]):
         # what a filter or a cache has taken stays in it
         xyz_m = np.where(finite[:, None, None], xyz_m, seen.lifted_m)
         sigma_m = np.where(finite[:, None], sigma_m, lifted_sigma_m)
-        self._start_anew([memory for memory, fine in zip(memories, finite, strict=True) if not fine])
+        self._start_again([memory for memory, fine in zip(memories, finite, strict=True) if not fine])
         unsure = sigma_m.mean(1) > look.config.refine.max_sigma * lifted_sigma_m.mean(1)
         # along its rays to where the image's stands, so that nothing leaves the keypoints
         further = xyz_m[:, :1, 2:] / np.maximum(seen.lifted_m[:, :1, 2:], MIN_DEPTH_M)
@@ -224,7 +225,7 @@ class Refiner(ABC, Generic[Refined]):
             self._last = memories
         return self._cache
 
-    def _start_anew(self, memories: list[Memory]) -> None:
+    def _start_again(self, memories: list[Memory]) -> None:
         """Without past images."""
         for memory in memories:
             memory.cache = self.lifter.start(1)

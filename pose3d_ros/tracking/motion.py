@@ -83,7 +83,7 @@ class Motion:
     def correct(self, rows: np.ndarray, xy: np.ndarray, stamp_ns: int) -> np.ndarray:
         """Take in that these people were seen at `xy` (M, J, 2), each with a keypoint; `rows` (M,) without repeats.
 
-        Returns bool (M,): the person jumped further than a body can move, so its motion starts anew.
+        Returns bool (M,): the person jumped further than a body can move, so its motion starts again.
         """
         expected = self.predict(stamp_ns)[rows]
         dt = np.maximum((stamp_ns - self.stamp_ns[rows]) * 1e-9, 0.0)

@@ -39,6 +39,10 @@ class TrackingConfig:
     timeout_s: float = param(
         1.0, "a person who is not seen for this long is dropped", unit="s", low=0.01, high=60.0, live=True
     )
+    max_people: int = param(
+        32, "of more people in one image the best-scored count, and twice as many hands; no more are known at a time",
+        low=1, high=256, live=True,
+    )  # fmt: skip
     confirm_frames: int = param(2, "sightings until a new person is no longer tentative", low=1, live=True)
 
     def __post_init__(self) -> None:
@@ -150,6 +154,7 @@ class Tracker:
         matches += self._start(stamp_ns, rest, xy, ids, late, notes)
         if event not in (StreamEvent.LATE, StreamEvent.DUPLICATE):
             self._mark_unseen(stamp_ns)
+        self._keep_latest()
         self._name_tracks()
         matches.sort(key=lambda match: match.index)
         return TrackingUpdate(tuple(matches), tuple(sorted(notes)), event)
@@ -276,6 +281,20 @@ class Tracker:
         for track in self._tracks:
             if track.last_seen_ns < stamp_ns and track.state == TrackState.TRACKED:
                 track.state = TrackState.LOST
+
+    def _keep_latest(self) -> None:
+        """No more tracks than people may be: those of somebody seen last, and for longest."""
+        surplus = len(self._tracks) - self.config.max_people
+        if surplus > 0:
+            last_first = sorted(range(len(self._tracks)), key=lambda row: self._rank(self._tracks[row]))
+            alive = np.ones(len(self._tracks), bool)
+            alive[last_first[:surplus]] = False
+            self._tracks = [track for track, keep in zip(self._tracks, alive, strict=True) if keep]
+            self._motion.keep(alive)
+
+    @staticmethod
+    def _rank(track: Track) -> tuple[int, int]:
+        return track.last_seen_ns, track.frames_seen
 
     def _name_tracks(self) -> None:
         """The source's ids first; a made-up name gives way to an equal one of the source."""

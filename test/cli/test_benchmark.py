@@ -103,7 +103,7 @@ def test_a_step_is_measured_with_a_full_cache():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("body_dtf27",), "expected a preset"),
+        (("body_dtf27",), "presets are tiny"),
         (("tiny", "--frames", "0"), "frames"),
         (("tiny", "--people", "x"), "people"),
     ],
@@ -156,7 +156,7 @@ def test_work_is_counted_and_its_floor_is_the_larger_of_both():
     assert Work(10, 1000).floor_ms(Reach(1e6, 1e6)) == 1.0
 
 
-def test_turns_are_taken_and_energy_is_each_contestants_own():
+def test_turns_are_taken_and_energy_is_each_candidates_own():
     order = []
     joules = iter(range(1000))
     first, second = (TimedCandidate(lambda name=name: order.append(name), calls=2) for name in "ab")

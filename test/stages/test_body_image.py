@@ -235,7 +235,7 @@ def test_an_answer_that_is_not_finite_spoils_no_later_one(wrong):
 
 @pytest.fixture
 def random_network():
-    """A network that looks at image, keypoints and past, though it has learnt nothing."""
+    """A network that looks at image, keypoints and past, though it has learned nothing."""
     torch.manual_seed(0)
     lifter = ImageLifter(ExtPose(SMALL), SPEC)
     torch.nn.init.normal_(lifter.network.backbone.pos_embed)

@@ -175,7 +175,7 @@ def test_a_known_size_holds_for_images_too():
     assert hand.hand_length(found.xyz_m) == pytest.approx(0.15, rel=1e-3)
 
 
-def test_what_the_image_changes_comes_slowly_and_anew_when_the_setting_changes():
+def test_what_the_image_changes_comes_slowly_and_again_when_the_setting_changes():
     lifter = Knowing()
     refiner = HandRefiner(lifter)
 

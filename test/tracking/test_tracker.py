@@ -248,7 +248,7 @@ def test_repeated_stamp_loses_nobody():
     assert tracker.tracks[0].state == TrackState.TRACKED
 
 
-def test_stream_that_goes_back_starts_anew_with_new_numbers():
+def test_stream_that_goes_back_starts_again_with_new_numbers():
     tracker = Tracker()
     for stamp in stamps(4):
         tracker.update(stamp, [person(standing(), "a")])

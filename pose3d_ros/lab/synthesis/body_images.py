@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pose3d_ros.lab.synthesis.augmentation import widen
-from pose3d_ros.lab.synthesis.body import SKELETON
+from pose3d_ros.lab.synthesis.body import BODY
 from pose3d_ros.lab.synthesis.body_render import render
 from pose3d_ros.lab.synthesis.cameras import Views, view
 from pose3d_ros.lab.synthesis.capsules import View
@@ -24,7 +24,7 @@ LEAST_INSIDE = 0.3  # share of the joints; images that show less of a person tea
 class Bodies:
     """A `Subject`: the people of `motion`, `widened` to other bodies and poses or as they were recorded."""
 
-    skeleton = SKELETON
+    skeleton = BODY
     length_m = STATURE_M
     pck_m = 0.15
 

@@ -126,7 +126,7 @@ def _pickled(path: Path, key: str) -> dict:
 
 def hide(videos: list[Video], hidden: tuple[int, int], seed: int, guidance: GuidanceConfig) -> list[Tensor]:
     """Inputs (F, 17, 3) x, y, confidence of each video, occluded as in DTF: one number in `hidden` (both ends included)
-    per video, that many joints anew in every frame, filled over the whole video before windows are cut."""
+    per video, that many joints again in every frame, filled over the whole video before windows are cut."""
     rng = Rng(seed)
     inputs = []
     for video in videos:

@@ -62,7 +62,7 @@ def assemble(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig,
     camera = look_at_hand(filled[:, -1], confidence[:, -1], left)
     coordinates = normalise_hand(camera, filled, confidence)
     targets = camera.from_camera(xyz - xyz[:, :, :1])
-    return DrawnWindows(torch.cat((coordinates, confidence[..., None]), -1), targets, score > 0, camera)
+    return DrawnWindows(torch.cat((coordinates, confidence[..., None]), -1), targets, score > 0, camera=camera)
 
 
 def before_camera(rng: Rng, hands: Tensor, config: HandWindowConfig) -> Tensor:

@@ -11,10 +11,13 @@ from pose3d_ros.geometry.virtual_camera import VirtualCamera, look_at
 from pose3d_ros.guidance import GuidanceConfig, fill, frames
 from pose3d_ros.lab.synthesis import occlusion
 from pose3d_ros.lab.synthesis.augmentation import WidenConfig, widen
+from pose3d_ros.lab.synthesis.body import BODY, SKELETON
 from pose3d_ros.lab.synthesis.cameras import VirtualCameraConfig, view
 from pose3d_ros.lab.synthesis.detector import DetectorConfig, derive_trunk, detect
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.rng import Rng
+from pose3d_ros.lab.synthesis.told import ToldConfig, tell
+from pose3d_ros.models.conditions import Told, condition_of
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class WindowConfig:
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     occlusion: OcclusionConfig = field(default_factory=OcclusionConfig)
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+    told: ToldConfig = field(default_factory=ToldConfig)
 
     __post_init__ = validate
 
@@ -54,16 +58,23 @@ class WindowConfig:
 @dataclass
 class DrawnWindows:
     """A batch: `inputs` (N, T, J, 3) x, y, confidence; `targets` (N, T, J, 3) root-relative metres in the axes of the
-    virtual camera; `seen` (N, T, J); `camera` the way back. For a streaming lifter `inputs` are its features (N, T, F),
-    and every frame has its own virtual camera, which is not kept."""
+    virtual camera; `seen` (N, T, J); `condition` (N, SIZE) what is told beside (models/conditions.py); `camera` the way
+    back. For a streaming lifter `inputs` are its features (N, T, F), `condition` is (N, T, SIZE), and every frame has
+    its own virtual camera, which is not kept."""
 
     inputs: Tensor
     targets: Tensor
     seen: Tensor
+    condition: Tensor | None = None
     camera: VirtualCamera | None = None
 
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """What a network takes."""
+        return (self.inputs,) if self.condition is None else (self.inputs, self.condition)
 
-Assemble = Callable[[Tensor, Tensor, Tensor, GuidanceConfig], DrawnWindows]
+
+Assemble = Callable[[Tensor, Tensor, Tensor, GuidanceConfig, Told], DrawnWindows]
 
 
 def draw(
@@ -77,32 +88,37 @@ def draw(
     rays, score = detect(rng, views, config.detector)
     score = torch.where(hidden_joints(rng, rays, config.occlusion, config.rate_hz), 0.0, score)
     rays, score = derive_trunk(rng, rays, score, config.detector)
-    return (assemble or assemble_windows)(rays, score, views.xyz, config.guidance)
+    return (assemble or assemble_windows)(rays, score, views.xyz, config.guidance, tell(rng, views, config.told))
 
 
-def assemble_windows(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig) -> DrawnWindows:
+def assemble_windows(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig, told: Told) -> DrawnWindows:
     """Guidance and normalisation of windows: rays (N, T, J, 2), score (N, T, J), truth (N, T, J, 3) in the camera."""
     filled, confidence = fill(rays, score, guidance)
     camera = look_at(filled[:, -1], confidence[:, -1])
     coordinates = torch.where(confidence[..., None] > 0, camera.normalise(filled), 0.0)
     inputs = torch.cat((coordinates, confidence[..., None]), -1)
     targets = camera.from_camera(xyz - xyz[:, :, :1])
-    return DrawnWindows(inputs, targets, score > 0, camera)
+    condition = condition_of(told._replace(up=told.up[:, -1]), camera)
+    return DrawnWindows(inputs, targets, score > 0, condition, camera)
 
 
-def assemble_sequences(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig) -> DrawnWindows:
+def assemble_sequences(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig, told: Told) -> DrawnWindows:
     """The same for a streaming lifter: every frame as it would be on arrival."""
     state = frames.start(score[:, 0])
-    features, targets = [], []
+    features, targets, conditions = [], [], []
+    told = told._replace(size=torch.zeros_like(told.size))  # it is among the features
     for t in range(score.shape[1]):
         state, frame = frames.advance(state, rays[:, t], score[:, t], guidance)
         features.append(frame.features)
         targets.append(frame.camera.from_camera(xyz[:, t] - xyz[:, t, :1]))
-    return DrawnWindows(torch.stack(features, 1), torch.stack(targets, 1), score > 0)
+        conditions.append(condition_of(told._replace(up=told.up[:, t]), frame.camera))
+    return DrawnWindows(torch.stack(features, 1), torch.stack(targets, 1), score > 0, torch.stack(conditions, 1))
 
 
 def hidden_joints(rng: Rng, rays: Tensor, chances: OcclusionConfig, rate_hz: float) -> Tensor:
     """bool (N, T, J): hidden by the kinds of occlusion that there are `chances` for."""
+    if rays.shape[2] == len(SKELETON):
+        return occlusion.with_toes(hidden_joints(rng, rays[:, :, : len(BODY)], chances, rate_hz), len(SKELETON))
     hidden = _one_kind(rng, rays, chances, rate_hz)
     if chances.twice:
         again = _one_kind(rng, rays, chances, rate_hz)

@@ -78,6 +78,7 @@ class TrainConfig:
         "views made of motion, the same for a streaming lifter, generated hands, images of them, the paper's recipe",
         choices=("views", "stream", "hands", "extpose", "published"),
     )  # fmt: skip
+    skeleton: str = param("h36m17", "what a body lifter takes and gives", choices=("h36m17", "body19"))
     motion: tuple[str, ...] = param((), "motion files (npz) or folders of BVH files, in the data folder")
     validation: tuple[str, ...] = param((), "motion files of other people, to report on while training")
     validation_windows: int = param(1024, "windows of them per occlusion protocol", low=1)
@@ -85,6 +86,7 @@ class TrainConfig:
     hold_out: tuple[str, ...] = param((), "subjects kept for the calibration of sigma")
     windows: int = param(1_000_000, "training windows in all", low=1)
     batch: int = param(128, "windows a step", low=1)
+    worker: bool = param(False, "make the windows in a process beside; the same windows")
     draw_batches: int = param(1, "batches that are made at a time: synthesis is quicker in larger pieces", low=1)
     learning_rate: float = param(3e-3, "peak learning rate", low=0)
     weight_decay: float = param(0.02, "of AdamW", low=0)
@@ -94,6 +96,7 @@ class TrainConfig:
     newest_weight: float = param(0.5, "share of the newest frame in the pose loss", low=0, high=1)
     velocity_weight: float = param(1.0, "of the velocity error against the position error", low=0)
     aperture_weight: float = param(0.5, "of the error of the apertures of hands against the position error", low=0)
+    bones_weight: float = param(0.5, "of the error of the bones' lengths against the position error", low=0)
     short: int = param(
         0, "frames of a streaming run's sequences until the rate falls; then, or with 0, they have data.frames",
         low=0,

@@ -35,6 +35,8 @@ class ImageTrainer(Trainer):
     """The loop on windows of images. Each batch is split: both modalities, the image alone, the pose alone; so that
     what is blanked costs nothing."""
 
+    feedable = False
+
     def __init__(self, config: TrainConfig, folder: Path, subject: Subject, source: Source | None = None):
         nobody = MotionSet(*(torch.zeros(0) for _ in range(6)), names=[], subjects=[])
         self.subject, self.source = subject, source

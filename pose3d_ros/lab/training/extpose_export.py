@@ -126,10 +126,10 @@ def _people(known: Subjects) -> str:
     """Who they are, where they are recorded people."""
     if not isinstance(known.training, Bodies):
         return ""
-    learnt, calibrated, reported = (people_line(each.motion) for each in known)
+    learned, calibrated, reported = (people_line(each.motion) for each in known)
     return f"""
 
-- Learnt from, widened to other bodies and poses: {learnt}.
+- Learned from, widened to other bodies and poses: {learned}.
 - Sigma calibrated on: {calibrated}.
 - Reported on, as recorded: {reported}."""
 

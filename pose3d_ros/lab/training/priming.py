@@ -3,7 +3,7 @@
 A ViT with random weights first has to find out that neighbouring patches are neighbours and that a patch is mostly its
 slow parts; with the few hundred thousand images that a CPU allows it spends most of them on that. So the position
 embedding starts as sines and cosines of the place (Vaswani et al. 2017, in two dimensions), as loud as the patches, and
-the patch embedding as the whitened principal components of the training's patches. Both are learnt on.
+the patch embedding as the whitened principal components of the training's patches. Both are learned on.
 """
 
 import math

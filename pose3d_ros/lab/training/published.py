@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.lab.synthesis import h36m
-from pose3d_ros.lab.synthesis.body import SKELETON
+from pose3d_ros.lab.synthesis.body import BODY
 from pose3d_ros.lab.synthesis.h36m import Video
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.training.config import TrainConfig
@@ -47,7 +47,7 @@ def mirrored(x: Tensor, flip: Tensor | bool) -> Tensor:
     """(N, T, 17, 3) with x negated and sides exchanged where `flip`."""
     flip = torch.as_tensor(flip, device=x.device).reshape(-1, 1, 1, 1)
     sign = torch.tensor([-1.0, 1.0, 1.0], device=x.device)
-    return torch.where(flip, x[:, :, torch.as_tensor(SKELETON.mirror, device=x.device)] * sign, x)
+    return torch.where(flip, x[:, :, torch.as_tensor(BODY.mirror, device=x.device)] * sign, x)
 
 
 class PublishedTrainer(Trainer):

@@ -1,4 +1,4 @@
-"""Checkpoints of HMR2.0 and HaMeR as their authors give them, written anew as weights that the registry loads."""
+"""Checkpoints of HMR2.0 and HaMeR as their authors give them, written again as weights that the registry loads."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -9,7 +9,7 @@ from pose3d_testing.agreement import assert_agreement
 
 from pose3d_ros.geometry.crop import imagenet
 from pose3d_ros.lab.synthesis import image_windows, motion
-from pose3d_ros.lab.synthesis.body import SKELETON, J
+from pose3d_ros.lab.synthesis.body import BODY, J
 from pose3d_ros.lab.synthesis.body_images import Bodies
 from pose3d_ros.lab.synthesis.body_render import _build, render
 from pose3d_ros.lab.synthesis.body_solid import DARK, HAIR, SHOES, SKIN, frame, solid
@@ -64,7 +64,7 @@ def test_joints_are_drawn_where_they_project(people):
     body, view = solid(xyz, _build(Rng(1), 12, PLAIN)), around(people[:, :1])
     hits = trace(Capsules(*body[:3]), view, 64, 48)
     column, row = ((view.project(xyz) * 32 + torch.tensor([24.0, 32.0])).long()).unbind(-1)
-    limbs = [J[name] for name in SKELETON.joints if name != "head_top"]
+    limbs = [J[name] for name in BODY.joints if name != "head_top"]
     depth = hits.depth[torch.arange(12)[:, None], 0, row[:, limbs], column[:, limbs]]
     assert (depth < NOTHING).float().mean() > 0.98
     assert (depth < xyz[:, limbs, 2] + 0.02)[depth < NOTHING].float().mean() > 0.98

@@ -112,7 +112,7 @@ def test_a_run_on_bodies_resumes_and_its_weights_load(config, tmp_path):
     np.testing.assert_allclose(predict(network, windows, IMAGES)[0], expected, atol=1e-6)
 
 
-def test_bodies_that_are_measured_are_others_than_those_learnt_from(config, tmp_path):
+def test_bodies_that_are_measured_are_others_than_those_learned_from(config, tmp_path):
     with np.load(DATA / "motion_sample.npz") as file:
         clips = dict(file)
     first = int(clips["clip_offset"][1])

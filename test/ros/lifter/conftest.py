@@ -11,6 +11,7 @@ import pytest
 from pose3d_ros.core import formats
 from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Person2D, Person3D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
+from pose3d_ros.stages.articulation import Articulation
 
 STEP_NS = 33_333_333
 CAMERA = Camera(np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]), width=640, height=480)
@@ -36,7 +37,7 @@ class FakePipeline:
     """Stands everybody 3 m away. What it was asked to do is recorded; `hold` makes inference slow on demand."""
 
     body_skeleton = formats.get("h36m17")
-    description = "fake"
+    description, engine_falls, looks_at = "fake", 0, ()
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -46,11 +47,12 @@ class FakePipeline:
         self.closed = False
         self.errors: list[Exception] = []
         self.with_hands = False
+        self.articulation = Articulation()
         self.go = threading.Event()
         self.go.set()
         self.entered = threading.Event()
 
-    def push(self, frame: Keypoints2D, camera: Camera) -> Skeletons3D:
+    def push(self, frame: Keypoints2D, camera: Camera, image: Any = None) -> Skeletons3D:
         self.pushed.append((frame, camera))
         self.entered.set()
         assert self.go.wait(20), "the test never let the pipeline go on"
@@ -58,6 +60,7 @@ class FakePipeline:
             raise self.errors.pop(0)
         people = tuple(person3d(p, number) for number, p in enumerate(frame.people) if not p.side)
         hands = tuple(hand3d(p.id, p.track, side) for p in people for side in ("left", "right") if self.with_hands)
+        people = tuple(self.articulation.articulate(frame.stamp_ns, people))
         return Skeletons3D(frame.stamp_ns, frame.frame_id, people, hands, {"model": 1.5, "total": 2.0})
 
     def observe(self, frame: Keypoints2D, camera: Camera) -> None:
@@ -95,7 +98,7 @@ class Bench:
     """One lifter node in a namespace, and the publishers and inboxes around it."""
 
     def __init__(
-        self, ros: Any, make_pipeline: Callable, namespace: str, node: type | None, parameters: dict[str, Any]
+        self, ros: Any, make_pipeline: Callable, namespace: str, node: Callable | None, parameters: dict[str, Any]
     ) -> None:
         from rclpy.parameter import Parameter
 
@@ -159,7 +162,7 @@ def bench(ros):
     """bench(make_pipeline=FakePipeline, namespace="", node=LifterNode, **parameters) -> Bench; dots written as __."""
 
     def make(
-        make_pipeline: Callable = FakePipeline, namespace: str = "", node: type | None = None, **parameters: Any
+        make_pipeline: Callable = FakePipeline, namespace: str = "", node: Callable | None = None, **parameters: Any
     ) -> Bench:
         return Bench(ros, make_pipeline, namespace, node, {n.replace("__", "."): v for n, v in parameters.items()})
 

@@ -118,7 +118,7 @@ def _members(person: Person2D, joints: Sequence[str]) -> np.ndarray:
 
 
 def _joints(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> Stream:
-    """So many joints of every person hidden, drawn anew each frame."""
+    """So many joints of every person hidden, drawn again each frame."""
 
     def change(_: int, person: Person2D, __: Input) -> Person2D:
         order = rng.random(len(person.score)).argsort().argsort()
@@ -275,7 +275,7 @@ def _sides(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> S
 
 
 def _ids(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> Stream:
-    """The source's ids are dealt out anew among the people of a frame, for a while; this share of the time."""
+    """The source's ids are dealt out again among the people of a frame, for a while; this share of the time."""
     spans = frames.spans(rng, severity, (SHUFFLE_EVERY_S / 2, SHUFFLE_EVERY_S))
     for k, i in enumerate(frames.left):
         active = [n for n, (start, end) in enumerate(spans) if start <= frames.seconds[k] < end]

@@ -3,17 +3,20 @@
 import itertools
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from pose3d_ros.core import formats
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import CheckpointError, ConfigError
+from pose3d_ros.core.skeleton import Skeleton
+from pose3d_ros.estimation.body_state import BodyStates, Lifted, StateConfig
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.guidance import GuidanceConfig
-from pose3d_ros.lab.evaluation.metrics import Metrics, Sequence, measure
+from pose3d_ros.lab.evaluation.metrics import Metrics, Sequence, frame_errors, mean, measure
 from pose3d_ros.lab.evaluation.motion.recordings import Recordings, record
 from pose3d_ros.lab.synthesis import detector, occlusion
 from pose3d_ros.lab.synthesis.detector import DetectorConfig
@@ -21,12 +24,15 @@ from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.occlusion import PROTOCOLS
 from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.models import Lifter, checkpoint, registry
-from pose3d_ros.models.streaming_lifter import StreamingLifter, Streams
+from pose3d_ros.models.conditions import Told
+from pose3d_ros.models.lifter import Streams
 from pose3d_ros.stages.bodies import lift_windows
 from pose3d_ros.tracking.keypoints import hide_weak
 from pose3d_ros.tracking.window import Window
 
 BASELINE_SUFFIX = "_clean"
+BODY, SKELETON = formats.get("h36m17"), formats.get("body19")
+TOLD = ("gravity", "height", "bones")
 BATCH = 256  # windows lifted at once
 _CLIPS = itertools.count()  # every clip is a new stream
 
@@ -42,7 +48,9 @@ class EvaluationConfig:
     clips: int = param(0, "only so many clips, spread over the file; 0 = all", low=0)
     seed: int = param(1, "fixes cameras, noise and occlusion", low=0)
     min_score: float = param(0.3, "keypoints with a lower score count as missing", low=0, high=1)
+    told: tuple[str, ...] = param((), "what lifters that take it are told beside the keypoints")
     min_joints: int = param(4, "joints that must have been seen within the window", low=2, high=17)
+    state: StateConfig = field(default_factory=StateConfig)  # of the pipeline; switched off by lookahead
 
     __post_init__ = validate
 
@@ -55,7 +63,7 @@ class Candidate:
     lifter: Lifter
 
 
-def contestant(name: str, lifter: Lifter, guidance: GuidanceConfig | None = None) -> Candidate:
+def candidate(name: str, lifter: Lifter, guidance: GuidanceConfig | None = None) -> Candidate:
     """The lifter as it is, or with another guidance than its weights were trained with."""
     if guidance is not None:
         lifter = copy(lifter)
@@ -76,39 +84,58 @@ def find_baseline(weights: str) -> str:
 
 def evaluate(
     motion: MotionSet,
-    contestants: list[Candidate],
+    candidates: list[Candidate],
     config: EvaluationConfig,
     noise: DetectorConfig = detector.STANDARD,
     on_progress: Callable[[str, int, int], Any] | None = None,
 ) -> dict[str, dict[str, Metrics]]:
-    """{contestant: {protocol: metrics}}. All of them see the very same cameras, noise and occlusions.
+    """{candidate: {protocol: metrics}}. All of them see the very same cameras, noise and occlusions.
 
     `on_progress(protocol, done, total)` is told about clips. Raises ConfigError: unknown protocol, lookahead beyond
-    the window, contestants of different rates or skeletons.
+    the window, candidates of different rates or skeletons.
     """
-    _check(contestants, config)
+    _check(candidates, config)
     chosen = _spread(len(motion), config.clips)
-    found: dict[str, dict[str, list[Sequence]]] = {c.name: {p: [] for p in config.protocols} for c in contestants}
+    found: dict[str, dict[str, list[Sequence]]] = {c.name: {p: [] for p in config.protocols} for c in candidates}
     for done, index in enumerate(chosen):
         recordings = record(motion, index, config.rate_hz, config.cameras, config.seed, noise)
         for protocol in config.protocols:
-            for name, sequences in _lift_clip(recordings, protocol, contestants, config).items():
+            for name, sequences in _lift_clip(recordings, protocol, candidates, config).items():
                 found[name][protocol] += sequences
             if on_progress:
                 on_progress(protocol, done, len(chosen))
-    skeleton = contestants[0].lifter.spec.skeleton
-    return {name: {p: measure(sequences, skeleton) for p, sequences in per.items()} for name, per in found.items()}
+    return {name: {p: measure_body(sequences) for p, sequences in per.items()} for name, per in found.items()}
 
 
-def _check(contestants: list[Candidate], config: EvaluationConfig) -> None:
-    specs = {(c.lifter.spec.rate_hz, c.lifter.spec.skeleton) for c in contestants}
-    if len(specs) != 1:
-        raise ConfigError(f"expected lifters with the same rate and skeleton to compare, got {sorted(specs)}")
-    frames = min(c.lifter.spec.frames for c in contestants)
+def measure_body(sequences: list[Sequence]) -> Metrics:
+    """All metrics over the joints of h36m17, so that lifters with and without toes are compared on the same joints; the
+    toes' errors stand among those of the single joints."""
+    body = len(BODY)
+    found = measure([_joints(sequence, slice(body)) for sequence in sequences], BODY.name)
+    if sequences[0].truth_m.shape[1] == body:
+        return found
+    feet = [frame_errors(_joints(sequence, [0, *range(body, len(SKELETON))])) for sequence in sequences]
+    error = np.concatenate([part.relative_mm for part in feet])
+    toes = {name: mean(error[:, 1 + i]) for i, name in enumerate(SKELETON.joints[body:])}
+    return replace(found, per_joint_mm={**found.per_joint_mm, **toes})
+
+
+def _joints(sequence: Sequence, rows: Any) -> Sequence:
+    of = {name: getattr(sequence, name)[:, rows] for name in ("predicted_m", "truth_m", "sigma_m", "seen")}
+    return replace(sequence, **of)
+
+
+def _check(candidates: list[Candidate], config: EvaluationConfig) -> None:
+    if set(config.told) - set(TOLD):
+        raise ConfigError(f"told: expected some of {', '.join(TOLD)}, got {', '.join(config.told)}")
+    rates = {c.lifter.spec.rate_hz for c in candidates}
+    if len(rates) != 1:
+        raise ConfigError(f"expected lifters with the same rate to compare, got {sorted(rates)}")
+    frames = min(c.lifter.spec.frames for c in candidates)
     if config.lookahead >= frames:
         raise ConfigError(f"lookahead: expected below the window's {frames} frames, got {config.lookahead}")
     for protocol in config.protocols:  # an unknown one is refused before the work begins
-        occlusion.mask(protocol, Rng(0), torch.zeros(1, 2, len(contestants[0].lifter.spec.joints), 2), config.rate_hz)
+        occlusion.mask(protocol, Rng(0), torch.zeros(1, 2, len(BODY), 2), config.rate_hz)
 
 
 def _spread(total: int, wanted: int) -> list[int]:
@@ -117,15 +144,31 @@ def _spread(total: int, wanted: int) -> list[int]:
 
 
 def _lift_clip(
-    recordings: Recordings, protocol: str, contestants: list[Candidate], config: EvaluationConfig
+    recordings: Recordings, protocol: str, candidates: list[Candidate], config: EvaluationConfig
 ) -> dict[str, list[Sequence]]:
-    """One sequence for each camera and contestant."""
-    spec = contestants[0].lifter.spec
+    """One sequence for each camera and candidate."""
     score = np.where(recordings.hidden(protocol, config.seed), 0, recordings.score.numpy())
     rays, score = hide_weak(recordings.rays.numpy(), score, config.min_score)
-    delay = config.lookahead * config.rate_hz / spec.rate_hz
+    delay = config.lookahead * config.rate_hz / candidates[0].lifter.spec.rate_hz
     truth_m = np.stack([_delayed(truth_m, delay) for truth_m in recordings.truth_m])
-    return {c.name: _lift(c.lifter, rays, score, recordings.stamps_ns, truth_m, config) for c in contestants}
+    told, stamps_ns = known(recordings.told, config.told), recordings.stamps_ns
+    found = {}
+    for name, lifter in ((c.name, c.lifter) for c in candidates):
+        joints = len(lifter.spec.joints)  # with toes or without
+        seen = rays[:, :, :joints], score[:, :, :joints], truth_m[:, :, :joints]
+        found[name] = _lift(lifter, *seen, stamps_ns, told if lifter.spec.told else None, config)
+    return found
+
+
+def known(told: Told, names: tuple[str, ...]) -> Told | None:
+    """Of what is told, that which is named, as arrays; None of nothing."""
+    if not names:
+        return None
+    parts = {name: part.numpy() for name, part in told._asdict().items()}
+    for name, (part, unknown) in zip(TOLD, (("up", np.nan), ("height_m", np.nan), ("bones_m", np.nan)), strict=True):
+        if name not in names:
+            parts[part] = np.full_like(parts[part], unknown)
+    return Told(**parts)
 
 
 def window_slots(stamps_ns: np.ndarray, score: np.ndarray, frames: int, rate_hz: float) -> np.ndarray:
@@ -159,8 +202,9 @@ def _lift(
     lifter: Lifter,
     rays: np.ndarray,
     score: np.ndarray,
-    stamps_ns: np.ndarray,
     truth_m: np.ndarray,
+    stamps_ns: np.ndarray,
+    told: Told | None,
     config: EvaluationConfig,
 ) -> list[Sequence]:
     """Every frame of a clip in each camera; rays (K, F, J, 2). Leading frames without truth are left out."""
@@ -175,23 +219,54 @@ def _lift(
     seen, valid = np.zeros((cameras, count, joints), bool), np.zeros((cameras, count), bool)
     enough = (slots < count).any(2).sum(2) >= config.min_joints
     clip = next(_CLIPS)
+    kept = config.state.enabled and not config.lookahead
+    placement = PlacementConfig(keypoint_sigma_m=0.0) if kept else PlacementConfig()
     for of, at in _batches(lifter, enough & (np.arange(count) >= first)):
         rows = of[:, None, None], slots[of, at], np.arange(joints)
         streams = Streams(of.tolist(), [clip] * len(of), int(stamps_ns[at[-1]]))
-        lifted = lift_windows(lifter, rays[rows], score[rows], PlacementConfig(), config.lookahead, streams=streams)
+        given = None if told is None else Told(told.up[of, at], *(part[of] for part in told[1:]))
+        lifted = lift_windows(lifter, rays[rows], score[rows], placement, config.lookahead, streams=streams, told=given)
         xyz_m[of, at], sigma_m[of, at], seen[of, at], valid[of, at] = lifted
+    covariance = None
+    if kept:
+        newest = np.arange(cameras)[:, None, None], slots[:, :, -1], np.arange(joints)
+        frames = Lifted(xyz_m, sigma_m, rays[newest], score[newest])
+        xyz_m, sigma_m, covariance = keep_states(spec.joints, config.state, stamps_ns, frames, valid)
+    parts = [xyz_m, truth_m, sigma_m, seen, valid]
     return [
         Sequence(
-            xyz_m[k, first:], truth_m[k, first:], sigma_m[k, first:], seen[k, first:], valid[k, first:], config.rate_hz
+            *(part[k, first:] for part in parts), config.rate_hz,
+            root_covariance=covariance[k, first:] if kept else None,
         )
         for k in range(cameras)
-    ]
+    ]  # fmt: skip
+
+
+def keep_states(
+    skeleton: Skeleton, config: StateConfig, stamps_ns: np.ndarray, frames: Lifted, valid: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the pipeline's state makes of F frames in order, from K cameras at once; arrays of `frames` (K, F, ...).
+
+    Returns joints (K, F, J, 3), sigma (K, F, J) and covariances of the roots (K, F, 3, 3); what is not `valid` (K, F)
+    was not lifted and stays as it is.
+    """
+    states = BodyStates(skeleton, config)
+    xyz_m, sigma_m = frames.xyz_m.copy(), frames.sigma_m.copy()
+    covariance = np.full((*valid.shape, 3, 3), np.nan)
+    for at, stamp_ns in enumerate(stamps_ns):
+        rows = np.flatnonzero(valid[:, at])
+        if len(rows):
+            found = states.update(rows.tolist(), int(stamp_ns), Lifted(*(part[rows, at] for part in frames)))
+            xyz_m[rows, at], sigma_m[rows, at], covariance[rows, at] = (
+                found.xyz_m, found.sigma_m, found.root_covariance,
+            )  # fmt: skip
+    return xyz_m, sigma_m, covariance
 
 
 def _batches(lifter: Lifter, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Cameras and frames, (n,) each, that are lifted at once; `wanted` (K, F). Streams take frame after frame."""
     of, at = np.nonzero(wanted)
-    if isinstance(lifter, StreamingLifter):
+    if lifter.keeps_state:
         for frame in np.unique(at):
             yield np.flatnonzero(wanted[:, frame]), np.full(wanted[:, frame].sum(), frame)
     else:

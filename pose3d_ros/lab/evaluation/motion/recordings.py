@@ -11,6 +11,8 @@ from pose3d_ros.lab.synthesis.cameras import Views, VirtualCameraConfig, view
 from pose3d_ros.lab.synthesis.detector import DetectorConfig
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.rng import Rng
+from pose3d_ros.lab.synthesis.told import EVERYTHING, tell
+from pose3d_ros.models.conditions import Told
 
 # what the protocols look through: a standing robot at the distances of a room
 STANDARD = VirtualCameraConfig(
@@ -21,6 +23,7 @@ STANDARD = VirtualCameraConfig(
     distance_low_m=1.5,
     distance_high_m=8,
     rolled=0,
+    upended=0,
     moving=0,
 )
 CANDIDATES = 32  # cameras drawn for each one that is kept
@@ -33,7 +36,8 @@ class Recordings:
     """One clip from K cameras, F frames at `rate_hz`.
 
     `rays` float32 (K, F, J, 2) as x/z, y/z and `score` (K, F, J) of the detector, 0 where it gives nothing;
-    `truth_m` (K, F, J, 3) in the camera frame; `half_size` (K, 2) of the images as x/z, y/z.
+    `truth_m` (K, F, J, 3) in the camera frame; `half_size` (K, 2) of the images as x/z, y/z. `told`: gravity, camera
+    height and bones as a robot that knows its pose and the person would know them.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Recordings:
     score: torch.Tensor
     truth_m: np.ndarray
     half_size: np.ndarray
+    told: Told
 
     @property
     def stamps_ns(self) -> np.ndarray:
@@ -60,9 +65,12 @@ def record(
     joints, root = motion.clip(index, rate_hz)
     name = motion.names[index]
     views = standard_cameras(seeded(seed, name, "cameras"), joints, root, cameras)
-    rays, score = detector.detect(seeded(seed, name, "detector"), views, noise, rate_hz)
+    of_body, of_toes = seeded(seed, name, "detector"), seeded(seed, name, "toes")
+    rays, score = detector.detect_apart(of_body, of_toes, views, noise, rate_hz)
     half_size = torch.stack((views.half_width, views.half_height), -1).numpy()
-    return Recordings(name, rate_hz, rays, score, views.xyz.numpy(), half_size)
+    return Recordings(
+        name, rate_hz, rays, score, views.xyz.numpy(), half_size, tell(seeded(seed, name, "told"), views, EVERYTHING)
+    )
 
 
 def standard_cameras(rng: Rng, joints: torch.Tensor, root: torch.Tensor, count: int) -> Views:
@@ -73,7 +81,7 @@ def standard_cameras(rng: Rng, joints: torch.Tensor, root: torch.Tensor, count: 
     near = views.xyz[..., 2].amin((1, 2)) < NEAREST_M
     outside = ~views.inside(detector.true_rays(views.xyz[:, :, :1])).squeeze(-1)
     best = (outside.float().mean(1) + near.float()).argsort(stable=True)[:count]
-    return Views(views.xyz[best], views.half_width[best], views.half_height[best])
+    return views.take(best)
 
 
 def seeded(seed: int, *names: str) -> Rng:

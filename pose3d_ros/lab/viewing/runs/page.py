@@ -18,7 +18,7 @@ from pose3d_ros.lab.viewing.runs import charts, moments, tables
 NAME = "report.html"
 JPEG_QUALITY = 84
 MODES = {
-    "direct": "keypoints lifted anew",
+    "direct": "keypoints lifted again",
     "recorded": "skeletons as the robot recorded them",
     "replay": "through the running nodes",
 }

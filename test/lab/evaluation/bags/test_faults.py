@@ -55,7 +55,7 @@ def test_every_fault_is_seeded_and_spares_its_input(stream, name):
     assert faults.apply([f"{name}:0"], stream, seed=1) == stream
 
 
-def test_joints_hides_so_many_anew_each_frame(stream):
+def test_joints_hides_so_many_again_each_frame(stream):
     there = seen(faults.apply(["joints:12"], stream, 1))
     assert (there.sum(-1) == 5).all()
     assert there.mean((0, 1)) == pytest.approx(5 / 17, abs=0.07)
@@ -67,7 +67,7 @@ def test_spans_last_a_while_and_grow_with_the_severity(stream, name, severity):
     more = seen(faults.apply([f"{name}:{2 * severity}"], stream, 1))
     assert 0 < (~there).mean() < (~more).mean() < 0.6
     ends = (there[1:] != there[:-1]).any((1, 2)).sum()
-    assert ends < COUNT / 5  # not drawn anew each frame
+    assert ends < COUNT / 5  # not drawn again each frame
 
 
 @pytest.mark.parametrize(
