@@ -45,7 +45,7 @@ $(WS)/install/.built: $(VENV)/.python $(PACKAGED)
 	  --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python
 	touch $@
 
-.PHONY: setup control build models test test-anywhere docs demo bench lint clean help
+.PHONY: setup control build models test test-anywhere docs demo robot bench lint clean help
 
 setup: $(WS)/install/.built  ## environment (.venv) and built messages (install)
 
@@ -66,6 +66,9 @@ demo: setup  ## the real nodes on the bundled bag, and two people -> out/demo; L
 	$(if $(LIVE)$(SOURCE),,$(RUN) if python -m pose3d_ros.cli.main detector fetch; \
 	  then python -m pose3d_ros.cli.main demo --sample --out out/demo/two_people; \
 	  else echo "left out: the clip of two people, which needs the detector's models"; fi)
+
+robot: setup $(VENV)/.control  ## the demo's person drives a LEAP hand and a G1 through the real nodes -> out/robot
+	$(RUN) python -m pose3d_ros.cli.main robot $(ROBOT_ARGS)
 
 bench: setup  ## latency of all backends, of the guidance and of the node -> out/bench; BENCH_ARGS="--people 1,8"
 	$(RUN) python -m pose3d_ros.cli.main benchmark --backend all --people 1,4,16 --seconds 60 \

@@ -21,6 +21,7 @@ COMMANDS = {
     "engine": "Build, list, check and clear compiled engines.",
     "detector": "Fetch, list and check the models of the built-in 2D detector.",
     "demo": "People and hands of your video or camera; without one, the nodes on the demo bag.",
+    "robot": "The demo's person drives robots through the nodes; a video and a report.",
     "view": "Watch or render the skeletons of a bag.",
     "doctor": "What works on this machine, and what is missing.",
 }
