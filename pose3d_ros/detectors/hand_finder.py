@@ -33,8 +33,8 @@ class HandFinder:
     and not in the other, and a wrist may be out of sight."""
 
     def __init__(self, config: DetectorConfig) -> None:
-        self._palms = PalmDetector(config.palm_model_path, config.threads)
-        self._landmarks = HandLandmarks(config.hand_model_path, config.threads)
+        self.palms = PalmDetector(config.palm_model_path, config.threads)
+        self.landmarks = HandLandmarks(config.hand_model_path, config.threads)
         self._least = config.min_hand_confidence
         self._most = 2 * config.max_people
         self.reset()
@@ -55,13 +55,13 @@ class HandFinder:
         return owned
 
     def _look(self, image_rgb: np.ndarray, regions: list[Region]) -> list[DetectedHand]:
-        seen = [self._landmarks.look(image_rgb, region) for region in regions]
+        seen = [self.landmarks.look(image_rgb, region) for region in regions]
         return without_duplicates([hand for hand in seen if hand.score >= self._least])
 
     def _search(self, image_rgb: np.ndarray, place: Place, known: list[DetectedHand]) -> list[DetectedHand]:
         """Hands in a part of the image that are not known yet."""
         x0, y0, x1, y1 = (int(edge) for edge in place)
-        palms = self._palms.find(np.ascontiguousarray(image_rgb[y0:y1, x0:x1]), self._least)
+        palms = self.palms.find(np.ascontiguousarray(image_rgb[y0:y1, x0:x1]), self._least)
         regions = [palm.region.moved(x0, y0) for palm in palms]
         new = [region for region in regions if not any(_shows(region, hand) for hand in known)]
         found = [self._centred(image_rgb, region) for region in new[: max(self._most - len(known), 0)]]
@@ -69,9 +69,9 @@ class HandFinder:
 
     def _centred(self, image_rgb: np.ndarray, region: Region) -> DetectedHand:
         """The hand of a palm's region; one that is nearly seen is looked at again, about its own joints."""
-        hand = self._landmarks.look(image_rgb, region)
+        hand = self.landmarks.look(image_rgb, region)
         nearly = NEARLY * self._least <= hand.score < self._least
-        return self._landmarks.look(image_rgb, of_hand(hand.xy_px)) if nearly else hand
+        return self.landmarks.look(image_rgb, of_hand(hand.xy_px)) if nearly else hand
 
     def _places(
         self, image_rgb: np.ndarray, bodies: list[Body], owned: list[tuple[int, str, DetectedHand]]
