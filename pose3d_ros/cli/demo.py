@@ -55,7 +55,8 @@ def _video(source: str, out: Path, weights: str, seconds: float, fov: float, siz
         from pose3d_ros import detectors
         from pose3d_ros.cli.progress import progress
         from pose3d_ros.lab.viewing import video
-        from pose3d_ros.pipeline import BodyConfig, Pipeline, PipelineConfig
+        from pose3d_ros.pipeline import Pipeline, PipelineConfig
+        from pose3d_ros.settings import BodyConfig
     except ImportError as error:
         raise Pose3DError(f"a video needs the extras `tools` and `detector` ({error}): pip install them") from None
     frames = video.Video(source, seconds or (LIVE_S if source.isdecimal() else 0.0))
