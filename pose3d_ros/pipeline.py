@@ -7,6 +7,7 @@ import numpy as np
 
 from pose3d_ros.core.config import frozen_changes
 from pose3d_ros.core.errors import ConfigError, EngineError
+from pose3d_ros.core.pose import CameraPose
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.timer import Timer
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
@@ -58,14 +59,16 @@ class Pipeline:
         self.state = State(self.config, self.body_skeleton)
         self.articulation = Articulation()
 
-    def push(self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None = None) -> Skeletons3D:
+    def push(
+        self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None = None, pose: CameraPose | None = None
+    ) -> Skeletons3D:
         """Take one image's keypoints, and maybe the image uint8 (H, W, 3), RGB; return everybody at its stamp.
 
-        Positions are in the camera's optical frame. Raises CameraError where the camera is calibrated for another size,
-        EngineError after `close`.
+        `pose`: of a camera that moves; None = as before. Positions are in the camera's optical frame. Raises
+        CameraError where the camera is calibrated for another size, EngineError after `close`.
         """
         timer, stamp_ns = Timer(STAGES), frame.stamp_ns
-        reasons = self._store(frame, camera, timer)
+        reasons = self._store(frame, camera, timer, pose)
         look = self._look(frame, camera, image)
         people, why = self.bodies.lift(stamp_ns, timer)
         people, unrefined = self._refined(self.body_refiner, look, self.bodies, people, timer)
@@ -86,9 +89,9 @@ class Pipeline:
         texts = tuple(str(reason) for reason in reasons)
         return Skeletons3D(stamp_ns, frame.frame_id, tuple(people), tuple(hands), timer.finish(), texts)
 
-    def observe(self, frame: Keypoints2D, camera: Camera) -> None:
+    def observe(self, frame: Keypoints2D, camera: Camera, pose: CameraPose | None = None) -> None:
         """Take a frame into the windows without lifting: for a node that is late. Raises as `push` does."""
-        self._store(frame, camera, Timer())
+        self._store(frame, camera, Timer(), pose)
 
     def reconfigure(self, config: PipelineConfig) -> None:
         """Other live parameters from the next frame on. Raises ConfigError for what needs a new pipeline."""
@@ -150,7 +153,7 @@ class Pipeline:
             self._ladders.append(lifter.engine)
         return lifter
 
-    def _store(self, frame: Keypoints2D, camera: Camera, timer: Timer) -> list[str]:
+    def _store(self, frame: Keypoints2D, camera: Camera, timer: Timer, pose: CameraPose | None) -> list[str]:
         """The frame into all windows. Returns what was odd."""
         if self._closed:
             raise EngineError("this pipeline was closed: make a new one")
@@ -160,10 +163,11 @@ class Pipeline:
             self.reset()  # rays of two calibrations do not mix
             reasons.append(CAMERA_CHANGED)
         self._camera = camera
-        reasons += self.bodies.store(frame, camera, timer)
+        reasons += self.state.store(frame.stamp_ns, pose)
+        reasons += self.bodies.store(frame, camera, timer, self.state.ego_motion)
         if self.hands:
             with timer("hands"):
-                reasons += self.hands.store(frame, camera, self.bodies.wrists())
+                reasons += self.hands.store(frame, camera, self.bodies.wrists(), self.state.ego_motion)
         return reasons
 
     def _look(self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None) -> ImageFrame | None:
