@@ -22,6 +22,7 @@ from pose3d_ros.stages.body_image import BodyRefiner
 from pose3d_ros.stages.hand_image import HandRefiner
 from pose3d_ros.stages.hands import Hands
 from pose3d_ros.stages.image_refiner import ImageFrame, Refiner, RefineReason
+from pose3d_ros.stages.prediction import carried_hands
 from pose3d_ros.stages.state import State
 from pose3d_ros.tracking.crowd import limited
 
@@ -79,6 +80,7 @@ class Pipeline:
             with timer("hands"):
                 hands, missing = self.hands.lift(stamp_ns, people)  # on the wrists that are published
         hands, untouched = self._refined(self.hand_refiner, look, self.hands, hands, timer)
+        hands = carried_hands(hands, people)
         with timer("articulation"):
             people = self.articulation.articulate(stamp_ns, people, hands)
         reasons += [*why, *unrefined, *missing, *untouched]
