@@ -18,6 +18,7 @@ from pose3d_ros.models.conditions import Told
 from pose3d_ros.models.lifter import Streams
 from pose3d_ros.settings import PipelineConfig
 from pose3d_ros.stages.hands import wrists_of
+from pose3d_ros.stages.part import Part
 from pose3d_ros.tracking.hand_matching import BodyWrists
 from pose3d_ros.tracking.people import People, Windows
 
@@ -32,7 +33,7 @@ class BodyReason(str, Enum):
     __str__ = str.__str__
 
 
-class Bodies:
+class Bodies(Part):
     """Windows of everybody in one camera's view, and their lifter. Not for several threads at once."""
 
     def __init__(self, config: PipelineConfig, lifter: Lifter) -> None:
@@ -41,6 +42,10 @@ class Bodies:
         spec = lifter.spec
         self.people = People(spec.frames, len(spec.joints), spec.rate_hz, config.tracking, config.smoothing)
         self._windows = Windows([], np.empty(0), np.empty(0))
+
+    @property
+    def description(self) -> str:
+        return self.lifter.description
 
     @property
     def skeleton(self) -> Skeleton:
@@ -105,16 +110,13 @@ class Bodies:
         return wrists_of(*self._windows, self.skeleton)
 
     def reconfigure(self, config: PipelineConfig) -> None:
-        """Other live parameters from the next frame on; nobody is lost."""
         self.people.reconfigure(config.tracking, config.smoothing)
         self.config = config
 
     def reset(self) -> None:
-        """Forget everybody."""
         self.people.reset()
 
     def close(self) -> None:
-        """Free the device."""
         self.reset()
         self.lifter.close()
 

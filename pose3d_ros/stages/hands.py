@@ -18,7 +18,9 @@ from pose3d_ros.geometry.hand_placement import place_hands
 from pose3d_ros.geometry.placement import pull_to_rays
 from pose3d_ros.guidance import GuidanceConfig, fill
 from pose3d_ros.models import Lifter
-from pose3d_ros.settings import HandConfig
+from pose3d_ros.settings import HandConfig, PipelineConfig
+from pose3d_ros.stages.part import Part
+from pose3d_ros.stages.prediction import carried_hands
 from pose3d_ros.tracking.hand_matching import SIDES, BodyWrists, HandReason, SeenHand
 from pose3d_ros.tracking.hand_tracks import HandTrack, HandTracks
 from pose3d_ros.tracking.keypoints import hide_weak
@@ -31,7 +33,7 @@ SKELETON = "hand21"
 MAX_MISFIT = 0.75
 
 
-class Hands:
+class Hands(Part):
     """Windows of all hands in one camera's view, and their lifter. Not for several threads at once."""
 
     def __init__(self, config: HandConfig, lifter: Lifter) -> None:
@@ -39,6 +41,10 @@ class Hands:
         self.lifter.warm_up(2)
         self._tracks = HandTracks(lifter.spec.frames, lifter.spec.rate_hz)
         self._turn: Callable | None = None
+
+    @property
+    def description(self) -> str:
+        return self.lifter.description
 
     def store(
         self, frame: Keypoints2D, camera: Camera, bodies: list[BodyWrists], motion: EgoMotion | None = None
@@ -95,7 +101,7 @@ class Hands:
                     **pose.of(i),
                 )
             )
-        return hands, reasons
+        return carried_hands(hands, people), reasons
 
     def keypoints(self, stamp_ns: int, hands: list[Hand3D]) -> tuple[np.ndarray, np.ndarray]:
         """Rays (N, 21, 2), NaN where missing, and scores (N, 21) of the frame at this stamp that belong to `hands`."""
@@ -103,16 +109,13 @@ class Hands:
         rays, score = self._tracks.windows([known[h.track, h.side] for h in hands], stamp_ns, self._turn)
         return rays[:, -1], score[:, -1]
 
-    def reconfigure(self, config: HandConfig) -> None:
-        """Other live parameters from the next frame on; no hand is lost."""
-        self.config = config
+    def reconfigure(self, config: PipelineConfig) -> None:
+        self.config = config.hands
 
     def reset(self) -> None:
-        """Forget all hands."""
         self._tracks.reset()
 
     def close(self) -> None:
-        """Free the device."""
         self.reset()
         self.lifter.close()
 
