@@ -17,7 +17,7 @@ ROS_SIDE = (
     "output.",
     "markers.",
     "watchdog.",
-)  # of the lifter node; they say nothing about lifting
+)  # nothing about lifting
 ALIKE = 0.85  # of two names, above which one is a typing error of the other
 
 # Options of several commands
