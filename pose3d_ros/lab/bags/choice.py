@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from os.path import commonpath
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.lab.bags.adapters import all_adapters
-from pose3d_ros.lab.bags.types import Received, TopicChoice
+from pose3d_ros.lab.bags.types import TopicChoice
 
 IMAGES = ("sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image")
 INFO = "sensor_msgs/msg/CameraInfo"
@@ -26,7 +26,7 @@ class Bag(Protocol):
     choice: TopicChoice
     topics: dict[str, str]
 
-    def messages(self, topics: Collection[str]) -> Iterator[Received]: ...
+    def messages(self, topics: Collection[str]) -> Iterator[Any]: ...
 
 
 def listing(bag: Bag) -> str:
