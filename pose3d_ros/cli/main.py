@@ -69,9 +69,7 @@ def _app(wanted: str):
         if not find_spec(module):
             continue
         if name == wanted and name in OF_LAB and not _has_lab():
-            raise Pose3DError(
-                f"{name} needs pose3d_ros.lab, which this installation leaves out: build with -DWITH_LAB=ON"
-            )
+            raise Pose3DError(f"{name} needs pose3d_ros.lab, which is left out of this installation (-DWITH_LAB=ON)")
         if name != wanted:
             app.command(name, help=line)(lambda: None)
         elif hasattr(loaded := import_module(module), "app"):

@@ -87,4 +87,4 @@ def test_a_node_runs_from_an_installation_without_the_lab(installed, ros):
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     assert "no lab True" in run.stdout
-    assert "view needs pose3d_ros.lab, which this installation leaves out" in run.stderr
+    assert "view needs pose3d_ros.lab, which is left out of this installation" in run.stderr
