@@ -157,6 +157,13 @@ def lift_windows(
         seen = score[:, slot] > 0
         xyz_m = found.camera.to_camera(found.lifted.xyz_m)
         placed = place_people(xyz_m, found.filled, found.confidence, placement)
-        sigma_m = lifter.spec.calibrated(found.lifted.sigma_m, seen)
+        sigma_m = lifter.spec.calibrated(found.lifted.sigma_m, seen, unseen_s(score, slot, lifter.spec.rate_hz))
         xyz_m = pull_to_rays(placed.xyz_m, found.filled, score[:, slot], sigma_m, placement.keypoint_sigma_m)
         return LiftedWindows(xyz_m, sigma_m, seen, placed.determined)
+
+
+def unseen_s(score: np.ndarray, slot: int, rate_hz: float) -> np.ndarray:
+    """(N, J): seconds from the last sighting of each joint to that slot of the windows (N, T, J); as long as the window
+    where there is none."""
+    seen = score[:, : score.shape[1] + 1 + slot][:, ::-1] > 0
+    return np.where(seen.any(1), seen.argmax(1), score.shape[1]) / rate_hz
