@@ -101,6 +101,7 @@ class BodyStates:
         self.skeleton, self.config = skeleton, config or StateConfig()
         self.bones = bone_lengths.tree(skeleton)
         self._foot_rows, self._foot_heights_m = contact.foot_joints(skeleton)
+        self.profiles: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # log lengths (G,) and their sigma, by key
         self.reset()
 
     def reset(self) -> None:
@@ -119,6 +120,7 @@ class BodyStates:
         is known comes back, carried to its stamp.
         """
         lifted = Lifted(*(np.asarray(part, np.float64) for part in lifted))
+        lifted = self._sized(list(keys), lifted)
         before = self._arranged(list(keys), lifted, stamp_ns, pose)
         before = self._restarted(before, lifted, stamp_ns, pose)
         dt_s = (stamp_ns - before.stamp_ns) * 1e-9
@@ -131,6 +133,26 @@ class BodyStates:
         now.stamp_ns = np.maximum(before.stamp_ns, stamp_ns)
         self._remember(_chosen(newer, _to_fixed(now, pose), before) if not newer.all() else _to_fixed(now, pose))
         return self._estimate(now, stamp_ns, lifted)
+
+    def learned(self, key: int) -> tuple[np.ndarray, float]:
+        """Lengths (G,) of somebody's bones, in the order of `bones.names`, and the stature. Raises KeyError."""
+        if key not in self._memory.keys:
+            raise KeyError(key)
+        of = self._memory.take([self._memory.keys.index(key)]).bones
+        return np.exp(of.log_length)[0], float(of.stature_m[0])
+
+    def _sized(self, keys: list[int], lifted: Lifted) -> Lifted:
+        """Whoever has a profile as large as it says, and so much farther or nearer: rays stay what they are."""
+        if not any(key in self.profiles for key in keys):
+            return lifted
+        factor = np.ones(len(keys))
+        lengths = np.log(np.maximum(bone_lengths.lengths_m(lifted.xyz_m, self.bones), bone_lengths.MIN_LENGTH_M))
+        for row, key in enumerate(keys):
+            if key in self.profiles:
+                log, sigma = (part[self.bones.group] for part in self.profiles[key])
+                known = np.isfinite(sigma) & self.bones.rigid
+                factor[row] = np.exp((log - lengths[row])[known].mean()) if known.any() else 1.0
+        return lifted._replace(xyz_m=lifted.xyz_m * factor[:, None, None])
 
     def _arranged(self, keys: list[int], lifted: Lifted, stamp_ns: int, pose: CameraPose) -> Memory:
         """A row for every key, in their order; new people as they were lifted."""
@@ -161,9 +183,13 @@ class BodyStates:
         count, joints = len(keys), len(self.skeleton)
         start = root.first(lifted.xyz_m[:, 0], self._root_noise(lifted))
         posture_m = lifted.xyz_m - lifted.xyz_m[:, :1]
+        bones = bone_lengths.unknown(count, self.bones)
+        for row, key in enumerate(keys):
+            if key in self.profiles:
+                bones = bone_lengths.told(bones, row, *self.profiles[key])
         memory = Memory(
             keys, np.full(count, stamp_ns - 1, np.int64), np.zeros((count, joints), np.int64), start, posture_m,
-            np.zeros_like(posture_m), bone_lengths.unknown(count, self.bones),
+            np.zeros_like(posture_m), bones,
             contact.nowhere(count, len(self._foot_rows)),
         )  # fmt: skip
         return _to_fixed(memory, pose)
@@ -196,6 +222,9 @@ class BodyStates:
         if rests is not None:
             stands = self._standing(stands, lifted, rests)
         learned = bone_lengths.learn(ahead.bones, lifted.xyz_m, seen, np.maximum(dt_s, 0), self.bones)
+        for row in (row for row, key in enumerate(ahead.keys) if key in self.profiles):
+            for new, old in zip(learned, ahead.bones, strict=True):
+                new[row, :-1] = old[row, :-1]  # all but the stature is known
         joints_m = self._posture(ahead, learned, stands, dt_s, lifted, rests)
         missed = joints_m - ahead.posture_m
         gain = config.posture.velocity_gain / np.maximum(dt_s, 1e-3)
