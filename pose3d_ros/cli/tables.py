@@ -18,7 +18,7 @@ def print_table(title: str, first: str, columns: Columns, rows: dict[str, dict[s
         table.add_column(heading, justify="right")
     for name, found in rows.items():
         table.add_row(name, *(cell(found.get(key), factor, digits) for key, _, factor, digits in shown))
-    Console(width=None if Console().is_terminal else 160).print(table)
+    Console(width=None if Console().is_terminal else 320).print(table)
 
 
 def cell(value: float | None, factor: float, digits: int) -> str:
