@@ -12,6 +12,8 @@ from pose3d_ros.core.errors import Pose3DError
 COMMANDS = {
     "evaluate": "Errors under occlusion, on recorded motion or on a bag.",
     "rotations": "Rotations of joints on recorded motion, against those of the truth.",
+    "calibrate-person": "Somebody's bone lengths from a bag, as a profile for people.profiles.",
+    "moving": "Errors before a camera that turns and drives, with its poses and without.",
     "compare": "Two runs on bags side by side, with limits for a CI.",
     "synthesize": "A bag of virtual people with exact truth, from motion capture.",
     "train": "Train weights as a YAML file says.",
@@ -56,7 +58,7 @@ def _app(wanted: str):
     app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     app.callback(help="Metric 3D skeletons of people from 2D keypoints.")(lambda: None)
     for name, line in COMMANDS.items():
-        module = f"pose3d_ros.cli.{name}"
+        module = f"pose3d_ros.cli.{name.replace('-', '_')}"
         if not find_spec(module):
             continue
         if name != wanted:
