@@ -108,10 +108,10 @@ def command(
             rich_help_panel=OF_MOTION,
         ),
     ] = "",
-    learnt: Annotated[
+    learned: Annotated[
         list[Path] | None,
         typer.Option(
-            help="motion files that the weights learnt from: says whether the people are others",
+            help="motion files that the weights learned from: says whether the people are others",
             rich_help_panel=OF_MOTION,
         ),
     ] = None,
@@ -229,7 +229,7 @@ def command(
             "told": tuple(filter(None, told.split(","))),
             "state": state,
         }
-        report = _on_motion(motion, sources, protocol, options, tuple(learnt or ()))
+        report = _on_motion(motion, sources, protocol, options, tuple(learned or ()))
         print(f"{motion.name}: {report['meta']['people']}")
     if json_path is not None:
         write_json(json_path, report)
@@ -247,7 +247,7 @@ def _refuse_other_mode(context: typer.Context, panel: str) -> None:
 
 
 def _on_motion(
-    file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any], learnt: tuple[Path, ...]
+    file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any], learned: tuple[Path, ...]
 ) -> dict[str, Any]:
     from pose3d_ros.cli.progress import progress
     from pose3d_ros.estimation.body_state import StateConfig
@@ -258,7 +258,7 @@ def _on_motion(
     options["state"] = StateConfig(enabled=options["state"])
     config = EvaluationConfig(protocols=PROTOCOLS if protocol == "all" else tuple(protocol.split(",")), **options)
     with progress("evaluating") as on_progress:
-        return evaluate_motion(file, *sources[:2], config, sources[2], on_progress, learnt)
+        return evaluate_motion(file, *sources[:2], config, sources[2], on_progress, learned)
 
 
 def _on_hands(file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any]) -> dict[str, Any]:
