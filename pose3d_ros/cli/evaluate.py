@@ -1,5 +1,7 @@
 """`pose3d evaluate`: errors of weights on recorded motion, or on a bag, as tables, as JSON and as a stored run."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -115,6 +117,10 @@ def command(
             rich_help_panel=OF_MOTION,
         ),
     ] = None,
+    table: Annotated[
+        str,
+        typer.Option(help="FILE.json:NAME: write the results into a table of docs/results", rich_help_panel=OF_MOTION),
+    ] = "",
     cameras: Annotated[int, typer.Option(help="cameras for each clip", rich_help_panel=OF_MOTION)] = 2,
     clips: Annotated[
         int, typer.Option(help="only so many clips, for a quick look; 0 = all", rich_help_panel=OF_MOTION)
@@ -231,11 +237,22 @@ def command(
         }
         report = _on_motion(motion, sources, protocol, options, tuple(learned or ()))
         print(f"{motion.name}: {report['meta']['people']}")
+        if table:
+            _store(table, report)
     if json_path is not None:
         write_json(json_path, report)
     show(report, HAND_COLUMNS if hands else COLUMNS)
     if not hands:
         show(report, STATE_COLUMNS)
+
+
+def _store(table: str, report: dict[str, Any]) -> None:
+    """Write the results where docs/results.md takes them from, with the command that was given."""
+    from pose3d_ros.lab.evaluation.motion import summary
+    from pose3d_ros.lab.evaluation.tables import store_table
+
+    given = shlex.join(["pose3d", *sys.argv[1:]])
+    store_table(table, summary.COLUMNS, summary.rows(report), summary.measured(report, given))
 
 
 def _refuse_other_mode(context: typer.Context, panel: str) -> None:
