@@ -69,7 +69,8 @@ def command(
         ),
     ] = "",
     table: Annotated[
-        str, typer.Option(help="with --robot: write a table of docs/results, FILE.json:NAME", rich_help_panel=OF_MOTION)
+        str,
+        typer.Option(help="write a table of docs/results, FILE.json:NAME; not of --hands", rich_help_panel=OF_MOTION),
     ] = "",
     bag: Annotated[
         list[Path] | None,
@@ -120,10 +121,6 @@ def command(
             rich_help_panel=OF_MOTION,
         ),
     ] = None,
-    table: Annotated[
-        str,
-        typer.Option(help="FILE.json:NAME: write the results into a table of docs/results", rich_help_panel=OF_MOTION),
-    ] = "",
     cameras: Annotated[int, typer.Option(help="cameras for each clip", rich_help_panel=OF_MOTION)] = 2,
     clips: Annotated[
         int, typer.Option(help="only so many clips, for a quick look; 0 = all", rich_help_panel=OF_MOTION)
