@@ -89,7 +89,7 @@ STANDING_M = (
 )  # fmt: skip
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def standing_m() -> tuple[tuple[float, float, float], ...]:
     """A person as `standing_weights` answers."""
     return STANDING_M
