@@ -29,6 +29,7 @@ COMMANDS = {
     "doctor": "What works on this machine, and what is missing.",
 }
 EXIT_ERROR = 2
+OF_LAB = ("benchmark", "compare", "demo", "evaluate", "synthesize", "train", "view")  # need it
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -50,6 +51,13 @@ def _refuse(why: str) -> NoReturn:
     raise SystemExit(EXIT_ERROR) from None
 
 
+def _has_lab() -> bool:
+    try:
+        return find_spec("pose3d_ros.lab") is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def _app(wanted: str):
     """The typer application; of all commands only the wanted one is loaded."""
     try:
@@ -62,6 +70,8 @@ def _app(wanted: str):
         module = f"pose3d_ros.cli.{name.replace('-', '_')}"
         if not find_spec(module):
             continue
+        if name == wanted and name in OF_LAB and not _has_lab():
+            raise Pose3DError(f"{name} needs pose3d_ros.lab, which is left out of this installation (-DWITH_LAB=ON)")
         if name != wanted:
             app.command(name, help=line)(lambda: None)
         elif hasattr(loaded := import_module(module), "app"):
