@@ -12,6 +12,7 @@ from pose3d_ros.core.errors import Pose3DError
 COMMANDS = {
     "evaluate": "Errors under occlusion, on recorded motion or on a bag.",
     "rotations": "Rotations of joints on recorded motion, against those of the truth.",
+    "separation": "Bounds of the distance to a robot against the truth, and injected faults.",
     "compare": "Two runs on bags side by side, with limits for a CI.",
     "synthesize": "A bag of virtual people with exact truth, from motion capture.",
     "train": "Train weights as a YAML file says.",
