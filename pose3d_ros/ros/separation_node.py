@@ -22,6 +22,7 @@ from pose3d_ros.ros.transforms import listen
 
 WARNING = "**NOT A SAFETY FUNCTION**: it may slow a robot down, it must never be what keeps people safe"
 TICK_S = 0.01
+FROM_TF = (0.0,) * 7
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class SeparationConfig(WatchConfig):
 
     robot: str = param("mobile_base", "the robot's capsules: a name in config/separation, or the path of a YAML file")
     camera_pose: tuple[float, ...] = param(
-        (), "where the skeletons' frame is in the robot's base frame: x y z in metres and a quaternion x y z w; "
-        "empty = from TF",
+        FROM_TF, "where the skeletons' frame is in the robot's base frame: x y z in metres and a quaternion x y z w; "
+        "all 0 = from TF",
     )  # fmt: skip
     tf_max_age_s: float = param(
         0.2, "transforms that move are stale after that", unit="s", low=0.01, high=10.0, live=True
@@ -39,10 +40,11 @@ class SeparationConfig(WatchConfig):
 
     def __post_init__(self) -> None:
         validate(self)
-        if len(self.camera_pose) not in (0, 7) or not np.isfinite(np.array(self.camera_pose, float)).all():
-            raise ConfigError(f"camera_pose: expected 7 finite numbers or none, got {self.camera_pose}")
-        if self.camera_pose and abs(np.linalg.norm(self.camera_pose[3:]) - 1) > 1e-2:
-            raise ConfigError(f"camera_pose: expected a quaternion of length 1, got {self.camera_pose[3:]}")
+        pose = self.camera_pose
+        if len(pose) != 7 or not np.isfinite(np.array(pose, float)).all():
+            raise ConfigError(f"camera_pose: expected 7 finite numbers, got {pose}")
+        if any(pose) and abs(np.linalg.norm(pose[3:]) - 1) > 1e-2:
+            raise ConfigError(f"camera_pose: expected a quaternion of length 1 at its end, got {pose[3:]}")
 
 
 class SeparationNode(lifecycle.ManagedNode):
@@ -64,7 +66,7 @@ class SeparationNode(lifecycle.ManagedNode):
 
     def acquire(self) -> None:
         shape = load(self.config.robot)
-        if self.config.camera_pose:
+        if any(self.config.camera_pose):
             alien = sorted(set(shape.frames) - {shape.base})
             if alien and not listen.available:
                 raise ConfigError(f"robot: the frames {alien} need TF, and the package tf2_msgs is not installed")
@@ -128,7 +130,7 @@ class SeparationNode(lifecycle.ManagedNode):
             for frame in set(shape.frames)
         }
         pose = config.camera_pose
-        if pose:
+        if any(pose):
             T = transform(pose[:3], np.array(pose[3:]) / np.linalg.norm(pose[3:]))
         else:
             T = self.tree.lookup(shape.base, result.frame_id, now_s, config.tf_max_age_s)
