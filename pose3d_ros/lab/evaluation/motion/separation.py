@@ -87,11 +87,11 @@ def inject(
     found, missed, worst_s = Counter(), Counter(), 0.0
     for number in range(count):
         if number % 100 == 0:  # another place, and until all is well
-            base = _standing(rng)
+            base = standing(rng)
             watch.reset()
             for _ in range(40):
                 now_s, stamp_ns = now_s + 1 / RATE_HZ, stamp_ns + 33_333_333
-                watch.see(_at(base, stamp_ns, rng), ARM_M, CAMERA_M, 0.02, now_s)
+                watch.see(with_noise(base, stamp_ns, rng), ARM_M, CAMERA_M, 0.02, now_s)
             assert watch.last.zone in (Zone.CLEAR, Zone.SLOW), watch.last
         kind = FAULTS[number % len(FAULTS)]
         took_s = _until_halt(_copied(watch), kind, base, stamp_ns, now_s, rng)
@@ -111,7 +111,7 @@ def _until_halt(
     due_s = now_s + 1 / RATE_HZ
     if kind == "source killed":
         return next((t for t in np.arange(0.01, 1.0, 0.01) if _halted(watch.tick(now_s + t))), 1.0)
-    result, age_s, ends_m = _at(base, stamp_ns + 33_333_333, rng), rng.uniform(0.0, 0.1), ARM_M
+    result, age_s, ends_m = with_noise(base, stamp_ns + 33_333_333, rng), rng.uniform(0.0, 0.1), ARM_M
     if kind in CHANGES:
         result = CHANGES[kind](result, rng)
     elif kind == "old":
@@ -137,7 +137,7 @@ def _copied(watch: Watch) -> Watch:
     return other
 
 
-def _standing(rng: np.random.Generator) -> np.ndarray:
+def standing(rng: np.random.Generator) -> np.ndarray:
     """h36m17 of somebody who stands two to four metres away from the arm."""
     half = formats.get("h36m17")
     xyz_m = np.zeros((len(half), 3))
@@ -150,7 +150,8 @@ def _standing(rng: np.random.Generator) -> np.ndarray:
     return xyz_m + np.array([far * np.cos(turn), 0.0, far * np.sin(turn)])
 
 
-def _at(base: np.ndarray, stamp_ns: int, rng: np.random.Generator) -> Skeletons3D:
+def with_noise(base: np.ndarray, stamp_ns: int, rng: np.random.Generator) -> Skeletons3D:
+    """That person as seen at this stamp."""
     xyz_m = base + rng.normal(0, 0.005, base.shape)
     count = len(base)
     person = Person3D(
