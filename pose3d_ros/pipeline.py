@@ -34,7 +34,8 @@ class Pipeline:
         use_threads(self.config.body.threads)
         self.models = Models(self.config.body.engines(), self.config.body.wait_for_engine)
         parts = assemble(self.config, self.models, Given(lifter, hand_lifter, hand_images, body_images))
-        self.bodies, self.body_refiner, self.state, self.hands, self.hand_refiner, self.articulation = parts
+        self.bodies, self.body_refiner, self.state, self.hands, self.hand_refiner, self.articulation, *rest = parts
+        self.tests, self.sanity = rest
         self._camera: Camera | None = None
         self._closed = False
 
@@ -46,16 +47,19 @@ class Pipeline:
         timer, stamp_ns = Timer(STAGES), frame.stamp_ns
         reasons = self._store(frame, camera, timer)
         look = ImageFrame.of(frame, camera, image, self.config)
+        reasons += self.tests.look()  # that the networks are what they were
         people, why = self.bodies.lift(stamp_ns, timer)
         people, unrefined = self.body_refiner.look(look, people, self.bodies, timer)
         with timer("state"):
             people = self.state.lift(stamp_ns, people, *self.bodies.keypoints(stamp_ns, people))
+        people, absurd = self.sanity.bodies(stamp_ns, people)
         with timer("hands"):
             hands, missing = self.hands.lift(stamp_ns, people)  # on the wrists that are published
         hands, untouched = self.hand_refiner.look(look, hands, self.hands, timer)
+        hands, odd = self.sanity.hands(hands)
         with timer("articulation"):
             people = self.articulation.articulate(stamp_ns, people, hands)
-        reasons += [*why, *unrefined, *missing, *untouched, *self.models.news()]
+        reasons += [*why, *unrefined, *absurd, *missing, *untouched, *odd, *self.models.news()]
         if image is not None and self.looks_at and not look and (people or hands):
             reasons.append(RefineReason.IMAGE_SIZE)
         taken_ms, texts = timer.finish(), tuple(map(str, reasons))
@@ -88,7 +92,7 @@ class Pipeline:
     @property
     def parts(self) -> tuple[Part, ...]:
         """In the order of `push`."""
-        return self.bodies, self.body_refiner, self.state, self.hands, self.hand_refiner, self.articulation
+        return self.bodies, self.body_refiner, self.state, self.hands, self.hand_refiner, self.articulation, self.sanity
 
     @property
     def body_skeleton(self) -> Skeleton:

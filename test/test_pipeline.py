@@ -362,7 +362,7 @@ def test_closed(pipeline, oracle):
 REASONS = {
     "too_few_joints_in_window", "placement_undetermined", "nothing_visible", "duplicate_person", "too_few_keypoints",
     "late_unknown_person", "too_old_stamp", "duplicate_id", "duplicate_stamp", "late_stamp", "stream_gap",
-    "stream_backward",
+    "stream_backward", "absurd_depth", "absurd_size", "absurd_bone", "absurd_speed",
 }  # fmt: skip
 STEPS = [-3e3, -60, -5, -1, -0.5, 0, 0.1, 1, 1, 1, 1, 2, 10, 29, 31, 1e6]  # of the stamp, in frames
 coordinates = st.one_of(

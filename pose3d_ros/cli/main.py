@@ -21,7 +21,7 @@ COMMANDS = {
     "benchmark": "Latency and throughput on this machine.",
     "engine": "Build, list, check and clear compiled engines.",
     "detector": "Fetch, list and check the models of the built-in 2D detector.",
-    "demo": "Replay the demo bag through the nodes; writes a video and a report.",
+    "demo": "People and hands of your video or camera; without one, the nodes on the demo bag.",
     "robot": "The demo's person drives robots through the nodes; a video and a report.",
     "view": "Watch or render the skeletons of a bag.",
     "doctor": "What works on this machine, and what is missing.",
