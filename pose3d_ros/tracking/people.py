@@ -1,5 +1,7 @@
 """Everybody in one camera's view: identities, and the temporal window and output filter of each."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -33,11 +35,16 @@ class People:
         self._windows: dict[int, Window] = {}
         self._filters: dict[int, OneEuro] = {}
 
-    def push(self, stamp_ns: int, people: list[tuple[str, np.ndarray, np.ndarray]]) -> list[str]:
-        """Take one frame: (source id or "", rays (J, 2), score (J,)) of each.
+    def push(
+        self, stamp_ns: int, people: list[tuple[str, np.ndarray, np.ndarray]], R: np.ndarray | None = None
+    ) -> list[str]:
+        """Take one frame: (source id or "", rays (J, 2), score (J,)) of each. `R` (3, 3) turned the camera's axes since
+        the newest frame, None = not at all.
 
         Returns what was odd: values of `Reason`, one for each detection concerned, and of `StreamEvent`.
         """
+        if R is not None:
+            self._tracker.turn(R)
         update = self._tracker.update(stamp_ns, people)
         if update.event in RESTARTS:
             self._forget(set(self._windows))
@@ -53,15 +60,20 @@ class People:
             window.push(stamp_ns, *hide_weak(rays, score, self._tracker.config.min_score))
         return [str(note.reason) for note in update.notes] + ([str(update.event)] if update.event else [])
 
-    def windows(self, stamp_ns: int) -> Windows:
-        """The windows as they are at a stamp; new arrays."""
+    def windows(self, stamp_ns: int, turn: Callable | None = None) -> Windows:
+        """The windows as they are at a stamp; new arrays. `turn` (track, stamps_ns, rays) as in `Window.grid`."""
         tracks = [track for track in self._tracker.tracks if track.number in self._windows]
         frames, joints, _ = self._shape
         rays = np.empty((len(tracks), frames, joints, 2), np.float32)
         score = np.empty((len(tracks), frames, joints), np.float32)
         for i, track in enumerate(tracks):
-            rays[i], score[i] = self._windows[track.number].grid(stamp_ns)
+            rays[i], score[i] = self._windows[track.number].grid(stamp_ns, turn and partial(turn, track.number))
         return Windows(tracks, rays, score)
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest frame."""
+        return self._tracker.newest_ns
 
     def revisions(self, tracks: list[Track]) -> list[int]:
         """Of these tracks' windows: another number once a window's past was changed, not only added to."""
