@@ -29,7 +29,8 @@ COMMANDS = {
     "doctor": "What works on this machine, and what is missing.",
 }
 EXIT_ERROR = 2
-OF_LAB = ("benchmark", "compare", "demo", "evaluate", "rotations", "separation", "synthesize", "train", "view")  # need it
+# need pose3d_ros.lab
+OF_LAB = ("benchmark", "compare", "demo", "evaluate", "rotations", "separation", "synthesize", "train", "view")
 
 
 def main(arguments: list[str] | None = None) -> None:
