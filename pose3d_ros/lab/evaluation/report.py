@@ -35,7 +35,7 @@ def evaluate_motion(
     "held" and "kalman": keypoints filled so, in front of the lifter and in front of the baseline's weights.
     Raises CheckpointError, ConfigError, InputError.
     """
-    if not file.is_file():
+    if not file.exists():  # told before weights are loaded
         raise InputError(f"motion file {file}: expected a file, there is none")
     chosen = [one for one in baseline.split(",") if one != "none"]
     named = {LIFTER: weights}
