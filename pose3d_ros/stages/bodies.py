@@ -20,6 +20,7 @@ from pose3d_ros.settings import PipelineConfig
 from pose3d_ros.stages.hands import wrists_of
 from pose3d_ros.tracking.hand_matching import BodyWrists
 from pose3d_ros.tracking.people import People, Windows
+from pose3d_ros.tracking.view import view_of
 
 
 class BodyReason(str, Enum):
@@ -39,7 +40,7 @@ class Bodies:
         self.config, self.lifter = config, lifter
         self.lifter.warm_up()
         spec = lifter.spec
-        self.people = People(spec.frames, len(spec.joints), spec.rate_hz, config.tracking, config.smoothing)
+        self.people = People(spec.frames, spec.joints, spec.rate_hz, config.tracking, config.smoothing)
         self._windows = Windows([], np.empty(0), np.empty(0))
 
     @property
@@ -53,13 +54,13 @@ class Bodies:
             for person in (person for person in frame.people if not person.side):
                 try:
                     xy_px, score = mapping(person.format, self.skeleton.name)(person.xy_px, person.score)
-                    found.append((person.id, xy_px, score))
+                    found.append((person.id, xy_px, np.where(camera.outside(xy_px), 0, score)))
                 except FormatError as error:
                     reasons.append(str(error))
             rays = camera.rays(np.stack([xy_px for _, xy_px, _ in found])) if found else ()  # of all at once
         with timer("tracking"):
             people = [(id, of, score) for (id, _, score), of in zip(found, rays, strict=True)]
-            reasons += self.people.push(frame.stamp_ns, people)
+            reasons += self.people.push(frame.stamp_ns, people, view_of(camera))
             self._windows = self.people.windows(frame.stamp_ns)
         return reasons
 
@@ -81,6 +82,9 @@ class Bodies:
             good = finite & lifted.determined
             reasons += [BodyReason.NOT_FINITE] * int((~finite).sum())
             reasons += [BodyReason.PLACEMENT] * int((finite & ~good).sum())
+            now = rays[enough, -1][good], score[enough, -1][good]
+            likely, why = self.people.judge(stamp_ns, _those(tracks, good), *now, lifted.xyz_m[good])
+            good[good], reasons = likely, reasons + why
             tracks = _those(tracks, good)
             xyz_m, sigma_m = self.people.smooth(tracks, stamp_ns, lifted.xyz_m[good]), lifted.sigma_m[good]
             state = np.where(lifted.seen[good], JointState.MEASURED, JointState.INFERRED)
