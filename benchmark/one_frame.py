@@ -1,11 +1,11 @@
 """What do the keypoints of one frame tell at all? A plain perceptron on their coordinates, measured on the
-held-back windows of the picture models: the reference for `pose` and `both` in the tables of ExtPose.
+held-back windows of the image models: the reference for `pose` and `both` in the tables of ExtPose.
 
     python benchmark/one_frame.py --config config/train/hand_extpose.yaml [--windows 1000000]
     python benchmark/one_frame.py --config config/train/body_extpose.yaml --data DATA
 
 Nothing is rendered for training, so it sees several times as many windows in the same time. Its keypoints are those
-of the settings' windows but for the joints that things in the picture cover. It answers with the bones' rotations and
+of the settings' windows but for the joints that things in the image cover. It answers with the bones' rotations and
 lengths, as ExtPose does, and learns from the same losses of joints and posture.
 """
 
@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from pose3d_ros.lab.evaluation.motion.images import held_back, measure
-from pose3d_ros.lab.synthesis.image_config import PictureWindowConfig, Subject
-from pose3d_ros.lab.synthesis.image_windows import PictureWindows, assemble, observe, pose_input
+from pose3d_ros.lab.synthesis.image_config import ImageWindowConfig, Subject
+from pose3d_ros.lab.synthesis.image_windows import ImageWindows, assemble, observe, pose_input
 from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.lab.training import config as settings
 from pose3d_ros.lab.training.config import TrainConfig
@@ -57,16 +57,16 @@ class Perceptron(nn.Module):
         return xyz - xyz[..., :1, :], rotations
 
 
-def draw(rng: Rng, count: int, config: PictureWindowConfig, subject: Subject) -> tuple[Tensor, Tensor]:
+def draw(rng: Rng, count: int, config: ImageWindowConfig, subject: Subject) -> tuple[Tensor, Tensor]:
     """Coordinates (N, T, J, 3) of keypoints in their crops, and true joints (N, T, J, 3) in the axes of the crops."""
     scene = subject.scene(rng, count, config)
     rays, score, view = observe(rng, scene, config, subject)
-    nothing = rays.new_zeros(*score.shape[:2], 3, 1, 1)  # in place of the pictures
+    nothing = rays.new_zeros(*score.shape[:2], 3, 1, 1)  # in place of the images
     windows = assemble(nothing, scene.xyz, rays, score, view, config)
     return coordinates_of(windows, config, subject), windows.xyz
 
 
-def coordinates_of(windows: PictureWindows, config: PictureWindowConfig, subject: Subject) -> Tensor:
+def coordinates_of(windows: ImageWindows, config: ImageWindowConfig, subject: Subject) -> Tensor:
     """(N, T, J, 3) as `pose_input` makes them."""
     return pose_input("coordinates", windows.xy_px, windows.score, config.render, config.drawing, subject.skeleton)
 
@@ -74,10 +74,10 @@ def coordinates_of(windows: PictureWindows, config: PictureWindowConfig, subject
 def train(network: Perceptron, config: TrainConfig, subject: Subject, windows: int) -> None:
     """Learning rate as in the settings, falling over the last part."""
     optimizer, rng = MuonAdamW(network, config.learning_rate, config.weight_decay), Rng(config.seed)
-    steps, weights = windows // BATCH, config.picture
+    steps, weights = windows // BATCH, config.image
     for step in range(steps):
         if step % (DRAWN // BATCH) == 0:
-            given, truth = draw(rng, DRAWN, config.pictures, subject)
+            given, truth = draw(rng, DRAWN, config.images, subject)
         rows = slice(step % (DRAWN // BATCH) * BATCH, (step % (DRAWN // BATCH) + 1) * BATCH)
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * min(1, (step + 1) / 100, (steps - step) / (DECAY * steps))
@@ -95,7 +95,7 @@ def train(network: Perceptron, config: TrainConfig, subject: Subject, windows: i
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, required=True, help="settings of a picture model's training")
+    parser.add_argument("--config", type=Path, required=True, help="settings of an image model's training")
     parser.add_argument("--data", type=Path, default=Path(), help="folder of the motion files that people come from")
     parser.add_argument("--windows", type=int, default=1_000_000)
     parser.add_argument("--count", type=int, default=1024, help="held-back windows")
@@ -106,10 +106,10 @@ def main() -> None:
     known, network, began = subjects(config, args.data), Perceptron(config.extpose.skeleton), time.perf_counter()
     train(network, config, known.training, args.windows)
     spent = time.perf_counter() - began
-    single = held_back(args.count, config.pictures, subject=known.validation)
+    single = held_back(args.count, config.images, subject=known.validation)
     with torch.inference_mode():
-        xyz = network.eval()(coordinates_of(single, config.pictures, known.validation))[0].numpy()
-    found = measure(xyz, single, config.pictures.rate_hz, known.validation)
+        xyz = network.eval()(coordinates_of(single, config.images, known.validation))[0].numpy()
+    found = measure(xyz, single, config.images.rate_hz, known.validation)
     errors = ", ".join(f"{name} {value}" for name, value in found.items() if value is not None)
     print(f"{config.name}: {args.windows:,} windows in {spent:.0f} s; {errors}")
 

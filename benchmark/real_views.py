@@ -2,7 +2,7 @@
 """Error on a real video: each of four calibrated views lifted alone, against what all of them say together.
 
     python benchmark/real_views.py [--weights body_dtf27] [--json OUT] [--reference OUT.npz]
-    python benchmark/real_views.py --pictures body_extpose --videos FOLDER
+    python benchmark/real_views.py --images body_extpose --videos FOLDER
 
 One man balances and reaches (60 Hz, 100 frames). The reference is triangulated from MediaPipe's 2D joints of all views,
 the very joints that the lifter is fed from one view; views that disagree are left out per joint and per frame. It is
@@ -10,11 +10,11 @@ good to about 1 cm, and where MediaPipe puts a joint to one side in all views, t
 ours: MediaPipe's own 3D world landmarks from the same networks. All errors over 12 limb joints, hips in the origin;
 "distance" is that of the pelvis from the camera.
 
-`--pictures` looks at the videos too (cam01.mp4, ... of Pose2Sim's demonstration with one person, which are not part of
-this package) by the pipeline of pose_vit_node, and tells apart: the lifter; the picture model by itself, before it is
+`--images` looks at the videos too (cam01.mp4, ... of Pose2Sim's demonstration with one person, which are not part of
+this package) by the pipeline of pose_vit_node, and tells apart: the lifter; the image model by itself, before it is
 pulled to keypoints; the same, shown the image only or the keypoints only; and what is published, with the image and
 without. "Seen" and "hidden" are MPJPE of the joints that the pipeline was given in that frame, and that it was not;
-"jitter" the mean acceleration of the joints about the hips, m/s². What is hidden from the lifter is in the picture.
+"jitter" the mean acceleration of the joints about the hips, m/s². What is hidden from the lifter is in the image.
 """
 
 import argparse
@@ -49,10 +49,10 @@ SEEN = 0.3
 RECENTRINGS = 4  # then nothing moves any more
 HIDDEN = 12  # of the 17 joints of COCO
 BURST_S = 0.5
-# what the picture model is given, if there is a picture at all; whose answer is published; whose is the model's own
+# what the image model is given, if there is an image at all; whose answer is published; whose is the model's own
 WAYS = (
     ("both", False, "lifter", ""),
-    ("both", True, "published", "picture alone"),
+    ("both", True, "published", "image alone"),
     ("image", True, "", "its image alone"),
     ("keypoints", True, "published, no image", "its keypoints alone"),
 )
@@ -129,22 +129,22 @@ def errors_mm(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
 
 def hide(shape: tuple[int, int], every: int, rng: np.random.Generator) -> np.ndarray:
-    """bool (F, 17): which joints are hidden, `HIDDEN` at random, drawn anew `every` so many frames."""
+    """bool (F, 17): which joints are hidden, `HIDDEN` at random, drawn again `every` so many frames."""
     order = rng.random((-(-shape[0] // every), shape[1])).argsort(axis=1) < HIDDEN
     return order.repeat(every, axis=0)[: shape[0]]
 
 
 def push(
-    pipeline, clip: Clip, format: str, xy_px: np.ndarray, score: np.ndarray, pictures: Iterable = repeat(None)
+    pipeline, clip: Clip, format: str, xy_px: np.ndarray, score: np.ndarray, images: Iterable = repeat(None)
 ) -> Iterator[Person3D | None]:
-    """The man in every frame, None without a skeleton. `pictures`: of the frames, if they are to be looked at."""
+    """The man in every frame, None without a skeleton. `images`: of the frames, if they are to be looked at."""
     pipeline.reset()
     camera = clip.view.camera
-    for i, picture in zip(range(len(score)), pictures, strict=False):
+    for i, image in zip(range(len(score)), images, strict=False):
         person = Person2D(format, xy_px[i], score[i], id="man")
         stamp_ns = 1_000_000_000 + round(i * 1e9 / clip.rate_hz)
         frame = Keypoints2D(stamp_ns, (person,), "", camera.width, camera.height)
-        looked = () if picture is None else (picture,)
+        looked = () if image is None else (image,)
         people = pipeline.push(frame, camera, *looked).people
         yield people[0] if people else None
 
@@ -186,7 +186,7 @@ def lifted(pipeline, clip: Clip, truth_m: np.ndarray) -> dict[str, dict[str, flo
 
 
 def video(path: Path) -> Iterator[np.ndarray]:
-    """Its pictures, uint8 (H, W, 3), RGB."""
+    """Its images, uint8 (H, W, 3), RGB."""
     reader = cv2.VideoCapture(str(path))
     while (read := reader.read())[0]:
         yield np.ascontiguousarray(read[1][..., ::-1])
@@ -202,8 +202,8 @@ def looked_at(pipelines: dict[str, object], clip: Clip, path: Path, truth_m: np.
         poses = {who: np.full(shape, np.nan) for way in WAYS for who in way[2:] if who}
         seen = np.zeros(shape[:2], bool)
         for which, looks, published, alone in WAYS:
-            pipeline, pictures = pipelines[which], video(path) if looks else repeat(None)
-            for i, person in enumerate(push(pipeline, clip, *given, pictures)):
+            pipeline, images = pipelines[which], video(path) if looks else repeat(None)
+            for i, person in enumerate(push(pipeline, clip, *given, images)):
                 if person is None:
                     continue
                 if published:
@@ -275,8 +275,8 @@ def show(report: dict) -> None:
             print(f"{name:6s} {method:26s} {e['mpjpe_mm']:7.1f} {e['pa_mpjpe_mm']:7.1f}    {far:>16s} {e['frames']:7d}")
 
 
-def show_pictures(view: str, kinds: dict[str, dict[str, dict]]) -> None:
-    """What pictures do in one view, as text."""
+def show_images(view: str, kinds: dict[str, dict[str, dict]]) -> None:
+    """What images do in one view, as text."""
     columns = ("mpjpe_mm", "pa_mpjpe_mm", "seen_mm", "hidden_mm", "jitter")
     heads = ("MPJPE", "PA", "seen", "hidden", "jitter", "frames")
     print(f"\n{view:9s}  {'who says it':20s}" + "".join(f"{head:>8s}" for head in heads))
@@ -293,13 +293,13 @@ def main() -> None:
     parser.add_argument("--weights", default="body_dtf27", help="name or file; empty: the reference and MediaPipe only")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--reference", type=Path, help="save the triangulated skeletons (npz)")
-    parser.add_argument("--pictures", help="weights of a picture model of bodies, name or path")
-    parser.add_argument("--videos", type=Path, help="folder with the videos of the views, for --pictures")
+    parser.add_argument("--images", help="weights of an image model of bodies, name or path")
+    parser.add_argument("--videos", type=Path, help="folder with the videos of the views, for --images")
     args = parser.parse_args()
-    if args.pictures and not (args.videos and args.weights):
-        parser.error("--pictures: expected --videos FOLDER, and --weights of a lifter")
+    if args.images and not (args.videos and args.weights):
+        parser.error("--images: expected --videos FOLDER, and --weights of a lifter")
     clips = [load(path) for path in sorted(args.data.glob("*.npz"))]
-    if args.pictures and (missing := [c.name for c in clips if not (args.videos / f"{c.name}.mp4").is_file()]):
+    if args.images and (missing := [c.name for c in clips if not (args.videos / f"{c.name}.mp4").is_file()]):
         parser.error(f"--videos {args.videos}: expected a video .mp4 of each view, got none of {', '.join(missing)}")
     found = reference(clips)
     report = {"reference": check(found, clips), "views": {}}
@@ -311,14 +311,14 @@ def main() -> None:
             methods |= {f"ours, {name}": e for name, e in lifted(pipeline, clip, truth_m).items()}
         report["views"][clip.name] = methods
     show(report)
-    if args.pictures:
-        pipelines = make_told(args.weights, args.pictures)
-        report["pictures"] = {}
+    if args.images:
+        pipelines = make_told(args.weights, args.images)
+        report["images"] = {}
         for clip in clips:
             truth_m = clip.view.to_camera(limbs(found.xyz_m, clip.format))
             path = args.videos / f"{clip.name}.mp4"
-            report["pictures"][clip.name] = looked_at(pipelines, clip, path, truth_m)
-            show_pictures(clip.name, report["pictures"][clip.name])
+            report["images"][clip.name] = looked_at(pipelines, clip, path, truth_m)
+            show_images(clip.name, report["images"][clip.name])
     if args.reference:
         save(args.reference, found, clips)
     if args.json:
@@ -332,16 +332,16 @@ def make_pipeline(weights: str):
     return Pipeline(PipelineConfig(body=BodyConfig(weights=weights)))
 
 
-def make_told(weights: str, pictures: str) -> dict[str, object]:
+def make_told(weights: str, images: str) -> dict[str, object]:
     """Pipelines of pose_vit_node that tell who says what, for `looked_at`."""
-    from pose3d_ros.lab.evaluation.motion.modality_probe import ToldPipeline  # torch, only where it looks
+    from pose3d_ros.lab.evaluation.motion.modality_probe import ProbedPipeline  # torch, only where it looks
     from pose3d_ros.pipeline import BodyConfig
     from pose3d_ros.settings import HandConfig, PipelineConfig, RefineConfig
 
     config = PipelineConfig(
-        body=BodyConfig(weights=weights), hands=HandConfig(weights=""), refine=RefineConfig(body=pictures, hands="")
+        body=BodyConfig(weights=weights), hands=HandConfig(weights=""), refine=RefineConfig(body=images, hands="")
     )
-    return {given: ToldPipeline(config, given) for given in ("both", "image", "keypoints")}
+    return {given: ProbedPipeline(config, given) for given in ("both", "image", "keypoints")}
 
 
 if __name__ == "__main__":

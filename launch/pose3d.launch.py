@@ -37,7 +37,7 @@ ARGUMENTS = [
         "detector", default_value="false", choices=BOOL, description="start the detector node; false: use your own"
     ),
     DeclareLaunchArgument(
-        "pictures",
+        "images",
         default_value="false",
         choices=BOOL,
         description="start pose_vit_node, which also looks at the image, instead of lifter_node, and refines hands "
@@ -115,7 +115,7 @@ def autostart(node: LifecycleNode, wanted: IfCondition) -> list:
 def generate_launch_description() -> LaunchDescription:
     """The nodes and their start-up."""
     start, detect = LaunchConfiguration("autostart"), LaunchConfiguration("detector")
-    look, profile = LaunchConfiguration("pictures"), LaunchConfiguration("fastdds_profile")
+    look, profile = LaunchConfiguration("images"), LaunchConfiguration("fastdds_profile")
     lifter = lifecycle_node("lifter_node", "lifter", ["keypoints", "camera_info"], UnlessCondition(look))
     pose_vit = lifecycle_node("pose_vit_node", "pose_vit", ["image", "keypoints", "camera_info"], IfCondition(look))
     detector = lifecycle_node("detector_node", "detector", ["image", "keypoints"], IfCondition(detect))

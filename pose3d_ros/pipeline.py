@@ -11,32 +11,33 @@ from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.timer import Timer
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
 from pose3d_ros.engines import Ladder, open_lifter
-from pose3d_ros.engines.images import open_picture_lifter
+from pose3d_ros.engines.images import open_image_lifter
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.models import Lifter, use_threads
-from pose3d_ros.models.image_lifter import PictureLifter
+from pose3d_ros.models.image_lifter import ImageLifter
 from pose3d_ros.settings import BodyConfig, PipelineConfig, RefineConfig  # noqa: F401
+from pose3d_ros.stages.articulation import Articulation
 from pose3d_ros.stages.bodies import Bodies
 from pose3d_ros.stages.body_image import BodyRefiner
 from pose3d_ros.stages.hand_image import HandRefiner
 from pose3d_ros.stages.hands import Hands
-from pose3d_ros.stages.image_refiner import Look, Refiner, RefineReason
+from pose3d_ros.stages.image_refiner import ImageFrame, Refiner, RefineReason
 
-STAGES = ("mapping", "tracking", "guidance", "model", "placement", "hands")
-REFINE = "refine"  # beside them, where a picture was looked at
+STAGES = ("mapping", "tracking", "guidance", "model", "placement", "hands", "articulation")
+REFINE = "refine"  # beside them, where an image was looked at
 CAMERA_CHANGED = "camera_changed"
 
 
 class Pipeline:
     """Keeps the windows of everybody in one camera's view and lifts them. Not for several threads at once.
 
-    Where `config` has pictures refine something, `push` may be given the picture. Lifters that are given replace those
+    Where `config` has images refine something, `push` may be given the image. Lifters that are given replace those
     that the configuration names. Raises CheckpointError, ConfigError or EngineError.
     """
 
     def __init__(
         self, config: PipelineConfig | None = None, lifter: Lifter | None = None, hand_lifter: Lifter | None = None,
-        hand_pictures: PictureLifter | None = None, body_pictures: PictureLifter | None = None,
+        hand_images: ImageLifter | None = None, body_images: ImageLifter | None = None,
     ):  # fmt: skip
         self.config = config or PipelineConfig()
         body, hands, refine = (
@@ -51,14 +52,15 @@ class Pipeline:
         self.bodies = Bodies(self.config, lifter or self._open(body.weights))
         hand_lifter = hand_lifter or (self._open(hands.weights) if hands.weights else None)
         self.hands = Hands(hands, hand_lifter) if hand_lifter else None
-        if not body_pictures and refine.body:
-            body_pictures = self._open(refine.body, partial(open_picture_lifter, body_model=refine.body_model))
-        if not hand_pictures and refine.hands and self.hands:
-            hand_pictures = self._open(refine.hands, partial(open_picture_lifter, body_model=refine.hands_model))
-        self.body_refiner = BodyRefiner(body_pictures) if body_pictures else None
-        self.hand_refiner = HandRefiner(hand_pictures) if hand_pictures and self.hands else None
+        if not body_images and refine.body:
+            body_images = self._open(refine.body, partial(open_image_lifter, body_model=refine.body_model))
+        if not hand_images and refine.hands and self.hands:
+            hand_images = self._open(refine.hands, partial(open_image_lifter, body_model=refine.hands_model))
+        self.body_refiner = BodyRefiner(body_images) if body_images else None
+        self.hand_refiner = HandRefiner(hand_images) if hand_images and self.hands else None
+        self.articulation = Articulation()
 
-    def push(self, frame: Keypoints2D, camera: Camera, picture: np.ndarray | None = None) -> Skeletons3D:
+    def push(self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None = None) -> Skeletons3D:
         """Take one image's keypoints, and maybe the image uint8 (H, W, 3), RGB; return everybody at its stamp.
 
         Positions are in the camera's optical frame. Raises CameraError where the camera is calibrated for another size,
@@ -66,7 +68,7 @@ class Pipeline:
         """
         timer, stamp_ns = Timer(STAGES), frame.stamp_ns
         reasons = self._store(frame, camera, timer)
-        look = self._look(frame, camera, picture)
+        look = self._look(frame, camera, image)
         people, why = self.bodies.lift(stamp_ns, timer)
         people, unrefined = self._refined(self.body_refiner, look, self.bodies, people, timer)
         hands, missing = [], []
@@ -74,9 +76,11 @@ class Pipeline:
             with timer("hands"):
                 hands, missing = self.hands.lift(stamp_ns, people)  # on the wrists that are published
         hands, untouched = self._refined(self.hand_refiner, look, self.hands, hands, timer)
+        with timer("articulation"):
+            people = self.articulation.articulate(stamp_ns, people, hands)
         reasons += [*why, *unrefined, *missing, *untouched]
-        if picture is not None and self.looks_at and not look and (people or hands):
-            reasons.append(RefineReason.PICTURE_SIZE)
+        if image is not None and self.looks_at and not look and (people or hands):
+            reasons.append(RefineReason.IMAGE_SIZE)
         for ladder in self._ladders:
             reasons += ladder.news()
         texts = tuple(str(reason) for reason in reasons)
@@ -99,6 +103,7 @@ class Pipeline:
         """Forget everybody, and the camera."""
         for part in self._parts():
             part.reset()
+        self.articulation.reset()
         self._camera = None
 
     def close(self) -> None:
@@ -121,7 +126,7 @@ class Pipeline:
 
     @property
     def looks_at(self) -> list[str]:
-        """What pictures refine: "person", "hand", both or nothing."""
+        """What images refine: "person", "hand", both or nothing."""
         return [refiner.WHOM for refiner in (self.body_refiner, self.hand_refiner) if refiner]
 
     @property
@@ -160,16 +165,16 @@ class Pipeline:
                 reasons += self.hands.store(frame, camera, self.bodies.wrists())
         return reasons
 
-    def _look(self, frame: Keypoints2D, camera: Camera, picture: np.ndarray | None) -> Look | None:
-        """None where there is nothing to look at, or where the picture is not that of the keypoints."""
-        if picture is None or not self.looks_at:
+    def _look(self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None) -> ImageFrame | None:
+        """None where there is nothing to look at, or where the image is not that of the keypoints."""
+        if image is None or not self.looks_at:
             return None
         sizes = {(camera.width, camera.height), (frame.width, frame.height)}
-        fits = sizes <= {picture.shape[1::-1], (0, 0)}  # unknown
-        return Look(frame.stamp_ns, picture, camera, self.config) if fits else None
+        fits = sizes <= {image.shape[1::-1], (0, 0)}  # unknown
+        return ImageFrame(frame.stamp_ns, image, camera, self.config) if fits else None
 
-    def _refined(self, refiner: Refiner | None, look: Look | None, part: Any, given: list, timer: Timer) -> tuple:
-        """What was lifted, refined by the picture, and why some of it was not."""
+    def _refined(self, refiner: Refiner | None, look: ImageFrame | None, part: Any, given: list, timer: Timer) -> tuple:
+        """What was lifted, refined by the image, and why some of it was not."""
         if not (refiner and look and given):
             return given, []
         with timer(REFINE):

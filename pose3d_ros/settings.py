@@ -72,7 +72,7 @@ class HandConfig:
 
 @dataclass(frozen=True)
 class RefineConfig:
-    """Which picture models refine what."""
+    """Which image models refine what."""
 
     body: str = param(
         "", "ExtPose weights of bodies, a shipped name (body_extpose, which changes little so far) or a path (pose3d "
@@ -91,11 +91,11 @@ class RefineConfig:
         "(HaMeR's, docs/training.md), and no others do",
     )  # fmt: skip
     max_sigma: float = param(
-        4.0, "the picture counts where its mean sigma is at most this times the lifter's", low=0.0,
+        4.0, "the image counts where its mean sigma is at most this times the lifter's", low=0.0,
         high=100.0, live=True,
     )  # fmt: skip
     cutoff_hz: float = param(
-        1.5, "what the picture changes of the lifter's answer changes no faster than this; 0 = at once", unit="Hz",
+        1.5, "what the image changes of the lifter's answer changes no faster than this; 0 = at once", unit="Hz",
         low=0.0, high=60.0, live=True,
     )  # fmt: skip
 

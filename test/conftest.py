@@ -9,6 +9,7 @@ import pytest
 
 # These layers need torch. A robot's package manager does not bring it, and `colcon test` must still test the rest.
 NEED_TORCH = ["models", "engines", "stages", "pipeline", "lab/synthesis", "lab/evaluation", "lab/training"]
+NEED_TORCH += ["robustness"]
 ALSO = ["cli/test_doctor.py", "cli/test_engine.py", "geometry/test_crop.py", "geometry/test_skeleton_image.py"]
 HAS_TORCH = find_spec("torch") is not None
 
@@ -53,6 +54,11 @@ def stick_figure(frames: int, fps: float, tempo: float) -> tuple[np.ndarray, np.
     return joints, root
 
 
+def toes_of(joints: np.ndarray) -> np.ndarray:
+    """Left and right toes (F, 2, 3) of somebody whose feet always point ahead."""
+    return joints[:, [6, 3]] + (0.12, 0, -0.05)
+
+
 @pytest.fixture(scope="session")
 def motion_file(tmp_path_factory) -> Path:
     """A motion file of three people, 4 s each, at 30, 60 and 24 frames per second."""
@@ -62,6 +68,7 @@ def motion_file(tmp_path_factory) -> Path:
     np.savez(
         path,
         joints=np.concatenate([joints for joints, _ in clips]).astype(np.float16),
+        toes=np.concatenate([toes_of(joints) for joints, _ in clips]).astype(np.float16),
         root=np.concatenate([root for _, root in clips]).astype(np.float32),
         clip_offset=np.cumsum([0] + [len(root) for _, root in clips]),
         clip_fps=np.array(rates, np.float32),

@@ -163,10 +163,10 @@ def test_errors_are_told_apart_by_what_was_seen(benchmark):
 
 @pytest.fixture(scope="module")
 def video():
-    """benchmark/pictures_on_video.py, the first frames of the demo, and what is compared in them."""
+    """benchmark/images_on_video.py, the first frames of the demo, and what is compared in them."""
     pytest.importorskip("torch", reason="needs torch")
     pytest.importorskip("rosbags", reason="needs rosbags (pip install .[tools])")
-    module = script("pictures_on_video")
+    module = script("images_on_video")
     frames = module.read(module.Bag(BAG))[:40]
     return module, frames, module.subjects(frames, module.DEMO / "signing_mediapipe.npz")
 

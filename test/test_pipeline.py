@@ -14,7 +14,7 @@ from pose3d_ros.core.types import JointState, Keypoints2D, Person2D, TrackState
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.geometry.virtual_camera import look_at
-from pose3d_ros.models import Lifted, ModelSpec
+from pose3d_ros.models import LifterOutput, ModelSpec
 from pose3d_ros.pipeline import STAGES, BodyConfig
 from pose3d_ros.settings import HandConfig
 from pose3d_ros.tracking.smoothing import SmoothingConfig
@@ -72,11 +72,11 @@ class Oracle:
     def close(self) -> None:
         self.closed = True
 
-    def __call__(self, inputs: np.ndarray, frame: int = -1) -> Lifted:
+    def __call__(self, inputs: np.ndarray, frame: int = -1) -> LifterOutput:
         xyz_m = np.resize(np.stack(self.truth), (len(inputs), 17, 3))
         virtual = look_at(xyz_m[..., :2] / xyz_m[..., 2:], inputs[:, frame, :, 2])
         lifted = virtual.from_camera(xyz_m - xyz_m[:, :1])
-        return Lifted(self.spoil(lifted.astype(np.float32)), np.full((len(inputs), 17), 0.04, np.float32))
+        return LifterOutput(self.spoil(lifted.astype(np.float32)), np.full((len(inputs), 17), 0.04, np.float32))
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def test_a_person_at_the_image_border(pipeline):
         np.testing.assert_allclose(person.xyz_m, body, atol=2e-3)
 
 
-def test_another_calibration_starts_anew_and_says_so(pipeline):
+def test_another_calibration_starts_again_and_says_so(pipeline):
     walk(pipeline, range(5))
     other = Camera(CAMERA.K * [[1.1], [1.1], [1]], width=640, height=480)
     result = pipeline.push(frame(5, seen_as(walker())), other)
@@ -246,7 +246,7 @@ def test_odd_stamps_are_counted_and_nobody_is_lost(pipeline, tick, reason):
     np.testing.assert_allclose(result.people[0].xyz_m, walker(), atol=2e-3)
 
 
-def test_a_looped_recording_starts_anew(pipeline):
+def test_a_looped_recording_starts_again(pipeline):
     walk(pipeline, range(100, 110))
     reasons = [r for result in walk(pipeline, range(10)) for r in result.reasons]
     assert reasons.count("stream_backward") == 1

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes MediaPipe's own 3D landmarks of a bag's pictures, which `benchmark/pictures_on_video.py` compares with.
+"""Writes MediaPipe's own 3D landmarks of a bag's images, which `benchmark/images_on_video.py` compares with.
 
 In an environment of its own (pip install 'mediapipe==0.10.21' scipy rosbags pyyaml):
 

@@ -1,4 +1,4 @@
-"""Pictures and numbers of the generated hands: `hand_motion_sheet.py OUT.png TABLE.md`.
+"""Images and numbers of the generated hands: `hand_motion_sheet.py OUT.png TABLE.md`.
 
 Eight generated stretches of 0.9 s from the palm and from the side, and their statistics beside those of recorded hands.
 """
@@ -76,14 +76,14 @@ def table(hands: np.ndarray, pose: hand.HandPose) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(picture: str, page: str) -> None:
+def main(image: str, page: str) -> None:
     """Writes both."""
     hands = hand_motion.draw(Rng(4), 1500, FRAMES, RATE_HZ).double().numpy()
     flat = hands.reshape(-1, 21, 3)
     pose = hand.describe(flat, np.zeros(len(flat), bool))
     turn = Rotation.from_quat(pose.quat_xyzw).as_matrix()
     palm = np.einsum("nji,nkj->nki", turn, flat - flat[:, :1]).reshape(hands.shape)
-    draw(picture, palm)
+    draw(image, palm)
     with open(page, "w") as file:
         file.write(table(hands, pose))
 

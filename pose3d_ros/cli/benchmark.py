@@ -1,4 +1,4 @@
-"""`pose3d benchmark`: how long bodies, hands and pictures take here, and what a better backend would save."""
+"""`pose3d benchmark`: how long bodies, hands and images take here, and what a better backend would save."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -36,18 +36,18 @@ START_COLUMNS = (
 
 def command(
     people: Annotated[
-        str, typer.Option(help="numbers of people in view, with commas; with --pictures: of crops in one step")
+        str, typer.Option(help="numbers of people in view, with commas; with --images: of crops in one step")
     ] = "1,4",
     backend: Annotated[str, typer.Option(help="a backend, auto, or all that work here")] = "auto",
     weights: Annotated[str, typer.Option(help="name, or a .safetensors file; default: of the parameters")] = "",
     hands: Annotated[bool, typer.Option("--hands", help="both hands of everybody too")] = False,
-    pictures: Annotated[
+    images: Annotated[
         str,
         typer.Option(
-            help="instead: picture models, with commas; tiny, S, B, L, H (random weights) or .safetensors files"
+            help="instead: image models, with commas; tiny, S, B, L, H (random weights) or .safetensors files"
         ),
     ] = "",
-    frames: Annotated[str, typer.Option(help="with --pictures: frames that tiny to H look at")] = "1,4,8",
+    frames: Annotated[str, typer.Option(help="with --images: frames that tiny to H look at")] = "1,4,8",
     seconds: Annotated[float, typer.Option(help="of measuring, after loading")] = 20.0,
     params: Params = None,
     threads: Annotated[int | None, typer.Option(help="instead of body.threads; 0 = the backend's own choice")] = None,
@@ -58,16 +58,16 @@ def command(
     """Times of `Pipeline.push` and of its networks alone, percentiles in milliseconds.
 
     Beside them in the same process, in turns: the same networks in eager torch, and the network of the published size.
-    With --pictures: steps of the picture models of pose_vit_node, which --hands and --weights say nothing about.
+    With --images: steps of the image models of pose_vit_node, which --hands and --weights say nothing about.
     """
     from pose3d_ros.cli.tables import write_json
     from pose3d_ros.lab.evaluation.latency import image_latency, latency
 
     given = {"weights": weights, "device": device, "precision": precision, "threads": threads}
     config = with_body(pipeline_config(params), **given)
-    if pictures:
-        measured = image_latency.PictureBenchmarkConfig(
-            tuple(pictures.split(",")), _numbers("people", people), _numbers("frames", frames), backend,
+    if images:
+        measured = image_latency.ImageBenchmarkConfig(
+            tuple(images.split(",")), _numbers("people", people), _numbers("frames", frames), backend,
             config.body.engines(), seconds,
         )  # fmt: skip
         report = _measured(image_latency.measure, measured)
@@ -77,7 +77,7 @@ def command(
         report = _measured(latency.measure, measured)
     if json_path is not None:
         write_json(json_path, report)
-    (show_pictures if pictures else show)(report)
+    (show_images if images else show)(report)
 
 
 def _numbers(name: str, text: str) -> tuple[int, ...]:
@@ -127,8 +127,8 @@ def show(report: dict[str, Any]) -> None:
     )
 
 
-def show_pictures(report: dict[str, Any]) -> None:
-    """The report on picture models on stdout."""
+def show_images(report: dict[str, Any]) -> None:
+    """The report on image models on stdout."""
     from rich.table import Table
 
     console = _machine(report)

@@ -16,7 +16,7 @@ def command(
         float | None, typer.Option(help="crop to the box of the keypoints; 1.2 of bodies, 2 of hands")
     ] = None,
 ) -> None:
-    """Write published weights anew. Nothing in the checkpoint is run, and the body model in it is left out."""
+    """Write published weights again. Nothing in the checkpoint is run, and the body model in it is left out."""
     from pose3d_ros.engines.images import PARAMETERS
     from pose3d_ros.models.lifter import DEFAULT_SIGMA_M
     from pose3d_ros.models.parametric import HOW_TO_GET
@@ -24,5 +24,5 @@ def command(
 
     spec, head = convert(checkpoint, weights, sigma_m, padding)
     model, guess_m = PARAMETERS[head], spec.sigma_seen * DEFAULT_SIGMA_M
-    print(f"{weights}: {spec.skeleton}, picture alone, sigma {guess_m:.3g} m for every joint (a guess)")
+    print(f"{weights}: {spec.skeleton}, image alone, sigma {guess_m:.3g} m for every joint (a guess)")
     print(f"{model.removesuffix('_model')}: {weights}\n{model}: {HOW_TO_GET[head]}")

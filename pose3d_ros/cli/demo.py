@@ -21,9 +21,9 @@ def command(
     live: Annotated[bool, typer.Option("--live", help="a camera and the detector node instead of a bag")] = False,
     source: Annotated[str, typer.Option(help="live: number of the camera, or a video file")] = "0",
     fov: Annotated[float, typer.Option(help="live: assumed horizontal field of view, degrees")] = 60.0,
-    pictures: Annotated[bool, typer.Option("--pictures", help="pose_vit_node in the lifter's place")] = False,
-    refine_hands: Annotated[str, typer.Option(help="with --pictures: ExtPose weights of hands")] = "",
-    refine_body: Annotated[str, typer.Option(help="with --pictures: ExtPose weights of bodies")] = "",
+    images: Annotated[bool, typer.Option("--images", help="pose_vit_node in the lifter's place")] = False,
+    refine_hands: Annotated[str, typer.Option(help="with --images: ExtPose weights of hands")] = "",
+    refine_body: Annotated[str, typer.Option(help="with --images: ExtPose weights of bodies")] = "",
 ) -> None:
     """Starts player (or camera and detector), lifter and recorder, then draws what was recorded."""
     try:
@@ -37,7 +37,7 @@ def command(
             f"the demo needs ROS, the built messages and the extra `tools` ({error}): make demo; on a robot: "
             "colcon build, source install/setup.bash, pip install 'rosbags>=0.10,<0.12' matplotlib"
         ) from None
-    refine = looks.weights(refine_body, refine_hands) if pictures else None
+    refine = looks.weights(refine_body, refine_hands) if images else None
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # ends the processes as Ctrl-C does
     began = time.monotonic()
     typer.echo("starting the nodes; the first time, engines are built for this machine ...")
@@ -50,9 +50,9 @@ def command(
     typer.echo("drawing ...")
     recording = Recording(out / "bag")
     if not recording.skeletons:
-        raise Pose3DError(f"the lifter published nothing: see {out}/log/{'pose_vit' if pictures else 'lifter'}.log")
+        raise Pose3DError(f"the lifter published nothing: see {out}/log/{'pose_vit' if images else 'lifter'}.log")
     title = "live camera" if live else f"{played.stem}, replayed through the nodes"
-    title += ", refined by pictures" if pictures else ""
+    title += ", refined by images" if images else ""
     written = render.view(recording, out, sent, title=title)
     show(written)
     if lost := written.numbers["lost_messages"]:
@@ -60,6 +60,6 @@ def command(
             f"{lost} of {len(recording.keypoints)} frames were not answered: the machine was busy, so the lifter took "
             "them into its window and answered newer ones only"
         )
-    for line in looks.summary(out / "bag") if pictures else ():
+    for line in looks.summary(out / "bag") if images else ():
         typer.echo(line)
     typer.echo(f"bag     {out / 'bag'}\nlogs    {out / 'log'}\n{time.monotonic() - began:.0f} s in all")

@@ -10,7 +10,7 @@ from pose3d_ros.cli.parameters import Device, Params, Precision, pipeline_config
 from pose3d_ros.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pose3d_ros.engines import Cache, EngineOptions, Program
+    from pose3d_ros.engines import EngineCache, EngineOptions, Program
     from pose3d_ros.engines.backends.choice import Rung
 
 app = typer.Typer(no_args_is_help=True)
@@ -145,18 +145,18 @@ def clear(
 
 def _wanted(
     models: list[str] | None, params: Path | None, backend: str, device: str, precision: str, cache: Path | None
-) -> "tuple[list[str], EngineOptions, Cache]":
+) -> "tuple[list[str], EngineOptions, EngineCache]":
     """Names of weights, how to run them, and the cache."""
     config = with_body(pipeline_config(params), backend=backend, device=device, precision=precision)
     names = models or [name for name in (config.body.weights, config.hands.weights) if name]
     return names, config.body.engines(), _cache(cache)
 
 
-def _cache(folder: Path | None) -> "Cache":
-    from pose3d_ros.engines import Cache
+def _cache(folder: Path | None) -> "EngineCache":
+    from pose3d_ros.engines import EngineCache
     from pose3d_ros.engines.cache import VARIABLE
 
-    found = Cache(folder) if folder else Cache.default()
+    found = EngineCache(folder) if folder else EngineCache.default()
     if found is None:
         raise ConfigError(f"{VARIABLE} is empty, which says that there is no engine cache: name a folder with --cache")
     return found

@@ -95,7 +95,9 @@ def command(
     ] = "0",
     estimates: Annotated[
         str,
-        typer.Option(help="rerun: lift the keypoints anew; recorded: what the robot published", rich_help_panel=OF_BAG),
+        typer.Option(
+            help="rerun: lift the keypoints again; recorded: what the robot published", rich_help_panel=OF_BAG
+        ),
     ] = "rerun",
     params: Annotated[
         Path | None, typer.Option(help="parameters of the lifter, as a ROS parameter file", rich_help_panel=OF_BAG)
@@ -135,7 +137,7 @@ def command(
         typer.Option("--replay", help="through the lifter node over DDS: real latency, losses", rich_help_panel=OF_BAG),
     ] = False,
     report: Annotated[
-        bool, typer.Option("--report/--no-report", help="pictures and a page (HTML)", rich_help_panel=OF_BAG)
+        bool, typer.Option("--report/--no-report", help="images and a page (HTML)", rich_help_panel=OF_BAG)
     ] = True,
     rerun: Annotated[
         bool, typer.Option("--rerun", help="a recording for the Rerun viewer (.rrd)", rich_help_panel=OF_BAG)

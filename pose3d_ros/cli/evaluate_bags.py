@@ -55,7 +55,7 @@ def _one(options: evaluate_bag.BagOptions, more: More) -> None:
         rerun_export.sdk()
     run = evaluate_bag.evaluate(options, play)
     if more.report or more.rerun:
-        _pictures(run, options, more)
+        _images(run, options, more)
 
 
 def _replay(rate: float) -> Any:
@@ -70,7 +70,7 @@ def _replay(rate: float) -> Any:
     return lambda config, out: evaluate_replay(config, out / "replay", rate, typer.echo)
 
 
-def _pictures(run: Any, options: evaluate_bag.BagOptions, more: More) -> None:
+def _images(run: Any, options: evaluate_bag.BagOptions, more: More) -> None:
     try:
         from pose3d_ros.lab.bags.reader import Bag
         from pose3d_ros.lab.viewing.runs import moments

@@ -11,11 +11,12 @@ from pose3d_ros.core.errors import Pose3DError
 # `app` where it has subcommands; a command whose module is not there is not offered.
 COMMANDS = {
     "evaluate": "Errors under occlusion, on recorded motion or on a bag.",
+    "rotations": "Rotations of joints on recorded motion, against those of the truth.",
     "compare": "Two runs on bags side by side, with limits for a CI.",
     "synthesize": "A bag of virtual people with exact truth, from motion capture.",
     "train": "Train weights as a YAML file says.",
     "export": "Weights and model card of a training run.",
-    "convert": "Published HMR2.0 or HaMeR weights, to look at pictures with.",
+    "convert": "Published HMR2.0 or HaMeR weights, to look at images with.",
     "benchmark": "Latency and throughput on this machine.",
     "engine": "Build, list, check and clear compiled engines.",
     "detector": "Fetch, list and check the models of the built-in 2D detector.",

@@ -9,6 +9,7 @@ import typer
 
 from pose3d_ros.core.config import build, flatten
 from pose3d_ros.core.errors import ConfigError
+from pose3d_ros.core.files import read_yaml
 
 ROS_SIDE = ("camera.", "output.", "markers.")  # of the lifter node; they say nothing about lifting
 ALIKE = 0.85  # of two names, above which one is a typing error of the other
@@ -40,12 +41,7 @@ def pipeline_config(file: Path | None) -> Any:
 
 def parameters(file: Path, known: list[str]) -> dict[str, Any]:
     """{full name: value} of the first node with parameters of the lifter, or of a plain table. Raises ConfigError."""
-    import yaml
-
-    try:
-        content = yaml.safe_load(file.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{file}: expected a YAML file of parameters ({error})") from None
+    content = read_yaml(file, "parameters", ConfigError)
     nodes = [entry["ros__parameters"] for entry in _tables(content) if "ros__parameters" in entry]
     tables = [_dotted(table) for table in nodes or [content]]
     groups = _groups(known) + ROS_SIDE

@@ -1,4 +1,4 @@
-"""`pose3d view BAG`: a recorded bag as a video, a sheet of pictures and a report."""
+"""`pose3d view BAG`: a recorded bag as a video, a sheet of images and a report."""
 
 from pathlib import Path
 from typing import Annotated

@@ -28,7 +28,7 @@ class ToolCommand:
 
 
 class ArmDriver(Driver):
-    """Poses and twists of one tool. After a hold the motion starts anew from where the tool is: nothing is caught up.
+    """Poses and twists of one tool. After a hold the motion starts again from where the tool is: nothing is caught up.
 
     Raises ConfigError for a workspace that is empty or does not hold `home`.
     """

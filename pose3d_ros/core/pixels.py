@@ -1,6 +1,6 @@
 """Pixels of sensor_msgs/Image and CompressedImage -> arrays, without cv_bridge and without ROS.
 
-`Picture` stands for either message, from rclpy or read from a bag: only its fields count.
+`Image` stands for either message, from rclpy or read from a bag: only its fields count.
 """
 
 import sys
@@ -11,7 +11,7 @@ import numpy as np
 
 from pose3d_ros.core.errors import InputError
 
-Picture = Any
+Image = Any
 
 # encoding: (dtype of one channel, channels)
 LAYOUTS: dict[str, tuple[type, int]] = {
@@ -47,7 +47,7 @@ JPEG_BEGIN, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 YUV = ("yuv422", "yuv422_yuy2", "uyvy", "yuyv")
 
 
-def to_array(msg: Picture) -> np.ndarray:
+def to_array(msg: Image) -> np.ndarray:
     """The pixels as sent: (H, W) or (H, W, C) in native byte order, padding at row ends removed.
 
     A view of the message where possible, so do not write to it. Raises InputError for an unknown encoding or where
@@ -76,15 +76,15 @@ def to_array(msg: Picture) -> np.ndarray:
     return pixels.reshape(msg.height, msg.width, channels) if channels > 1 else pixels
 
 
-def to_bgr(msg: Picture) -> np.ndarray:
+def to_bgr(msg: Image) -> np.ndarray:
     """uint8 (H, W, 3), blue first, of any colour or grey image; 16 bit images keep their upper 8 bits.
 
-    Raises InputError for what is no picture (depth) or cannot be decoded.
+    Raises InputError for what is no image (depth) or cannot be decoded.
     """
     if hasattr(msg, "format"):
         return _decompressed(msg)
     if msg.encoding in LAYOUTS and msg.encoding not in TO_BGR:
-        raise InputError(f"encoding {msg.encoding} is no picture: remap the image topic to a colour or grey image")
+        raise InputError(f"encoding {msg.encoding} is no image: remap the image topic to a colour or grey image")
     pixels = to_array(msg)
     if msg.encoding in YUV and msg.width % 2:
         raise InputError(f"{msg.encoding}: expected an even width (two pixels share their colour), got {msg.width}")
@@ -93,12 +93,12 @@ def to_bgr(msg: Picture) -> np.ndarray:
     return (pixels >> 8).astype(np.uint8) if pixels.dtype == np.uint16 else pixels
 
 
-def to_rgb(msg: Picture) -> np.ndarray:
+def to_rgb(msg: Image) -> np.ndarray:
     """Like `to_bgr`, red first."""
     return np.ascontiguousarray(to_bgr(msg)[..., ::-1])
 
 
-def _decompressed(msg: Picture) -> np.ndarray:
+def _decompressed(msg: Image) -> np.ndarray:
     data = np.frombuffer(msg.data, np.uint8)
     # older OpenCV gives what there is of a JPEG that was cut off, in gray where nothing is
     sent = data.tobytes()

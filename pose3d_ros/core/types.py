@@ -34,7 +34,7 @@ class Method(str, Enum):
     """What a skeleton was computed with (same values as in the messages)."""
 
     DTF = "dtf"  # keypoints over time
-    EXTPOSE = "extpose"  # keypoints and the picture
+    EXTPOSE = "extpose"  # keypoints and the image
 
     __str__ = str.__str__
 

@@ -2,8 +2,18 @@
 
 from pose3d_ros.engines.backends.choice import CHOICES, EngineOptions
 from pose3d_ros.engines.base import Engine, EngineInfo, Program, Target
-from pose3d_ros.engines.cache import Cache
+from pose3d_ros.engines.cache import EngineCache
 from pose3d_ros.engines.ladder import Ladder
 from pose3d_ros.engines.lifters import open_lifter
 
-__all__ = ["CHOICES", "Cache", "Engine", "EngineInfo", "EngineOptions", "Ladder", "Program", "Target", "open_lifter"]
+__all__ = [
+    "CHOICES",
+    "Engine",
+    "EngineCache",
+    "EngineInfo",
+    "EngineOptions",
+    "Ladder",
+    "Program",
+    "Target",
+    "open_lifter",
+]

@@ -13,14 +13,14 @@ from threading import Lock, Thread
 from pose3d_ros.core.errors import EngineError, Pose3DError
 from pose3d_ros.engines.backends.choice import Rung, backend
 from pose3d_ros.engines.base import Engine, Program, Target, explain
-from pose3d_ros.engines.cache import Cache, identity
+from pose3d_ros.engines.cache import EngineCache, identity
 from pose3d_ros.engines.parity import check
 
 Report = Callable[[str], None]
 NICE = 5  # a build must not slow down what publishes meanwhile, nor starve on a busy robot
 
 
-def build(program: Program, rung: Rung, cache: Cache, report: Report = lambda _: None) -> Path:
+def build(program: Program, rung: Rung, cache: EngineCache, report: Report = lambda _: None) -> Path:
     """Build, check against eager fp32 and store. Returns the verified folder; one that is there already is taken.
 
     Raises UnavailableError, CacheError, EngineError (the engine differs from eager fp32), and what backends raise.
@@ -45,7 +45,7 @@ class Background:
     compiler that crashes must not take the node with it. `done` is true once there is a `result` or nothing is left.
     """
 
-    def __init__(self, program: Program, jobs: Sequence[tuple[int, Rung]], cache: Cache) -> None:
+    def __init__(self, program: Program, jobs: Sequence[tuple[int, Rung]], cache: EngineCache) -> None:
         self.done, self.faults, self.result = False, {}, None
         self._program, self._cache, self._closed = program, cache, False
         self._process: subprocess.Popen | None = None
@@ -126,7 +126,7 @@ def main(argument: str) -> None:
     fields = {key: tuple(value) if isinstance(value, list) else value for key, value in request["target"].items()}
     try:
         program = getattr(import_module(module), function)(given)
-        build(program, Rung(backend(request["backend"]), Target(**fields)), Cache(Path(request["cache"])))
+        build(program, Rung(backend(request["backend"]), Target(**fields)), EngineCache(Path(request["cache"])))
     except Pose3DError as error:
         raise SystemExit(str(error)) from None
 

@@ -2,31 +2,35 @@
 
     <user cache dir>/pose3d_ros/engines/<model>-<backend>-<key>/   meta.json and the backend's files
 
-Engine files can hold code, so only files are opened that lie as this user (or root) wrote them: of the right owner, and
-with the hashes that meta.json recorded.
+Engine files can hold code, so only files are opened that lie as this user (or root) wrote them: in folders that nobody
+else can write to (so that none is exchanged after it was checked), no links, and with the hashes that meta.json
+recorded. The hashes find damage; who could have written a file is what the folder says.
 """
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pose3d_ros.core.errors import EngineError
+from pose3d_ros.engines import private
 from pose3d_ros.engines.base import Engine, NotBuiltError, Program, Target
 from pose3d_ros.engines.machine import code_sha256, gpu, host
 
 VARIABLE = "POSE3D_ROS_ENGINES"  # another folder; empty = no cache at all
 FORMAT = 1
 META = "meta.json"
+META_BYTES = 1 << 20
 FULL_BYTES = 1 << 20  # free on a disk that counts as full
+LOCK_WAIT_S = 1800.0  # no engine takes that long to build
 
 
 class CacheError(EngineError):
@@ -64,14 +68,14 @@ class Entry:
     fault: str
 
 
-class Cache:
+class EngineCache:
     """The engines below one folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @classmethod
-    def default(cls) -> "Cache | None":
+    def default(cls) -> "EngineCache | None":
         """In the user's cache folder, or where the environment says; None where it says that there is none."""
         named = os.environ.get(VARIABLE)
         if named is not None:
@@ -88,8 +92,12 @@ class Cache:
     def find(self, wanted: dict) -> Path:
         """The verified folder. Raises NotBuiltError, CacheError (damaged or foreign: build it again)."""
         path = self.path(wanted)
-        if not path.is_dir():
+        if not os.path.lexists(path):
             raise NotBuiltError(f"not built{self._nearest(wanted)}")
+        try:
+            private.check_folder(self.folder)
+        except OSError as error:
+            raise self._unusable(str(error)) from None
         meta = verify(path)
         if meta.get("identity") != wanted:
             raise CacheError(f"{path} belongs to something else: run `pose3d engine build`")
@@ -105,15 +113,16 @@ class Cache:
             with suppress(NotBuiltError, CacheError):
                 return self.find(wanted)  # another builder was quicker
             for old in (*self.folder.glob(f".{path.name}.*.part"), path):  # of a killed builder; damaged
-                shutil.rmtree(old, ignore_errors=True)
+                _remove(old)
             part = self.folder / f".{path.name}.{os.getpid()}.part"
             part.mkdir(mode=0o700)
             try:
                 begin = time.monotonic()
                 notes = build(part)
-                files = {file.name: _sha256(file) for file in sorted(part.iterdir())}
+                files = {file.name: _private_sha256(file) for file in sorted(part.iterdir())}
                 meta = {"identity": wanted, "files": files, "seconds": round(time.monotonic() - begin, 1), **notes}
                 (part / META).write_text(json.dumps(meta, indent=1) + "\n")
+                (part / META).chmod(0o600)
                 for written in (*part.iterdir(), part):
                     _sync(written)
                 part.rename(path)
@@ -126,7 +135,7 @@ class Cache:
     def entries(self) -> Iterator[Entry]:
         """All that is there, damaged ones too."""
         for folder in sorted(path for path in self.folder.glob("*-*") if path.is_dir()):
-            size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+            size = sum(file.lstat().st_size for file in folder.rglob("*"))
             try:
                 yield Entry(folder, verify(folder), size, "")
             except CacheError as error:
@@ -135,30 +144,29 @@ class Cache:
     def remove(self, entry: Entry) -> None:
         """Delete an engine. Raises CacheError."""
         with self._writing(), self._lock(entry.folder.name):
-            shutil.rmtree(entry.folder)
+            _remove(entry.folder)
 
     def _nearest(self, wanted: dict) -> str:
         """In which way an engine of the same model and backend is another one."""
         for folder in self.folder.glob(f"{self.path(wanted).name.rsplit('-', 1)[0]}-*"):
             try:
-                there = json.loads((folder / META).read_text())["identity"]
-            except (OSError, ValueError, KeyError, TypeError):
+                there = _meta(folder)["identity"]
+            except (OSError, ValueError, KeyError, TypeError, RecursionError):
                 continue
             if other := differing(there, wanted):
                 return f" for this: the one there is of other {', '.join(other[:4])}"
         return ""
 
-    @contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
-        """One builder at a time; the system frees the lock of a process that dies."""
-        with open(self.folder / f".{name}.lock", "w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+    def _lock(self, name: str) -> AbstractContextManager:
+        """One builder at a time."""
+        return private.locked(self.folder / f".{name}.lock", LOCK_WAIT_S)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            if not self.folder.is_dir():
+                self.folder.mkdir(0o700, parents=True, exist_ok=True)
+            private.check_folder(self.folder)
             yield
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -169,27 +177,40 @@ class Cache:
             raise self._unusable("no space left") from error
 
     def _unusable(self, why: str) -> CacheError:
-        return CacheError(f"engine cache {self.folder}: {why}; set {VARIABLE} to a folder that can be written")
+        return CacheError(f"engine cache {self.folder}: {why}; set {VARIABLE} to a folder that you alone can write")
 
 
 def verify(folder: Path) -> dict:
     """meta.json of a folder whose files are all as they were written. Raises CacheError; reads nothing but bytes."""
     again = f"{folder}: {{}}; remove it with `pose3d engine clear --damaged`, or run `pose3d engine build`"
     try:
-        meta = json.loads((folder / META).read_text())
-        files = dict(meta["files"])
-        there = {file.name for file in folder.iterdir()} - {META}
-        if there != set(files) or not isinstance(meta["identity"], dict):
-            raise CacheError(again.format("files are missing or were added"))
-        for name, digest in files.items():
-            if (folder / name).is_symlink() or _sha256(folder / name) != digest:
-                raise CacheError(again.format(f"{name} is truncated or was changed"))
-        owners = {path.stat().st_uid for path in (folder, *folder.iterdir())}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CacheError(again.format(f"{META} cannot be read ({type(error).__name__})")) from error
-    if not owners <= {os.geteuid(), 0}:
-        raise CacheError(again.format("it was written by another user"))
+        with private.opened(folder, kind=stat.S_IFDIR):
+            meta = _meta(folder)
+            files = dict(meta["files"])
+            there = {file.name for file in folder.iterdir()} - {META}
+            if there != set(files) or not isinstance(meta["identity"], dict):
+                raise CacheError(again.format("files are missing or were added"))
+            for name, digest in files.items():
+                if private.sha256(folder / name) != digest:
+                    raise CacheError(again.format(f"{name} is truncated or was changed"))
+    except private.NotPrivateError as error:
+        raise CacheError(again.format(error)) from None
+    except OSError as error:
+        linked = error.errno in (errno.ELOOP, errno.ENOTDIR)
+        raise CacheError(again.format("a link" if linked else f"cannot be read ({error.strerror})")) from None
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CacheError(again.format(f"{META} cannot be read ({type(error).__name__})")) from None
     return meta
+
+
+def _meta(folder: Path) -> dict:
+    return json.loads(private.read(folder / META, META_BYTES))
+
+
+def _remove(path: Path) -> None:
+    """A folder with all in it, or a link that stands in its place; where it leads nothing is touched."""
+    with suppress(FileNotFoundError):
+        path.unlink() if path.is_symlink() or path.is_file() else shutil.rmtree(path)
 
 
 def differing(there: dict, wanted: dict) -> list[str]:
@@ -204,12 +225,10 @@ def _leaves(tree: dict, prefix: str = "") -> dict[str, str]:
     return found
 
 
-def _sha256(file: Path) -> str:
-    digest = hashlib.sha256()
-    with open(file, "rb") as opened:
-        while block := opened.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def _private_sha256(file: Path) -> str:
+    """Of a file just written; whatever the umask, it is the user's alone."""
+    file.chmod(0o600)
+    return private.sha256(file)
 
 
 def _sync(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Picture models on engines: one frame after the cached ones is what is compiled."""
+"""Image models on engines: one frame after the cached ones is what is compiled."""
 
 from copy import deepcopy
 from dataclasses import asdict
@@ -8,11 +8,11 @@ import torch
 from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.engines.backends.choice import EngineOptions, Rung, backend, rungs
 from pose3d_ros.engines.base import Program, Target, explain
-from pose3d_ros.engines.cache import Cache
+from pose3d_ros.engines.cache import EngineCache
 from pose3d_ros.engines.ladder import Ladder
 from pose3d_ros.engines.lifters import LIMITS
 from pose3d_ros.models import registry, torch_device
-from pose3d_ros.models.image_lifter import PictureLifter
+from pose3d_ros.models.image_lifter import ImageLifter
 from pose3d_ros.models.parametric import HOW_TO_GET
 
 # Beside those of lifters: the camera only places what has no keypoints, shape is a logarithm of lengths, keys and
@@ -25,8 +25,8 @@ PRECISION_BESIDE_CACHE = "fp16"  # half of the cache
 PARAMETERS = {"smpl": "refine.body_model", "mano": "refine.hands_model"}
 
 
-def program(lifter: PictureLifter, origin: str | None = None) -> Program:
-    """What engines run of a picture model, which must be on the CPU and fp32. `origin`: its weights' file."""
+def program(lifter: ImageLifter, origin: str | None = None) -> Program:
+    """What engines run of an image model, which must be on the CPU and fp32. `origin`: its weights' file."""
     with torch.inference_mode():
         given = lifter.frame(*(torch.from_numpy(array) for array in lifter.example(1).values()))
     limits = {name: ALL_LIMITS[name] for name in given}
@@ -46,11 +46,11 @@ def from_file(weights: str) -> Program:
     return program(_load(weights), weights)
 
 
-def open_picture_lifter(
-    weights: str, options: EngineOptions = EngineOptions(), wait: bool = False, cache: Cache | None = None,
+def open_image_lifter(
+    weights: str, options: EngineOptions = EngineOptions(), wait: bool = False, cache: EngineCache | None = None,
     body_model: str = "",
-) -> PictureLifter:  # fmt: skip
-    """A picture model on the best engine, which falls to the next one when that fails; as `lifters.open_lifter`.
+) -> ImageLifter:  # fmt: skip
+    """An image model on the best engine, which falls to the next one when that fails; as `lifters.open_lifter`.
 
     `body_model`: path of the licensed file that SMPL and MANO weights need; no engine holds it. Raises CheckpointError
     too where it is missing, not needed, or of another kind.
@@ -66,9 +66,9 @@ def open_picture_lifter(
 
 
 def on_engine(
-    lifter: PictureLifter, options: EngineOptions, wait: bool = False, cache: Cache | None = None,
+    lifter: ImageLifter, options: EngineOptions, wait: bool = False, cache: EngineCache | None = None,
     origin: str | None = None,
-) -> PictureLifter:  # fmt: skip
+) -> ImageLifter:  # fmt: skip
     """The same lifter, which is on the CPU, on the best engine. `origin`: its weights' file, for builds beside it.
 
     Engines take and give arrays of the host. A GPU would be sent the whole cache of past frames in every step, 3.5 GB
@@ -80,23 +80,23 @@ def on_engine(
             return _beside_its_cache(lifter, device)
         except Exception as error:  # no memory, not near enough to fp32, what a GPU's driver raises
             why = explain(error)
-    lifter.engine = Ladder(program(lifter, origin), rungs(options), cache or Cache.default(), wait, options.named)
+    lifter.engine = Ladder(program(lifter, origin), rungs(options), cache or EngineCache.default(), wait, options.named)
     lifter.note = f"eager torch on {device} beside its cache: {why}" if why else ""
     return lifter
 
 
-def _beside_its_cache(lifter: PictureLifter, device: str) -> PictureLifter:
+def _beside_its_cache(lifter: ImageLifter, device: str) -> ImageLifter:
     """The lifter by eager torch in fp16, its cache on the same device; checked as engines are. Raises EngineError, and
     what torch raises."""
     Rung(backend("torch"), Target(device, PRECISION_BESIDE_CACHE)).load(program(lifter)).close()
     # a copy: should the memory not suffice, the lifter is still whole, for the ladder
-    return PictureLifter(deepcopy(lifter.network), lifter.spec, device, PRECISION_BESIDE_CACHE, lifter.body_model)
+    return ImageLifter(deepcopy(lifter.network), lifter.spec, device, PRECISION_BESIDE_CACHE, lifter.body_model)
 
 
-def _load(weights: str, body_model: str = "") -> PictureLifter:
+def _load(weights: str, body_model: str = "") -> ImageLifter:
     lifter = registry.load(weights, body_model=body_model)
-    if not isinstance(lifter, PictureLifter):
-        raise CheckpointError(f"{weights}: expected the weights of a picture model (extpose), got those of a lifter")
+    if not isinstance(lifter, ImageLifter):
+        raise CheckpointError(f"{weights}: expected the weights of an image model (extpose), got those of a lifter")
     config = lifter.network.config
     if config.pose_input != "image":
         raise CheckpointError(f"{weights}: a study's network that takes {config.pose_input}, expected drawn skeletons")

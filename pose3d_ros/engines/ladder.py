@@ -9,7 +9,7 @@ from pose3d_ros.core.errors import EngineError, InputError
 from pose3d_ros.engines.backends.choice import Rung
 from pose3d_ros.engines.base import Batch, Engine, EngineInfo, NotBuiltError, Program, UnavailableError, explain
 from pose3d_ros.engines.builder import Background, build
-from pose3d_ros.engines.cache import Cache, CacheError, identity
+from pose3d_ros.engines.cache import CacheError, EngineCache, identity
 
 
 class Ladder:
@@ -21,7 +21,7 @@ class Ladder:
     """
 
     def __init__(
-        self, program: Program, steps: Sequence[Rung], cache: Cache | None = None, wait: bool = False,
+        self, program: Program, steps: Sequence[Rung], cache: EngineCache | None = None, wait: bool = False,
         named: bool = False,
     ) -> None:  # fmt: skip
         self.program, self.falls = program, 0

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.engines.backends.choice import EngineOptions, rungs
 from pose3d_ros.engines.base import Program
-from pose3d_ros.engines.cache import Cache
+from pose3d_ros.engines.cache import EngineCache
 from pose3d_ros.engines.ladder import Ladder
 from pose3d_ros.models import Lifter, registry
 from pose3d_ros.models.streaming_lifter import StreamingLifter
@@ -18,7 +18,7 @@ LIMITS = {"xyz": 0.002, "log_sigma": 0.05}
 INPUT = "inputs"
 
 
-class Newest(nn.Module):
+class NewestSlot(nn.Module):
     """A lifting network asked for the newest frame only."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -34,7 +34,7 @@ def program(lifter: Lifter, origin: str | None = None) -> Program:
     ConfigError."""
     if isinstance(lifter, StreamingLifter):
         raise ConfigError(f"{lifter.spec.name} keeps its state in torch: a streaming lifter takes no engine")
-    module = Newest(lifter.network).eval()
+    module = NewestSlot(lifter.network).eval()
     with torch.inference_mode():
         given = module(torch.from_numpy(lifter.spec.example()))
     limits = {name: limit for name, limit in LIMITS.items() if name in given}
@@ -56,7 +56,7 @@ def from_file(weights: str) -> Program:
 
 
 def open_lifter(
-    weights: str, options: EngineOptions = EngineOptions(), wait: bool = False, cache: Cache | None = None
+    weights: str, options: EngineOptions = EngineOptions(), wait: bool = False, cache: EngineCache | None = None
 ) -> Lifter:
     """A lifter on the best engine (`Lifter.engine` is its `Ladder`), which falls to the next one when that fails.
 
@@ -68,5 +68,5 @@ def open_lifter(
     if isinstance(lifter, StreamingLifter):
         return StreamingLifter(lifter.network, lifter.spec, options.device, options.precision)
     origin = str(registry.find(weights).resolve())
-    lifter.engine = Ladder(program(lifter, origin), steps, cache or Cache.default(), wait, options.named)
+    lifter.engine = Ladder(program(lifter, origin), steps, cache or EngineCache.default(), wait, options.named)
     return lifter

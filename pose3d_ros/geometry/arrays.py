@@ -16,6 +16,11 @@ def namespace(array: Any) -> Any:
     return np if isinstance(array, np.ndarray) else sys.modules["torch"]
 
 
+def like(array: Any, values: Any) -> Any:
+    """`values` as an array of the kind, dtype and device of `array`."""
+    return np.asarray(values, array.dtype) if isinstance(array, np.ndarray) else array.new_tensor(values)
+
+
 def cumulative_max(array: Any, axis: int) -> Any:
     """Running maximum along `axis`."""
     return np.maximum.accumulate(array, axis=axis) if isinstance(array, np.ndarray) else array.cummax(axis).values

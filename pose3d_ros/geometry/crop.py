@@ -1,7 +1,7 @@
-"""Crops of people and hands for the picture models: a box around keypoints, cut out and scaled, and the exact way back.
+"""Crops of people and hands for the image models: a box around keypoints, cut out and scaled, and the exact way back.
 
 Pixel coordinates: (0, 0) is the centre of the first pixel, as in ROS and OpenCV, so a crop's middle is at
-((width - 1) / 2, (height - 1) / 2). Pictures are RGB.
+((width - 1) / 2, (height - 1) / 2). Images are RGB.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class CropConfig:
     min_joints: int = param(3, "keypoints that a box is made of, at least", low=2, high=133)
     min_score: float = param(0.1, "keypoints with a lower score do not count", low=0, high=1)
     min_size_px: float = param(16.0, "longer side of the keypoints' box, at least", unit="px", low=1)
-    min_inside: float = param(0.1, "share of the box that must lie in the picture", low=0, high=1)
+    min_inside: float = param(0.1, "share of the box that must lie in the image", low=0, high=1)
 
     __post_init__ = validate
 
@@ -65,7 +65,7 @@ DEFAULT = CropConfig()
 def boxes(
     xy_px: np.ndarray, score: np.ndarray, image: tuple[int, int], size: tuple[int, int], config: CropConfig = DEFAULT
 ) -> tuple[Crops, list[str]]:
-    """Crops of `size` around keypoints (N, J, 2) with scores (N, J) in a picture of size `image`; (width, height) both.
+    """Crops of `size` around keypoints (N, J, 2) with scores (N, J) in an image of size `image`; (width, height) both.
 
     Also says for each person why there is no crop ("" = there is one): too few keypoints, too small, or outside.
     """
@@ -84,7 +84,7 @@ def boxes(
         if not enough[number]:
             reasons.append(f"{used[number].sum()} keypoints, expected at least {config.min_joints}")
         elif longest < config.min_size_px:
-            reasons.append(f"{longest:.0f} px in the picture, expected at least {config.min_size_px:.0f}")
+            reasons.append(f"{longest:.0f} px in the image, expected at least {config.min_size_px:.0f}")
         else:
             reasons.append(_outside(inside[number], config))
     return crops, reasons
@@ -93,8 +93,8 @@ def boxes(
 def boxes_of_shown(
     xy_px: np.ndarray, image: tuple[int, int], size: tuple[int, int], config: CropConfig = DEFAULT
 ) -> tuple[Crops, list[str]]:
-    """As `boxes`, of skeletons that have every joint (N, J, 2), also those beyond the picture, NaN behind the camera:
-    around the part of each that lies in the picture, as picture models are trained, but no smaller than `SMALLEST` of
+    """As `boxes`, of skeletons that have every joint (N, J, 2), also those beyond the image, NaN behind the camera:
+    around the part of each that lies in the image, as image models are trained, but no smaller than `SMALLEST` of
     the whole."""
     low, high = np.full(2, -0.5), np.array(image) - 0.5
     inside = ((xy_px > low) & (xy_px < high)).all(-1)
@@ -120,31 +120,27 @@ def steady(crops: Crops, before: Crops, share: float) -> Crops:
     )
 
 
-def cut(picture: np.ndarray, crops: Crops) -> np.ndarray:
-    """uint8 (N, height, width, 3) of an RGB or gray picture, uint8 (H, W, 3), (H, W, 1) or (H, W). Black outside of it.
+def cut(image: np.ndarray, crops: Crops) -> np.ndarray:
+    """uint8 (N, height, width, 3) of an RGB or gray image, uint8 (H, W, 3), (H, W, 1) or (H, W). Black outside of it.
 
     Raises InputError for anything else. What is scaled down is averaged before, so that it does not flicker.
     """
-    if (
-        picture.dtype != np.uint8
-        or picture.ndim not in (2, 3)
-        or (picture.ndim == 3 and picture.shape[2] not in (1, 3))
-    ):
-        raise InputError(f"crop: expected a uint8 picture (H, W, 3) or (H, W), got {picture.dtype} {picture.shape}")
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)):
+        raise InputError(f"crop: expected a uint8 image (H, W, 3) or (H, W), got {image.dtype} {image.shape}")
     result = np.zeros((len(crops.scale), crops.height, crops.width, 3), np.uint8)
     for number, (centre, scale) in enumerate(zip(crops.centre_px, crops.scale, strict=True)):
-        _cut_one(picture, np.asarray(centre, np.float64), float(scale), result[number])
+        _cut_one(image, np.asarray(centre, np.float64), float(scale), result[number])
     return result
 
 
-def imagenet(pictures: Any) -> Any:
-    """Pictures (N, 3, H, W) in 0..1 with the mean and spread that image networks expect."""
+def imagenet(images: Any) -> Any:
+    """Images (N, 3, H, W) in 0..1 with the mean and spread that image networks expect."""
     constants = (IMAGENET_MEAN, IMAGENET_STD)
-    if isinstance(pictures, np.ndarray):
+    if isinstance(images, np.ndarray):
         mean, std = (np.array(value, np.float32).reshape(3, 1, 1) for value in constants)
     else:
-        mean, std = (pictures.new_tensor(value).reshape(3, 1, 1) for value in constants)
-    return (pictures - mean) / std
+        mean, std = (images.new_tensor(value).reshape(3, 1, 1) for value in constants)
+    return (images - mean) / std
 
 
 def as_input(crops_rgb: np.ndarray) -> np.ndarray:
@@ -153,7 +149,7 @@ def as_input(crops_rgb: np.ndarray) -> np.ndarray:
 
 
 def _inside(crops: Crops, image: tuple[int, int]) -> np.ndarray:
-    """(N,) share of the crops' area in the picture."""
+    """(N,) share of the crops' area in the image."""
     half = crops.scale[:, None] * np.array((crops.width, crops.height)) / 2
     low = np.clip(crops.centre_px - half, -0.5, np.array(image) - 0.5)
     high = np.clip(crops.centre_px + half, -0.5, np.array(image) - 0.5)
@@ -161,23 +157,23 @@ def _inside(crops: Crops, image: tuple[int, int]) -> np.ndarray:
 
 
 def _outside(share: float, config: CropConfig) -> str:
-    """Why a crop of which that share lies in the picture is of no use; "" = it is."""
+    """Why a crop of which that share lies in the image is of no use; "" = it is."""
     if share >= config.min_inside:
         return ""
-    return f"{100 * share:.0f} % of the crop in the picture, expected {100 * config.min_inside:.0f}"
+    return f"{100 * share:.0f} % of the crop in the image, expected {100 * config.min_inside:.0f}"
 
 
-def _cut_one(picture: np.ndarray, centre: np.ndarray, scale: float, into: np.ndarray) -> None:
+def _cut_one(image: np.ndarray, centre: np.ndarray, scale: float, into: np.ndarray) -> None:
     height, width = into.shape[:2]
     middle = np.array(((width - 1) / 2, (height - 1) / 2))
-    # the part of the picture that the crop shows, with room for the interpolation
+    # the part of the image that the crop shows, with room for the interpolation
     low = np.floor(centre - scale * (middle + 1.5)).astype(np.int64) - 1
     high = np.ceil(centre + scale * (middle + 1.5)).astype(np.int64) + 2
     low = np.clip(low, 0, None)
-    high = np.minimum(high, (picture.shape[1], picture.shape[0]))
+    high = np.minimum(high, (image.shape[1], image.shape[0]))
     if (high <= low).any():
         return
-    part = picture[low[1] : high[1], low[0] : high[0]]
+    part = image[low[1] : high[1], low[0] : high[0]]
     shrink = int(scale)
     if shrink > 1:
         part = _averaged(part, shrink)

@@ -1,6 +1,6 @@
-"""The virtual camera of a crop, in which picture models speak, and the way from there to metres before the real camera.
+"""The virtual camera of a crop, in which image models speak, and the way from there to metres before the real camera.
 
-A crop is cut out of the picture as it is, so it shows a hand as a camera would that looks at the crop's middle. Public
+A crop is cut out of the image as it is, so it shows a hand as a camera would that looks at the crop's middle. Public
 models assume a focal length of 5000 px; here the real intrinsics turn the weak-perspective camera into a place.
 """
 
@@ -15,7 +15,7 @@ MIN_SEEN = 4.0  # weights of keypoints that the place is taken from; with fewer 
 
 
 def look_at_crops(crops: Crops, camera: Camera, mirrored: np.ndarray | None = None) -> VirtualCamera:
-    """Virtual cameras of N crops of a picture of `camera`: they look at the crops' middles, without roll; `scale` is
+    """Virtual cameras of N crops of an image of `camera`: they look at the crops' middles, without roll; `scale` is
     half of a crop's height, in x/z.
 
     Where `mirrored`, bool (N,), the network is shown the crop with left and right exchanged (left hands), and `R` is a

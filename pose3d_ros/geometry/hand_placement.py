@@ -11,7 +11,7 @@ MIN_SEEN = 8  # fewer joints are met by almost any hand
 
 class PlacedHands(NamedTuple):
     """`xyz_m` (N, 21, 3) in the camera frame; `determined` bool (N,): the 2D allowed to place the hand; `misfit` (N,):
-    root mean square distance of the seen joints from their rays, in units of the hand's extent in the picture."""
+    root mean square distance of the seen joints from their rays, in units of the hand's extent in the image."""
 
     xyz_m: np.ndarray
     determined: np.ndarray
@@ -23,7 +23,7 @@ def place_hands(
 ) -> PlacedHands:
     """Wrist-relative hands (N, 21, 3) with their rays (N, 21, 2), filled, and weights (N, 21); `seen` bool (N, 21): not
     filled; `depth_m` (N,): z of the wrist, NaN where no body tells it. With a depth, the rays fix the other two
-    directions: the hand stays on its picture."""
+    directions: the hand stays on its image."""
     root, determined = place(xyz_m, rays, weight)
     share = weight / np.maximum(weight.sum(-1, keepdims=True), 1e-9)
     hung = np.isfinite(depth_m) & (depth_m > MIN_DEPTH_M) & (weight.sum(-1) > 0)

@@ -50,7 +50,7 @@ class DepthPrior(NamedTuple):
 def place_people(
     xyz_m: Any, rays: Any, weight: Any, config: PlacementConfig, prior: DepthPrior | None = None
 ) -> Placed:
-    """Root-relative h36m17 bodies (N, J, 3) put where their rays (N, J, 2) say; all in the axes of the camera.
+    """Root-relative bodies (N, J, 3) of h36m17 or body19 put where their rays (N, J, 2) say; all in camera axes.
 
     A known stature rescales the body first: distance follows size.
     """
@@ -109,7 +109,7 @@ def place(xyz_m: Any, rays: Any, weight: Any, prior: DepthPrior | None = None) -
 
 def misfit(xyz_m: np.ndarray, rays: np.ndarray, weight: np.ndarray, min_seen: int) -> np.ndarray:
     """(N,) root mean square distance of placed joints (N, J, 3) from their rays (N, J, 2), `weight` 0 where they are
-    hidden, in units of their extent in the picture, after the best shift and scale: what size and depth cannot
+    hidden, in units of their extent in the image, after the best shift and scale: what size and depth cannot
     explain. 0 where fewer than `min_seen` are seen."""
     share = weight / np.maximum(weight.sum(-1, keepdims=True), 1e-9)
     drawn = xyz_m[..., :2] / np.maximum(xyz_m[..., 2:], MIN_DEPTH_M)
@@ -123,7 +123,7 @@ def misfit(xyz_m: np.ndarray, rays: np.ndarray, weight: np.ndarray, min_seen: in
 
 
 def stature_m(xyz_m: Any) -> Any:
-    """Body height (N,) in metres of h36m17 bodies (N, 17, 3), summed along the bones from sole to head top.
+    """Body height (N,) in metres of h36m17 or body19 bodies (N, J, 3), summed along the bones from sole to head top.
 
     Along the bones, so that a sitting person counts as tall as a standing one.
     """

@@ -1,8 +1,8 @@
-"""Skeletons drawn as pictures: 2D keypoints of any format in the layout of the crop that they belong to (ExtPose).
+"""Skeletons drawn as images: 2D keypoints of any format in the layout of the crop that they belong to (ExtPose).
 
 Joints are discs of distinct colours, bones are lines whose colour runs from one end's to the other's, confidence is
 opacity on a black canvas, and joints below a threshold are left out. The paper names neither sizes nor colours; ours
-are in `SkeletonImageConfig` and `palette`. Where strokes cross, each channel keeps its brightest value: the picture
+are in `SkeletonImageConfig` and `palette`. Where strokes cross, each channel keeps its brightest value: the image
 then does not depend on any order, and a GPU draws the same one as numpy.
 
 Works on numpy arrays and on torch tensors. Pixel coordinates: (0, 0) is the centre of the first pixel, as in ROS.
@@ -21,12 +21,12 @@ from pose3d_ros.geometry.arrays import namespace, repeat_rows, scatter_max
 
 HUES = 0.9  # of the colour circle: the last joint is no more red than the first
 DIM = 0.65  # brightness of every second joint, so that neighbours differ in more than hue
-FAR = 4.0  # pictures; a joint further out is a mistake, its bones are not drawn
+FAR = 4.0  # images; a joint further out is a mistake, its bones are not drawn
 
 
 @dataclass(frozen=True)
 class SkeletonImageConfig:
-    """Sizes are shares of the picture's height."""
+    """Sizes are shares of the image's height."""
 
     joint_radius: float = param(0.0157, "radius of a joint: 4 pixels of 256", low=0.001, high=0.2)
     bone_radius: float = param(0.0079, "half the width of a bone: 2 pixels of 256", low=0.001, high=0.2)
@@ -48,9 +48,9 @@ def palette(count: int) -> np.ndarray:
 def draw_skeletons(
     xy_px: Any, score: Any, skeleton: Skeleton, width: int, height: int, config: SkeletonImageConfig = DEFAULT
 ) -> Any:
-    """RGB pictures (N, 3, height, width), float32 in 0..1, of N skeletons: `xy_px` (N, J, 2), `score` (N, J).
+    """RGB images (N, 3, height, width), float32 in 0..1, of N skeletons: `xy_px` (N, J, 2), `score` (N, J).
 
-    A joint that is not finite or has a low score is left out with its bones; joints outside of the picture are cut.
+    A joint that is not finite or has a low score is left out with its bones; joints outside of the image are cut.
     """
     xp = namespace(xy_px)
     count = len(xy_px)

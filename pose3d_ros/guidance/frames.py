@@ -30,7 +30,7 @@ class FrameState(NamedTuple):
     weight: Any
 
 
-class Frame(NamedTuple):
+class BodyFrame(NamedTuple):
     """One slot of N people as the network takes it: `features` (N, F), of the joints x, y, confidence and seen, then
     the camera's motion and the person's size; `filled` (N, J, 2) rays and `confidence` (N, J) behind them; `camera`."""
 
@@ -47,7 +47,7 @@ def start(like: Any) -> FrameState:
     return FrameState(xy, zero, zero + NONE, xy[:, 0], one, one)
 
 
-def advance(state: FrameState, rays: Any, score: Any, config: GuidanceConfig) -> tuple[FrameState, Frame]:
+def advance(state: FrameState, rays: Any, score: Any, config: GuidanceConfig) -> tuple[FrameState, BodyFrame]:
     """The next slot: `rays` (N, J, 2), whatever where missing; `score` (N, J), 0 = missing, as in a slot without frame.
 
     A hidden joint is held where it was last seen, moved as the seen ones moved, with falling confidence, and forgotten
@@ -68,7 +68,7 @@ def advance(state: FrameState, rays: Any, score: Any, config: GuidanceConfig) ->
         _motion(xp, state, camera, log_size), (log_size - LOG_SIZE_MIDDLE)[:, None],
     )  # fmt: skip
     new = FrameState(xy, source, distance, middle, log_size, weight)
-    return new, Frame(xp.concatenate(parts, -1), xy, confidence, camera)
+    return new, BodyFrame(xp.concatenate(parts, -1), xy, confidence, camera)
 
 
 def _confidence(xp: Any, score: Any, distance: Any, config: GuidanceConfig) -> Any:
@@ -96,7 +96,7 @@ def _follow(xp: Any, state: FrameState, xy: Any, confidence: Any) -> tuple[Any, 
 
 
 def _motion(xp: Any, state: FrameState, camera: VirtualCamera, log_size: Any) -> Any:
-    """(N, 3): where the camera looked a slot ago, in its present picture, and by how much the person grew."""
+    """(N, 3): where the camera looked a slot ago, in its present image, and by how much the person grew."""
     before = camera.turn_rays(state.middle[:, None])[:, 0] / camera.scale[:, None]
     grown = log_size - state.log_size
     moved = xp.concatenate((xp.clip(before, -1, 1), grown[:, None]), -1) / MOTION_UNIT

@@ -29,6 +29,8 @@ class DTFConfig:
     drop_path: float = 0.2
     embedding_norm: bool = True  # batch norm, ReLU and dropout 0.25 after the embedding: published for T <= 27
     uncertainty: bool = False  # second head: log sigma per joint
+    condition: int = 0  # numbers that it may be told beside (models/conditions.py); 0 = it takes none
+    bones: int = 0  # lengths that it gives beside the pose, with their log sigma; 0 = none
 
     def __post_init__(self) -> None:
         if self.frames % self.generator_heads:
@@ -116,7 +118,7 @@ class Generator(nn.Module):
         self.norm_in = nn.LayerNorm(frames)
         self.position = nn.Parameter(torch.zeros(1, 3 * config.joints, frames))
         self.drop = nn.Dropout(config.dropout)
-        rates = torch.linspace(0, config.drop_path, config.generator_layers).tolist()
+        rates = torch.linspace(0, config.drop_path, config.generator_layers, device="cpu").tolist()
         self.blocks = nn.ModuleList(
             GeneratorBlock(frames, config.generator_heads, config.dropout, rate) for rate in rates
         )
@@ -201,12 +203,13 @@ class DTF(nn.Module):
     """The network. Input (B, T, J, 3): x, y, confidence; output: dict of
 
     `xyz` (B, T, J, 3) in the units of its training (metres, root-relative, for the shipped ones), and
-    `log_sigma` (B, T, J) where the config has the uncertainty head. With `frame` only that slot is computed: T = 1
-    in the output and the same numbers.
+    `log_sigma` (B, T, J) where the config has the uncertainty head, `bones` and `log_sigma_bones` (B, T, bones) where
+    it gives lengths in metres. With `frame` only that slot is computed: T = 1 in the output and the same numbers.
+    `condition` (B, C): what is told beside, None = nothing.
     """
 
     # the batch norm magnifies small differences of the norm before it: rounded to half they cost 1.7 mm
-    exact = ("norm", "regression_norm", "regression", "uncertainty")
+    exact = ("norm", "regression_norm", "regression", "uncertainty", "bones")
 
     def __init__(self, config: DTFConfig):
         super().__init__()
@@ -218,13 +221,15 @@ class DTF(nn.Module):
             nn.Parameter(torch.zeros(1, config.frames, config.channels)) for _ in range(config.views)
         )
         self.drop = nn.Dropout(config.dropout)
-        *refine, fuse = torch.linspace(0, config.drop_path, config.layers).tolist()
+        *refine, fuse = torch.linspace(0, config.drop_path, config.layers, device="cpu").tolist()
         self.refinements = nn.ModuleList(Refinement(config, rate) for rate in refine)
         self.fusion = Fusion(config, fuse)
         self.norm = _norm(width)
         self.regression_norm = nn.BatchNorm1d(width, momentum=0.1)
         self.regression = nn.Linear(width, 3 * config.joints)
         self.uncertainty = nn.Linear(width, config.joints) if config.uncertainty else None
+        self.condition = Condition(config.condition, width) if config.condition else None
+        self.bones = nn.Linear(width, 2 * config.bones) if config.bones else None
 
     def _embedding(self) -> nn.Module:
         config = self.config
@@ -233,13 +238,16 @@ class DTF(nn.Module):
             layers += [FrameNorm(config.channels), nn.ReLU(), nn.Dropout(0.25 if config.dropout else 0.0)]
         return nn.Sequential(*layers)
 
-    def forward(self, x: Tensor, frame: int | None = None) -> dict[str, Tensor]:
+    def forward(self, x: Tensor, frame: int | None = None, condition: Tensor | None = None) -> dict[str, Tensor]:
         batch, frames, joints, _ = x.shape
         coordinates = x.reshape(batch, frames, 3 * joints).transpose(1, 2)
         views = []
         for generator, embedding, position in zip(self.generators, self.embeddings, self.positions, strict=True):
             coordinates = generator(coordinates)
             views.append(self.drop(embedding(coordinates.transpose(1, 2)) + position))
+        if condition is not None and self.condition is not None:
+            told = self.condition(condition)[:, None].chunk(len(views), dim=-1)
+            views = [view + part for view, part in zip(views, told, strict=True)]
         for refinement in self.refinements:
             views = refinement(views)
         fused = self.fusion(views, None if frame is None else frame % frames)
@@ -247,9 +255,22 @@ class DTF(nn.Module):
         xyz = self.regression(self.regression_norm(features.transpose(1, 2)).transpose(1, 2))
         out = {"xyz": xyz.reshape(batch, -1, joints, 3)}
         if self.uncertainty is not None:
-            # detached: the spread is learnt beside the pose, never at its cost
+            # detached: the spread is learned beside the pose, never at its cost
             out["log_sigma"] = self.uncertainty(features.detach())
+        if self.bones is not None:
+            out["bones"], out["log_sigma_bones"] = self.bones(features).chunk(2, dim=-1)
         return out
+
+
+class Condition(nn.Sequential):
+    """What a network is told beside its keypoints, added to its tokens; at first it changes nothing."""
+
+    HIDDEN = 96
+
+    def __init__(self, numbers: int, width: int):
+        first, last = nn.Linear(numbers, self.HIDDEN, bias=False), nn.Linear(self.HIDDEN, width, bias=False)
+        super().__init__(first, nn.GELU(), last)
+        nn.init.zeros_(last.weight)
 
 
 class FrameNorm(nn.BatchNorm1d):

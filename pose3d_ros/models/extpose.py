@@ -1,6 +1,6 @@
 """ExtPose (Chen et al., ICML 2025): the pose ViT extended to skeleton images and to video without new layers.
 
-The crop of a picture and the 2D pose, drawn as a picture of the same size, pass the same patch embedding, position
+The crop of an image and the 2D pose, drawn as an image of the same size, pass the same patch embedding, position
 embedding and blocks. In every block a token attends, in one softmax, to the tokens of all frames of its own modality
 (cross-frame) and to those of the other modality in its own frame (cross-modal). With one frame and one modality that
 is the plain ViT, exactly. Why it is built like this: docs/decisions.md.
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError, InputError
-from pose3d_ros.models.frame_attention import Cache, FrameAttention, Sight
+from pose3d_ros.models.frame_attention import AttentionCache, FrameAttention, Sight
 from pose3d_ros.models.kinematic import REST_MM, Kinematics, rotation_6d
 from pose3d_ros.models.parametric import SKELETONS, BodyModel, ParametricHead
 from pose3d_ros.models.pose_decoder import TINY, DecoderConfig, PoseDecoder
@@ -29,7 +29,7 @@ class ExtPoseConfig:
     """What an ExtPose network is made of.
 
     `fusion`: cross_modal is the paper's; late = each modality alone, the decoder looks at both; channel_concat = both
-    are the channels of one picture. `pose_input`: image = drawn skeleton (B, T, 3, H, W); heatmaps (B, T, J, H, W);
+    are the channels of one image. `pose_input`: image = drawn skeleton (B, T, 3, H, W); heatmaps (B, T, J, H, W);
     coordinates (B, T, J, 3), x and y from -1 to 1 over the crop, and confidence.
     """
 
@@ -57,7 +57,7 @@ class ExtPoseConfig:
         if self.frames < 1:
             raise ConfigError(f"frames: expected at least 1, got {self.frames}")
         if self.fusion == "channel_concat" and self.pose_input == "coordinates":
-            raise ConfigError("channel_concat needs a pose input that is a picture, got coordinates")
+            raise ConfigError("channel_concat needs a pose input that is an image, got coordinates")
 
     @property
     def joints(self) -> int:
@@ -80,7 +80,7 @@ class ExtPose(nn.Module):
 
     `forward` takes all frames at once, `step` one frame and what is kept of those before; causal, both give the same
     numbers. Inputs: `image` (B, T, 3, H, W), RGB, normalised by `geometry.crop.imagenet`; `pose` as the config's
-    `pose_input` says, pictures in 0..1; either may be left out. `image_present`, `pose_present` bool (B, T): frames in
+    `pose_input` says, images in 0..1; either may be left out. `image_present`, `pose_present` bool (B, T): frames in
     which the modality is there (default: all); what is absent is not looked at, and may hold anything finite.
 
     Output: dict of `xyz` (B, T, J, 3), metres from the root in the axes of the crop's virtual camera; `log_sigma`
@@ -128,7 +128,7 @@ class ExtPose(nn.Module):
         return self._pose(out) | ({"tokens": x} if tokens else {})
 
     def frame(
-        self, image: Tensor | None, pose: Tensor | None, present: Tensor, cache: Cache, age: Tensor
+        self, image: Tensor | None, pose: Tensor | None, present: Tensor, cache: AttentionCache, age: Tensor
     ) -> tuple[dict[str, Tensor], tuple[Tensor, Tensor, Tensor]]:
         """One frame (B, 1, ...) after those of the cache, without changing it: what an engine compiles.
 
@@ -151,13 +151,13 @@ class ExtPose(nn.Module):
         out["shape"] = cache.average(own, age)[:, None]
         return self._pose(out), (torch.stack(keys, 1), torch.stack(values, 1), own)
 
-    def start(self, streams: int, image: bool = True, pose: bool = True) -> Cache:
+    def start(self, streams: int, image: bool = True, pose: bool = True) -> AttentionCache:
         """An empty cache of `streams` people or hands, for the modalities that will ever come."""
         config, like = self.config, self.backbone.pos_embed
         counts = (config.vit.tokens * image, self._pose_tokens() * pose)
         modalities, tokens = (1, config.vit.tokens) if self.joined else (image + pose, sum(counts))
         shape = self.head.init_betas.shape[1]
-        return Cache.empty(
+        return AttentionCache.empty(
             streams, config.frames - 1, (config.vit.depth, tokens, config.vit.width), modalities, shape, like
         )
 
@@ -165,7 +165,7 @@ class ExtPose(nn.Module):
         self,
         image: Tensor | None,
         pose: Tensor | None,
-        cache: Cache,
+        cache: AttentionCache,
         image_present: Tensor | None = None,
         pose_present: Tensor | None = None,
         slot: Tensor | None = None,
@@ -189,7 +189,7 @@ class ExtPose(nn.Module):
         return out
 
     def kept(self, present: Tensor) -> Tensor:
-        """bool (..., modalities given) to what a cache keeps of it: one column where both are one picture."""
+        """bool (..., modalities given) to what a cache keeps of it: one column where both are one image."""
         return present.any(-1, keepdim=True) if self.joined else present
 
     def _pose_tokens(self) -> int:
@@ -201,8 +201,8 @@ class ExtPose(nn.Module):
         like = pose if image is None else image
         batch = like.shape[:2]
         if self.joined:
-            picture = self._join(image, pose, present)
-            return self.backbone.embed(picture.flatten(0, 1)).unflatten(0, batch), [self.config.vit.tokens]
+            joined_input = self._join(image, pose, present)
+            return self.backbone.embed(joined_input.flatten(0, 1)).unflatten(0, batch), [self.config.vit.tokens]
         parts = []
         if image is not None:
             parts.append(self.backbone.embed(image.flatten(0, 1)))
@@ -212,7 +212,7 @@ class ExtPose(nn.Module):
         return torch.cat(parts, 1).unflatten(0, batch), [part.shape[1] for part in parts]
 
     def _join(self, image: Tensor | None, pose: Tensor | None, present: Tensor | None) -> Tensor:
-        """One picture of both modalities' channels, 0 where one is absent."""
+        """One image of both modalities' channels, 0 where one is absent."""
         height, width = self.config.vit.image_size
         parts = [image, pose]
         like = pose if image is None else image

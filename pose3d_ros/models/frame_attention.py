@@ -100,7 +100,9 @@ class FrameAttention(nn.Module):
             done.append(out.unflatten(0, (batch, frames)))
         return torch.cat(done, 2)
 
-    def step(self, layer: int, q: Tensor, k: Tensor, v: Tensor, sight: Sight, cache: "Cache", age: Tensor) -> Tensor:
+    def step(
+        self, layer: int, q: Tensor, k: Tensor, v: Tensor, sight: Sight, cache: "AttentionCache", age: Tensor
+    ) -> Tensor:
         """The newest frame (B, 1, N, heads, d) after those of the cache, `age` (B, R) frames ago each (0 = hidden)."""
         batch, heads = q.shape[0], q.shape[-2:]
         done = []
@@ -144,7 +146,7 @@ class FrameAttention(nn.Module):
 
 
 @dataclass
-class Cache:
+class AttentionCache:
     """What is kept of the last R frames of B streams: a ring in which slot s lies in row s modulo R.
 
     Keys and values hold no time of their own (that is added when they are looked at), so a row stays valid until it is
@@ -159,7 +161,9 @@ class Cache:
     newest: Tensor  # int64 (B,)
 
     @classmethod
-    def empty(cls, streams: int, rows: int, block: tuple, modalities: int, shape: int, like: Tensor) -> "Cache":
+    def empty(
+        cls, streams: int, rows: int, block: tuple, modalities: int, shape: int, like: Tensor
+    ) -> "AttentionCache":
         """`block` = (depth, tokens, width). Nothing is in it."""
 
         def filled(value: int, *size: int) -> Tensor:
@@ -196,12 +200,12 @@ class Cache:
         ):  # fmt: skip
             kept[at] = new
 
-    def pick(self, streams: Tensor) -> "Cache":
+    def pick(self, streams: Tensor) -> "AttentionCache":
         """The named streams, int64 (B',), as a cache of their own."""
-        return Cache(*(each[streams] for each in self.tensors()))
+        return AttentionCache(*(each[streams] for each in self.tensors()))
 
     @classmethod
-    def join(cls, caches: "list[Cache]") -> "Cache":
+    def join(cls, caches: "list[AttentionCache]") -> "AttentionCache":
         """All streams in one."""
         return cls(*(torch.cat(each) for each in zip(*(cache.tensors() for cache in caches), strict=True)))
 

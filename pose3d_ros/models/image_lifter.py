@@ -1,4 +1,4 @@
-"""`PictureLifter`: an ExtPose network with its spec. Crops and drawn skeletons in, root-relative joints out, online.
+"""`ImageLifter`: an ExtPose network with its spec. Crops and drawn skeletons in, root-relative joints out, online.
 
 What SMPL and MANO networks say becomes joints outside of what engines run: their body model is asked in torch, on the
 CPU, in fp32. So no engine and no cache of engines ever holds a licensed file.
@@ -15,23 +15,23 @@ from pose3d_ros.core.errors import ConfigError, EngineError, InputError
 from pose3d_ros.geometry.crop import CropConfig, as_input
 from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig
 from pose3d_ros.models.extpose import ExtPose, on_root
-from pose3d_ros.models.frame_attention import Cache
+from pose3d_ros.models.frame_attention import AttentionCache
 from pose3d_ros.models.lifter import Runner, as_lifted, torch_device
 from pose3d_ros.models.parametric import BodyModel
 from pose3d_ros.models.precision import place
 from pose3d_ros.models.spec import Spec
 
-INPUTS = ("image", "pose", "present", "keys", "values", "shape", "seen", "age")  # of `Frame`
+INPUTS = ("image", "pose", "present", "keys", "values", "shape", "seen", "age")  # of `FrameStep`
 OWN = ("keys", "values", "shape")  # what a frame leaves in the cache
 PARAMETRIC = ("rotations", "betas")  # what a body model makes joints of
 
 
 @dataclass(frozen=True)
-class PictureSpec(Spec):
-    """What belongs to the weights of a picture model and is stored with them, never in a settings file.
+class ImageSpec(Spec):
+    """What belongs to the weights of an image model and is stored with them, never in a settings file.
 
     `frames` at `rate_hz` is how far back it looks. `crop` and `drawing`: how crops are cut and skeletons are drawn.
-    `drawn`: the network knows drawn skeletons; one that does not is shown the picture alone. `sigma_seen`,
+    `drawn`: the network knows drawn skeletons; one that does not is shown the image alone. `sigma_seen`,
     `sigma_hidden`: factors on the network's sigma, measured on people outside of training; of a network without one on
     `DEFAULT_SIGMA_M`. Left hands are shown mirrored. Raises FormatError or ConfigError.
     """
@@ -41,13 +41,13 @@ class PictureSpec(Spec):
     drawn: bool = True
 
 
-def spec_of(fields: dict) -> PictureSpec:
+def spec_of(fields: dict) -> ImageSpec:
     """The spec that `dataclasses.asdict` made the dict of."""
     parts = {"crop": CropConfig(**fields["crop"]), "drawing": SkeletonImageConfig(**fields["drawing"])}
-    return PictureSpec(**{**fields, **parts})
+    return ImageSpec(**{**fields, **parts})
 
 
-class Seen(NamedTuple):
+class ImageOutput(NamedTuple):
     """Of N people or hands, in the axes of their crops' virtual cameras: `xyz_m` float32 (N, J, 3) from the root,
     `sigma_m` (N, J), not yet calibrated, `weak` (N, 3): weak-perspective camera for `geometry.crop_camera`."""
 
@@ -56,7 +56,7 @@ class Seen(NamedTuple):
     weak: np.ndarray
 
 
-class Frame(nn.Module):
+class FrameStep(nn.Module):
     """An ExtPose network asked for one frame, as engines see it: float tensors by the names of `INPUTS` in, a dict out.
 
     `present` (B, 2) and `seen` (B, R, 2) are 1 where there is an image, a pose; `age` (B, R) in frames, 0 = not in
@@ -77,7 +77,7 @@ class Frame(nn.Module):
         if past:
             keys, values, shape, seen, age = past
             age = age.round().long()
-            cache = Cache(keys, values, shape, seen > 0.5, age, age[:, 0])  # its slots are not looked at
+            cache = AttentionCache(keys, values, shape, seen > 0.5, age, age[:, 0])  # its slots are not looked at
             out, kept = self.network.frame(image, pose, present, cache, age)
             own = dict(zip(OWN, kept, strict=True))
         else:
@@ -86,12 +86,12 @@ class Frame(nn.Module):
         return {name: out[name] for name in ("xyz", "log_sigma", "camera") if name in out} | joints | own
 
 
-class PictureLifter:
+class ImageLifter:
     """Runs one ExtPose network, frame by frame. `engine`: what answers in its stead, arrays by name in and out.
     `body_model`: what SMPL and MANO networks need to give joints."""
 
     def __init__(
-        self, network: ExtPose, spec: PictureSpec, device: str = "cpu", precision: str = "fp32",
+        self, network: ExtPose, spec: ImageSpec, device: str = "cpu", precision: str = "fp32",
         body_model: BodyModel | None = None,
     ):  # fmt: skip
         if precision not in ("fp32", "fp16"):
@@ -102,7 +102,7 @@ class PictureLifter:
         self.device = torch_device(device)
         self.dtype = torch.float16 if precision == "fp16" else torch.float32
         self.network: ExtPose | None = place(network.eval(), self.device, self.dtype).requires_grad_(False)
-        self.frame: Frame | None = Frame(self.network, spec.drawn)
+        self.frame: FrameStep | None = FrameStep(self.network, spec.drawn)
         self.body_model = body_model
         self.inputs = tuple(name for name in INPUTS if spec.drawn or name != "pose")
         self.engine: Runner | None = None
@@ -123,7 +123,7 @@ class PictureLifter:
         return width, height
 
     @torch.inference_mode()
-    def start(self, streams: int) -> Cache:
+    def start(self, streams: int) -> AttentionCache:
         """What is kept of the frames of so many people or hands: nothing yet."""
         return self._open().start(streams, pose=self.spec.drawn)
 
@@ -132,11 +132,11 @@ class PictureLifter:
         self,
         crops_rgb: np.ndarray,
         skeletons: np.ndarray,
-        cache: Cache | None = None,
+        cache: AttentionCache | None = None,
         slot: np.ndarray | None = None,
         image_present: np.ndarray | None = None,
         pose_present: np.ndarray | None = None,
-    ) -> Seen:
+    ) -> ImageOutput:
         """Look at one frame of N people: uint8 crops (N, H, W, 3) and drawn skeletons float32 (N, 3, H, W) in 0..1.
 
         `cache` holds their past frames and is updated; without one the frame stands alone. `slot` int64 (N,): the
@@ -146,9 +146,7 @@ class PictureLifter:
         """
         network = self._open()
         if network.config.pose_input != "image":
-            raise EngineError(
-                f"{self.spec.name}: a study's network that takes {network.config.pose_input}, no pictures"
-            )
+            raise EngineError(f"{self.spec.name}: a study's network that takes {network.config.pose_input}, no images")
         width, height = self.size
         for name, shape, expected in (
             ("crops", crops_rgb.shape, (len(skeletons), height, width, 3)),
@@ -158,7 +156,7 @@ class PictureLifter:
                 raise InputError(f"{self.spec.name}: expected {name} of shape {expected}, got {shape}")
         if not len(crops_rgb):
             none = np.zeros((0, len(self.spec.joints), 3), np.float32)
-            return Seen(none, none[..., 0], none[:, 0])
+            return ImageOutput(none, none[..., 0], none[:, 0])
         cache = self.start(len(crops_rgb)) if cache is None else cache
         slots = cache.newest + 1 if slot is None else torch.as_tensor(slot, device=self.device)
         given = (image_present, pose_present)
@@ -173,10 +171,10 @@ class PictureLifter:
             cache.write(slots, present, *(self._tensor(out[name]) for name in OWN))
         else:
             cache.newest.copy_(slots)
-        return Seen(*as_lifted(out), out["camera"][:, 0])
+        return ImageOutput(*as_lifted(out), out["camera"][:, 0])
 
     def example(self, streams: int) -> dict[str, np.ndarray]:
-        """A plausible input of `Frame`, always the same."""
+        """A plausible input of `FrameStep`, always the same."""
         rng = np.random.default_rng(0)
         width, height = self.size
         cache = self.start(streams)
@@ -192,7 +190,7 @@ class PictureLifter:
             arrays["age"] = np.tile(np.arange(rows, 0, -1), (streams, 1))
         return {name: array.astype(np.float32) for name, array in arrays.items() if name in self.inputs}
 
-    def _frame(self, inputs: list[np.ndarray], cache: Cache, age: Tensor) -> dict[str, np.ndarray]:
+    def _frame(self, inputs: list[np.ndarray], cache: AttentionCache, age: Tensor) -> dict[str, np.ndarray]:
         past = (cache.keys, cache.values, cache.shape, cache.present, age) if cache.slot.shape[1] else ()
         if self.engine is not None:
             arrays = [np.asarray(array, np.float32) for array in inputs]

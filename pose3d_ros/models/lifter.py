@@ -38,7 +38,7 @@ class ModelSpec(Spec):
         return np.concatenate((start + drift, confidence), -1).astype(np.float32)
 
 
-class Lifted(NamedTuple):
+class LifterOutput(NamedTuple):
     """`xyz_m` float32 (people, joints, 3), root-relative; `sigma_m` float32 (people, joints), not yet calibrated."""
 
     xyz_m: np.ndarray
@@ -79,7 +79,7 @@ class Lifter:
             return f"{self.spec.name}, {self.engine.description}"
         return f"{self.spec.name}, eager torch {torch.__version__}, {self.device}, {str(self.dtype)[6:]}"
 
-    def __call__(self, inputs: np.ndarray, frame: int = -1) -> Lifted:
+    def __call__(self, inputs: np.ndarray, frame: int = -1) -> LifterOutput:
         """Lift one slot (default: the newest) of float32 (people, frames, joints, 3). Raises InputError on shapes."""
         expected = self.spec.input_shape(len(inputs))
         if inputs.shape != expected:
@@ -110,13 +110,13 @@ class Lifter:
             torch.cuda.empty_cache()
 
 
-def as_lifted(out: Mapping[str, np.ndarray]) -> Lifted:
+def as_lifted(out: Mapping[str, np.ndarray]) -> LifterOutput:
     """The first slot of what a network gave, on its root."""
     xyz = out["xyz"][:, 0]
     xyz = xyz - xyz[:, :1]
     if "log_sigma" in out:
-        return Lifted(xyz, np.exp(out["log_sigma"][:, 0].clip(*LOG_SIGMA_RANGE)))
-    return Lifted(xyz, np.full(xyz.shape[:2], DEFAULT_SIGMA_M, np.float32))
+        return LifterOutput(xyz, np.exp(out["log_sigma"][:, 0].clip(*LOG_SIGMA_RANGE)))
+    return LifterOutput(xyz, np.full(xyz.shape[:2], DEFAULT_SIGMA_M, np.float32))
 
 
 def torch_device(name: str) -> torch.device:

@@ -117,7 +117,7 @@ def _layer(kind: str, path: Path) -> nn.Module:
         raise CheckpointError(
             f"body model {path}: expected the file {HOW_TO_GET[kind]}, or its arrays as .npz; reading it failed "
             f"({type(error).__name__}: {error}). Files as they are downloaded may need the package chumpy, which wants "
-            "an old Python and NumPy; tools/clean_ch.py of smplx's repository writes them anew without"
+            "an old Python and NumPy; tools/clean_ch.py of smplx's repository writes them again without"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""The decoder of HMR2.0 and HaMeR: one query looks at a picture's tokens and is read out as pose, shape and camera."""
+"""The decoder of HMR2.0 and HaMeR: one query looks at an image's tokens and is read out as pose, shape and camera."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class DecoderConfig:
     heads: int = 8
     head_width: int = 64
     mlp: int = 1024
-    mean_query: bool = False  # the query is made of the mean parameters; else it is one learnt vector
+    mean_query: bool = False  # the query is made of the mean parameters; else it is one learned vector
 
     def __post_init__(self) -> None:
         if min(self.width, self.depth, self.heads, self.head_width, self.mlp) < 1:
@@ -153,6 +153,6 @@ class PoseDecoder(nn.Module):
             "camera": self.deccam(features) + self.init_cam,
         }
         if self.decsigma is not None:
-            # detached: the spread is learnt beside the pose, never at its cost
+            # detached: the spread is learned beside the pose, never at its cost
             out["log_sigma"] = self.decsigma(features.detach())
         return out

@@ -6,7 +6,7 @@ from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.core.paths import share_dir
 from pose3d_ros.models import checkpoint
 from pose3d_ros.models.extpose import ExtPose
-from pose3d_ros.models.image_lifter import PictureLifter
+from pose3d_ros.models.image_lifter import ImageLifter
 from pose3d_ros.models.lifter import Lifter
 from pose3d_ros.models.parametric import BodyModel
 from pose3d_ros.models.streaming import StreamingDTF
@@ -36,8 +36,8 @@ def find(name_or_path: str | Path) -> Path:
 
 def load(
     name_or_path: str | Path, device: str = "cpu", precision: str = "fp32", body_model: str | Path = ""
-) -> Lifter | PictureLifter:
-    """A ready lifter; of ExtPose weights one that takes pictures.
+) -> Lifter | ImageLifter:
+    """A ready lifter; of ExtPose weights one that takes images.
 
     `body_model`: the licensed file, read by smplx, without which SMPL and MANO weights give no joints. Raises
     CheckpointError (missing, damaged, foreign, not of these weights), ConfigError, EngineError (no such GPU).
@@ -45,17 +45,17 @@ def load(
     network, spec = checkpoint.load(find(name_or_path))
     if isinstance(network, ExtPose):
         model = _body_model(name_or_path, network.config.head, body_model) if body_model else None
-        return PictureLifter(network, spec, device, precision, model)
+        return ImageLifter(network, spec, device, precision, model)
     kind = StreamingLifter if isinstance(network, StreamingDTF) else Lifter
     return kind(network, spec, device, precision)
 
 
 def load_lifter(name_or_path: str | Path, device: str = "cpu", precision: str = "fp32") -> Lifter:
-    """A ready lifter of keypoints. Raises as `load`, and CheckpointError for weights that take pictures."""
+    """A ready lifter of keypoints. Raises as `load`, and CheckpointError for weights that take images."""
     lifter = load(name_or_path, device, precision)
-    if isinstance(lifter, PictureLifter):
+    if isinstance(lifter, ImageLifter):
         raise CheckpointError(
-            f"weights {name_or_path}: they take pictures, expected some that lift keypoints; in ROS name them in "
+            f"weights {name_or_path}: they take images, expected some that lift keypoints; in ROS name them in "
             "refine.body or refine.hands of pose_vit_node"
         )
     return lifter
@@ -70,7 +70,7 @@ def _body_model(weights: str | Path, head: str, path: str | Path) -> BodyModel:
 def _verify(path: Path) -> None:
     """Compare a shipped file with its recorded checksum."""
     sums = path.parent / CHECKSUMS
-    lines = sums.read_text().split("\n") if sums.is_file() else []
+    lines = sums.read_text(errors="replace").split("\n") if sums.is_file() else []
     if f"{checkpoint.digest(path)}  {path.name}" not in lines:
         raise CheckpointError(
             f"weights {path}: the checksum is not the one in {sums.name}; the file is damaged or was replaced. "

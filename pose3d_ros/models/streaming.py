@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pose3d_ros.core.errors import ConfigError
-from pose3d_ros.models.dtf import MLP, Attention, Mixer
+from pose3d_ros.models.dtf import MLP, Attention, Condition, Mixer
 
 PER_JOINT = 4  # x, y, confidence, seen now
 PER_FRAME = 4  # how the virtual camera moved since the frame before (3), and the angle that the person fills
@@ -33,6 +33,8 @@ class StreamingConfig:
     generator_hidden: int = 256
     dropout: float = 0.0
     uncertainty: bool = True  # second head: log sigma per joint
+    condition: int = 0  # numbers that it may be told beside (models/conditions.py); 0 = it takes none
+    bones: int = 0  # lengths that it gives beside the pose, with their log sigma; 0 = none
 
     def __post_init__(self) -> None:
         if self.channels % self.heads:
@@ -67,7 +69,7 @@ class State(NamedTuple):
 
 
 class BandedAttention(Attention):
-    """Attention to the newest `window` frames, with a learnt bias for each head and distance."""
+    """Attention to the newest `window` frames, with a learned bias for each head and distance."""
 
     def __init__(self, width: int, heads: int, window: int, dropout: float):
         super().__init__(width, heads, dropout)
@@ -157,8 +159,9 @@ class Layer(nn.Module):
 class StreamingDTF(nn.Module):
     """The network. `forward` takes whole sequences (training), `step` one frame and the state; same numbers.
 
-    Output: dict of `xyz` (B, T, J, 3), root-relative metres in the axes of each frame's own virtual camera, and
-    `log_sigma` (B, T, J) where the config has the uncertainty head.
+    Output: dict of `xyz` (B, T, J, 3), root-relative metres in the axes of each frame's own virtual camera,
+    `log_sigma` (B, T, J) where the config has the uncertainty head, `bones` and `log_sigma_bones` (B, T, bones) where
+    it gives lengths in metres. `condition`: what is told beside, None = nothing.
     """
 
     def __init__(self, config: StreamingConfig):
@@ -167,14 +170,17 @@ class StreamingDTF(nn.Module):
         width = config.views * config.channels
         self.generators = nn.ModuleList(FrameGenerator(config) for _ in range(config.views))
         self.embeddings = nn.ModuleList(nn.Linear(config.features, config.channels) for _ in range(config.views))
+        self.condition = Condition(config.condition, width) if config.condition else None
         self.layers = nn.ModuleList(Layer(config, fuse=i == config.layers - 1) for i in range(config.layers))
         self.norm = nn.LayerNorm(width)
         self.regression = nn.Linear(width, 3 * config.joints)
         self.uncertainty = nn.Linear(width, config.joints) if config.uncertainty else None
+        self.bones = nn.Linear(width, 2 * config.bones) if config.bones else None
 
-    def forward(self, x: Tensor, frame: int | None = None) -> dict[str, Tensor]:
-        """Sequences (B, T, features) from their first frame on; with `frame` only that one is returned: T = 1."""
-        views = self._views(x)
+    def forward(self, x: Tensor, frame: int | None = None, condition: Tensor | None = None) -> dict[str, Tensor]:
+        """Sequences (B, T, features) from their first frame on, `condition` (B, T, C); with `frame` only that one is
+        returned: T = 1."""
+        views = self._views(x, condition)
         for layer in self.layers:
             views = layer(views)
         out = self._heads(views)
@@ -195,30 +201,35 @@ class StreamingDTF(nn.Module):
         memory = torch.zeros(shape, dtype=like.dtype, device=like.device)
         return State(memory, torch.zeros(streams, dtype=torch.int64, device=like.device))
 
-    def step(self, x: Tensor, state: State) -> tuple[dict[str, Tensor], State]:
-        """The next frame (B, features) of each stream: output with T = 1, and the new state."""
+    def step(self, x: Tensor, state: State, condition: Tensor | None = None) -> tuple[dict[str, Tensor], State]:
+        """The next frame (B, features) of each stream, `condition` (B, C): output with T = 1, and the new state."""
         config = self.config
         back = torch.arange(config.window - 1, -1, -1, device=x.device)
         absent = torch.zeros(len(x), config.window, dtype=x.dtype, device=x.device)
         absent = absent.masked_fill(back > state.age[:, None], float("-inf"))[:, None, None]
-        views, kept = self._views(x[:, None]), []
+        views, kept = self._views(x[:, None], None if condition is None else condition[:, None]), []
         for i, layer in enumerate(self.layers):
             memory = [state.memory[:, i * config.views + view] for view in range(config.views)]
             views, new = layer.step(views, memory, absent)
             kept += new
         return self._heads(views), State(torch.stack(kept, 1), state.age + 1)
 
-    def _views(self, x: Tensor) -> list[Tensor]:
+    def _views(self, x: Tensor, condition: Tensor | None) -> list[Tensor]:
         views = []
         for generator, embedding in zip(self.generators, self.embeddings, strict=True):
             x = generator(x)
             views.append(embedding(x))
-        return views
+        if condition is None or self.condition is None:
+            return views
+        told = self.condition(condition).chunk(len(views), dim=-1)
+        return [view + part for view, part in zip(views, told, strict=True)]
 
     def _heads(self, views: list[Tensor]) -> dict[str, Tensor]:
         features = self.norm(torch.cat(views, dim=-1))
         out = {"xyz": self.regression(features).reshape(*features.shape[:2], self.config.joints, 3)}
         if self.uncertainty is not None:
-            # detached: the spread is learnt beside the pose, never at its cost
+            # detached: the spread is learned beside the pose, never at its cost
             out["log_sigma"] = self.uncertainty(features.detach())
+        if self.bones is not None:
+            out["bones"], out["log_sigma_bones"] = self.bones(features).chunk(2, dim=-1)
         return out

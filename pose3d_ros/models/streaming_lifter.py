@@ -11,7 +11,7 @@ from pose3d_ros.core.errors import EngineError, InputError
 from pose3d_ros.geometry.virtual_camera import VirtualCamera
 from pose3d_ros.guidance import frames
 from pose3d_ros.guidance.frames import FrameState
-from pose3d_ros.models.lifter import Lifted, Lifter, as_lifted
+from pose3d_ros.models.lifter import Lifter, LifterOutput, as_lifted
 from pose3d_ros.models.streaming import State
 from pose3d_ros.tracking.keypoints import merged
 
@@ -29,11 +29,11 @@ class Streams(NamedTuple):
     stamp_ns: int
 
 
-class Newest(NamedTuple):
+class SlotOutput(NamedTuple):
     """What is known of the newest slot of N people: the network's output in the axes of `camera`, and the rays
     (N, J, 2) and confidence (N, J) that it was made from."""
 
-    lifted: Lifted
+    lifted: LifterOutput
     camera: VirtualCamera
     filled: np.ndarray
     confidence: np.ndarray
@@ -93,11 +93,11 @@ class StreamingLifter(Lifter):
     recomputed = 0
     _bank: Bank | None = None
 
-    def __call__(self, inputs: np.ndarray, frame: int = -1) -> Lifted:
+    def __call__(self, inputs: np.ndarray, frame: int = -1) -> LifterOutput:
         raise InputError(f"{self.spec.name}: a streaming lifter keeps its own windows: lift with `newest`")
 
     @torch.inference_mode()
-    def newest(self, rays: np.ndarray, score: np.ndarray, streams: Streams | None = None) -> Newest:
+    def newest(self, rays: np.ndarray, score: np.ndarray, streams: Streams | None = None) -> SlotOutput:
         """Lift the newest slot of windows: rays float32 (N, T, J, 2) and score (N, T, J), 0 where missing.
 
         Without `streams` every window is a stream of its own, from its first sighting on. A stream that was not given
@@ -193,7 +193,7 @@ class StreamingLifter(Lifter):
         bank.given_ns = np.full(len(stale), stamp_ns, np.int64)
         return pending, shown, again
 
-    def _run(self, bank: Bank, rays: np.ndarray, score: np.ndarray, pending: np.ndarray) -> Newest:
+    def _run(self, bank: Bank, rays: np.ndarray, score: np.ndarray, pending: np.ndarray) -> SlotOutput:
         """Compute the last `pending` (N,) slots of the windows; all streams end at the newest."""
         for back in range(int(pending.max()), 0, -1):
             rows = np.flatnonzero(pending >= back)
@@ -205,7 +205,7 @@ class StreamingLifter(Lifter):
             if part is not bank:
                 bank.put(rows, part)
         lifted = as_lifted({name: value.float().cpu().numpy() for name, value in out.items()})
-        return Newest(lifted, frame.camera, frame.filled, frame.confidence)
+        return SlotOutput(lifted, frame.camera, frame.filled, frame.confidence)
 
 
 def _slots(ns: np.ndarray, rate_hz: float) -> np.ndarray:

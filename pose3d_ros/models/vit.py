@@ -121,7 +121,7 @@ class Block(nn.Module):
 
 
 class PatchEmbedding(nn.Module):
-    """Pictures (B, channels, height, width) to one token for each patch, row by row."""
+    """Images (B, channels, height, width) to one token for each patch, row by row."""
 
     def __init__(self, config: ViTConfig, channels: int):
         super().__init__()
@@ -132,7 +132,7 @@ class PatchEmbedding(nn.Module):
 
 
 class ViT(nn.Module):
-    """The backbone. `forward`: pictures (B, channels, height, width), RGB, normalised by `geometry.crop.imagenet`, to
+    """The backbone. `forward`: images (B, channels, height, width), RGB, normalised by `geometry.crop.imagenet`, to
     tokens (B, tokens, width)."""
 
     def __init__(self, config: ViTConfig, channels: int = 3):

@@ -201,6 +201,22 @@ def body_transform(person: Person3D, skeleton: Skeleton, result: Skeletons3D) ->
     return transform
 
 
+def joint_transforms(person: Person3D, skeleton: Skeleton, result: Skeletons3D) -> list[TransformStamped]:
+    """Frame `<joint>_<id>` of every joint whose place and rotation are known, in the header's frame."""
+    if person.quat_xyzw is None:
+        return []
+    head, name = header(result.stamp_ns, result.frame_id), person.id or person.track
+    known = np.isfinite(person.xyz_m).all(1) & np.isfinite(person.quat_xyzw).all(1)
+    transforms = []
+    for row in np.flatnonzero(known).tolist():
+        x, y, z = person.xyz_m[row].tolist()
+        transform = TransformStamped(header=head, child_frame_id=f"{skeleton.joints[row]}_{name}")
+        transform.transform.translation = Vector3(x=x, y=y, z=z)
+        transform.transform.rotation = quaternion(person.quat_xyzw[row])
+        transforms.append(transform)
+    return transforms
+
+
 def body_frame(person: Person3D) -> str:
     """Name of a person's TF frame."""
     return f"body_{person.id or person.track}"

@@ -15,7 +15,7 @@ COUNTED = 12  # reasons that are shown with how often they held
 
 
 @dataclass
-class Reason:
+class HealthReason:
     """Something that is wrong: since when, seen last, how often in this run."""
 
     text: str
@@ -43,7 +43,7 @@ class Health:
             self.counts: Counter[str] = Counter()
             self.blamed: Counter[str] = Counter()
             self.people = 0
-            self._reasons: dict[str, Reason] = {}
+            self._reasons: dict[str, HealthReason] = {}
             self._inputs: deque[float] = deque()
             self._outputs: deque[tuple[float, float]] = deque()
             self.age_ms = math.nan
@@ -58,7 +58,7 @@ class Health:
             if known and self._current(known, now):
                 known.text, known.last_s, known.count = text, now, known.count + 1
                 return False
-            self._reasons[key] = Reason(text, now, now, lasting=lasting)
+            self._reasons[key] = HealthReason(text, now, now, lasting=lasting)
             return True
 
     def clear(self, key: str) -> None:
@@ -127,7 +127,7 @@ class Health:
                 "reasons so far": "; ".join(f"{name} {count}" for name, count in self.blamed.most_common(COUNTED)),
             }
 
-    def _current(self, reason: Reason, now: float) -> bool:
+    def _current(self, reason: HealthReason, now: float) -> bool:
         return reason.lasting or now - reason.last_s <= FRESH_S
 
     def _trim(self, now: float) -> None:

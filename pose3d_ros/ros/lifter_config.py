@@ -25,7 +25,12 @@ class CameraConfig:
 class OutputConfig:
     """What the node publishes beside skeletons and hands."""
 
+    skeleton: str = param(
+        "lifted", "which joints are published: lifted, those of the weights, or body24, what humanoids and headsets "
+        "take (docs/body24.md)", choices=("lifted", "body24"),
+    )  # fmt: skip
     tf: bool = param(False, "publish a TF frame body_<id> for each person (x out of the chest, z to the head)")
+    tf_joints: bool = param(False, "publish a TF frame <joint>_<id> for each joint of body24 as well (docs/body24.md)")
     follow_id: str = param(
         "", "id of the person whose wrists are published on hands/left/pose and hands/right/pose; empty = the nearest",
         live=True,

@@ -32,7 +32,7 @@ class Job(NamedTuple):
     camera: Camera
     arrived_s: float
     age_in_ms: float
-    picture: Any = None  # the message, for nodes that look at it
+    image: Any = None  # the message, for nodes that look at it
 
 
 class LifterNode(lifecycle.ManagedNode):
@@ -174,7 +174,7 @@ class LifterNode(lifecycle.ManagedNode):
 
     def _on_jump(self, jump: TimeJump) -> None:
         self.get_logger().warning(
-            f"time jumped by {jump.delta.nanoseconds / conversions.NS_PER_S:.3f} s: starting anew"
+            f"time jumped by {jump.delta.nanoseconds / conversions.NS_PER_S:.3f} s: starting again"
         )
         self._restart_windows()
 

@@ -1,17 +1,22 @@
 """`Outputs`: everything that the lifter node publishes."""
 
+from dataclasses import replace
+
 import numpy as np
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TransformStamped
 from visualization_msgs.msg import MarkerArray
 
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.types import SIDES, Hand3D, Person3D, Skeletons3D
+from pose3d_ros.geometry.articulation import places
+from pose3d_ros.geometry.body24 import BODY24
 from pose3d_ros.msg import Hand3DArray, Skeleton3DArray, SkeletonDefinition, StageTimings
 from pose3d_ros.ros import compat, conversions, qos
 from pose3d_ros.ros.lifecycle import ManagedNode
 from pose3d_ros.ros.lifter_config import LifterConfig
 from pose3d_ros.ros.markers import Markers
+from pose3d_ros.stages.articulation import as_body24
 
 DEPTH = 10  # of reliable outputs: a reader may stall for a third of a second
 
@@ -19,21 +24,29 @@ DEPTH = 10  # of reliable outputs: a reader may stall for a third of a second
 class Outputs:
     """Publishers of one configured node. Headers are those of the input; `close` destroys all that was created.
 
-    Raises ConfigError when TF is asked for and not installed.
+    Raises ConfigError when TF is asked for and not installed, or body24 of weights that lift no whole body.
     """
 
     def __init__(self, node: ManagedNode, config: LifterConfig, skeletons: tuple[Skeleton, ...]) -> None:
         self._node, self.config = node, config
         self._skeletons = {skeleton.name: skeleton for skeleton in skeletons}
+        if config.output.skeleton == BODY24.name:
+            if not any(places(skeleton) for skeleton in skeletons):
+                raise ConfigError(
+                    f"output.skeleton: body24 needs pelvis, spine, head and limbs, not {skeletons[0].name}"
+                )
+            self._skeletons[BODY24.name] = BODY24
         self._markers = Markers(config.markers)
-        self._tf = _broadcaster(node) if config.output.tf else None
+        self._tf = _broadcaster(node) if config.output.tf or config.output.tf_joints else None
         self._publishers = []
         self._skeletons_out = self._create(Skeleton3DArray, "skeletons")
         self._hands_out = self._create(Hand3DArray, "hands")
         self._wrists_out = {side: self._create(PoseStamped, f"hands/{side}/pose") for side in SIDES if side}
         self._markers_out = self._create(MarkerArray, "markers")
         self._timings_out = self._create(StageTimings, "timings")
-        self._definitions_out = self._create(SkeletonDefinition, "skeleton_definition", qos.latched(len(skeletons)))
+        self._definitions_out = self._create(
+            SkeletonDefinition, "skeleton_definition", qos.latched(len(self._skeletons))
+        )
 
     def reconfigure(self, config: LifterConfig) -> None:
         self.config = config
@@ -46,15 +59,27 @@ class Outputs:
 
     def publish(self, result: Skeletons3D) -> None:
         """Skeletons, hands, wrists, TF and markers of one push. Markers are made for listeners only: they cost most."""
+        lifted = result
+        if self.config.output.skeleton == BODY24.name:
+            result = replace(result, people=tuple(as_body24(result.people)))
         self._skeletons_out.publish(conversions.skeletons_to_msg(result))
         self._hands_out.publish(conversions.hands_to_msg(result))
         for hand in followed_hands(result, self.config.output.follow_id):
             self._wrists_out[hand.side].publish(conversions.wrist_pose(hand, result))
         if self._tf:
-            frames = [conversions.body_transform(p, self._skeletons[p.skeleton], result) for p in result.people]
-            self._tf.sendTransform([frame for frame in frames if frame])
+            self._tf.sendTransform(self._frames(lifted))
         if self._markers_out.get_subscription_count():
             self._markers_out.publish(self._markers.draw(result))
+
+    def _frames(self, result: Skeletons3D) -> list[TransformStamped]:
+        """Of people as they were lifted."""
+        frames = []
+        if self.config.output.tf:
+            frames = [conversions.body_transform(p, self._skeletons[p.skeleton], result) for p in result.people]
+        if self.config.output.tf_joints:
+            for person in as_body24(result.people):
+                frames += conversions.joint_transforms(person, BODY24, result)
+        return [frame for frame in frames if frame]
 
     def publish_timings(self, result: Skeletons3D, age_in_ms: float, age_out_ms: float) -> None:
         if self._timings_out.get_subscription_count():

@@ -1,4 +1,4 @@
-"""`pose_vit_node`: the lifter node with eyes. The picture of the keypoints refines the result, if it comes in time."""
+"""`pose_vit_node`: the lifter node with eyes. The image of the keypoints refines the result, if it comes in time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,25 +16,25 @@ from pose3d_ros.ros.lifter_node import QUEUE, Job, LifterNode
 from pose3d_ros.ros.pairing import Pairing
 from pose3d_ros.settings import PipelineConfig, RefineConfig
 
-PICTURES = qos.LATEST
+IMAGES = qos.LATEST
 NOTHING = "nothing: set refine.body, or refine.hands and hands.weights"
 EXPIRE_S = 0.005  # how late the end of the wait may be noticed
 
 
 @dataclass(frozen=True)
-class PictureConfig:
-    """Where the pictures come from, and how long keypoints wait for theirs."""
+class ImageConfig:
+    """Where the images come from, and how long keypoints wait for theirs."""
 
     transport: str = param(
         "raw", "raw: sensor_msgs/Image on `image`; compressed: CompressedImage on `image`/compressed, the suffix is "
         "appended after remapping", choices=tuple(images.MESSAGES),
     )  # fmt: skip
     slop_s: float = param(
-        0.0, "largest difference between the stamps of keypoints and their picture; 0 = they are equal", unit="s",
+        0.0, "largest difference between the stamps of keypoints and their image; 0 = they are equal", unit="s",
         low=0.0, high=1.0,
     )  # fmt: skip
     wait_s: float = param(
-        0.05, "keypoints wait so long for their picture, then the lifter's result goes out", unit="s", low=0.0, high=1.0
+        0.05, "keypoints wait so long for their image, then the lifter's result goes out", unit="s", low=0.0, high=1.0
     )
 
     def __post_init__(self) -> None:
@@ -46,11 +46,11 @@ class PoseVitConfig(LifterConfig):
     """The lifter node's parameters, with images that refine hands, and where these come from."""
 
     refine: RefineConfig = field(default_factory=RefineConfig)
-    picture: PictureConfig = field(default_factory=PictureConfig)
+    image: ImageConfig = field(default_factory=ImageConfig)
 
 
 class PoseVitNode(LifterNode):
-    """The lifter node whose jobs wait for their picture. Without one the lifter's result goes out as it is."""
+    """The lifter node whose jobs wait for their image. Without one the lifter's result goes out as it is."""
 
     NAME, CONFIG = "pose_vit", PoseVitConfig
 
@@ -59,9 +59,9 @@ class PoseVitNode(LifterNode):
         super().__init__(make_pipeline, **kwargs)
 
     @property
-    def picture_topic(self) -> str:
-        """Full name of the topic with the pictures."""
-        return images.topic(self, self.config.picture.transport)
+    def image_topic(self) -> str:
+        """Full name of the topic with the images."""
+        return images.topic(self, self.config.image.transport)
 
     def stop(self) -> None:
         if self._timer:
@@ -71,12 +71,12 @@ class PoseVitNode(LifterNode):
         self._pairing = None
 
     def _subscribe_keypoints(self) -> None:
-        config = self.config.picture
+        config = self.config.image
         keypoints = self._filter(Skeleton2DArray, "keypoints", qos.reliable(QUEUE), "keypoints")
-        pictures = self._filter(images.MESSAGES[config.transport], self.picture_topic, PICTURES, "image")
+        image_source = self._filter(images.MESSAGES[config.transport], self.image_topic, IMAGES, "image")
         keypoints.registerCallback(self._on_keypoints)  # before the pairing gets them
-        pictures.registerCallback(lambda _: self.health.clear("QoS of image"))
-        self._pairing = Pairing(keypoints, pictures, config.slop_s, config.wait_s, self._with_picture, self._missed)
+        image_source.registerCallback(lambda _: self.health.clear("QoS of image"))
+        self._pairing = Pairing(keypoints, image_source, config.slop_s, config.wait_s, self._with_image, self._missed)
         # a steady clock: simulated time may stand still
         self._timer = self.create_timer(EXPIRE_S, self._expire, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
@@ -95,25 +95,25 @@ class PoseVitNode(LifterNode):
         if self._pairing:
             self._pairing.add(job.frame.stamp_ns, job)
 
-    def _with_picture(self, job: Job, picture: Image | CompressedImage | None) -> None:
+    def _with_image(self, job: Job, image: Image | CompressedImage | None) -> None:
         if self._worker:
-            self._worker.submit(job._replace(picture=picture))
+            self._worker.submit(job._replace(image=image))
 
     def _missed(self, why: str) -> None:
-        self._blame("picture", f"{self.picture_topic} ({self.count_publishers(self.picture_topic)} publishers): {why}")
+        self._blame("image", f"{self.image_topic} ({self.count_publishers(self.image_topic)} publishers): {why}")
 
     def _infer(self, job: Job) -> Skeletons3D:
-        picture = None
-        if job.picture is not None:
+        image = None
+        if job.image is not None:
             try:
-                picture = images.to_rgb(job.picture)
-            except Exception as error:  # the lifter needs no picture
+                image = images.to_rgb(job.image)
+            except Exception as error:  # the lifter needs no image
                 self._failed(error)
-        return self._pipeline.push(job.frame, job.camera, picture)
+        return self._pipeline.push(job.frame, job.camera, image)
 
     def _facts(self) -> dict[str, str]:
         looks_at = ", ".join(self._pipeline.looks_at) if self._pipeline else ""
-        return super()._facts() | {"pictures": self.picture_topic, "looks at": looks_at or NOTHING}
+        return super()._facts() | {"images": self.image_topic, "looks at": looks_at or NOTHING}
 
 
 def main(args: list[str] | None = None) -> None:

@@ -15,7 +15,7 @@ from pose3d_ros.geometry.placement import PlacementConfig, place_people, pull_to
 from pose3d_ros.geometry.virtual_camera import look_at
 from pose3d_ros.guidance import fill
 from pose3d_ros.models import Lifter
-from pose3d_ros.models.streaming_lifter import Newest, StreamingLifter, Streams
+from pose3d_ros.models.streaming_lifter import SlotOutput, StreamingLifter, Streams
 from pose3d_ros.settings import PipelineConfig
 from pose3d_ros.stages.hands import wrists_of
 from pose3d_ros.tracking.hand_matching import BodyWrists
@@ -164,7 +164,7 @@ def lift_windows(
         return LiftedWindows(xyz_m, sigma_m, seen, placed.determined)
 
 
-def _lift_slot(lifter: Lifter, rays: np.ndarray, score: np.ndarray, slot: int, timer: Timer) -> Newest:
+def _lift_slot(lifter: Lifter, rays: np.ndarray, score: np.ndarray, slot: int, timer: Timer) -> SlotOutput:
     """One slot of whole windows. All of a person's frames are normalised by where they are in the newest."""
     with timer("guidance"):
         filled, confidence = fill(rays, score, lifter.spec.guidance)
@@ -172,4 +172,4 @@ def _lift_slot(lifter: Lifter, rays: np.ndarray, score: np.ndarray, slot: int, t
         xy = np.where(confidence[..., None] > 0, virtual.normalise(filled), 0)
         inputs = np.concatenate((xy, confidence[..., None]), -1, dtype=np.float32)
     with timer("model"):
-        return Newest(lifter(inputs, slot), virtual, filled[:, slot], confidence[:, slot])
+        return SlotOutput(lifter(inputs, slot), virtual, filled[:, slot], confidence[:, slot])

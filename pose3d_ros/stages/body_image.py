@@ -1,4 +1,4 @@
-"""Bodies looked at: the picture's body takes the place of the lifter's, put where its keypoints say."""
+"""Bodies looked at: the image's body takes the place of the lifter's, put where its keypoints say."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from pose3d_ros.geometry.placement import DepthPrior, misfit, place_people, pull
 from pose3d_ros.settings import PipelineConfig
 from pose3d_ros.stages.image_refiner import Refiner, Sightings
 
-# Of the body's extent in the picture. Measured on generated people whom body_dtf27 lifted: 0.6 % exceed it; of another
+# Of the body's extent in the image. Measured on generated people whom body_dtf27 lifted: 0.6 % exceed it; of another
 # person's pose in their place 82 % do, with the joints shuffled all
 MAX_MISFIT = 0.5
 MIN_SEEN = 6  # fewer joints are met by almost any body
@@ -30,7 +30,7 @@ class BodyRefiner(Refiner[Person3D]):
     def _placed(
         self, config: PipelineConfig, xyz_m: np.ndarray, sigma_m: np.ndarray, seen: Sightings
     ) -> tuple[np.ndarray, np.ndarray]:
-        # the less sure the picture, the more counts where the lifter stood them: nobody jumps between the two
+        # the less sure the image, the more counts where the lifter stood them: nobody jumps between the two
         depth_m = seen.lifted_m[:, 0, 2]
         prior = DepthPrior(depth_m, (sigma_m.mean(1) / (LIFTED_DEPTH * depth_m)) ** 2)
         placed = place_people(xyz_m, seen.rays, seen.weight, config.placement, prior)

@@ -1,4 +1,4 @@
-"""Hands looked at: the picture's hand takes the place of the lifter's, on the same wrist."""
+"""Hands looked at: the image's hand takes the place of the lifter's, on the same wrist."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ class HandRefiner(Refiner[Hand3D]):
         xyz_m = resized(xyz_m, config.hands.hand_size_m)
         placed = place_hands(xyz_m, seen.rays, seen.weight, seen.score > 0, seen.lifted_m[:, 0, 2])
         xyz_m = pull_to_rays(placed.xyz_m, seen.rays, seen.score, sigma_m, config.hands.keypoint_sigma_m)
-        # one that is carried on unseen stays on its arm, however the picture bends it
+        # one that is carried on unseen stays on its arm, however the image bends it
         carried = ~(seen.score > 0).any(1)
         xyz_m[carried] += (seen.lifted_m - xyz_m)[carried, :1]
         return xyz_m, placed.misfit < MAX_MISFIT

@@ -24,7 +24,7 @@ from pose3d_ros.tracking.smoothing import smooth
 from pose3d_ros.tracking.track import Track
 
 SKELETON = "hand21"
-# Of the hand's extent in the picture. Measured on generated hands: 1 % exceed it, mostly seen end on; with their joints
+# Of the hand's extent in the image. Measured on generated hands: 1 % exceed it, mostly seen end on; with their joints
 # shuffled 93 % do, and of random points 89 %
 MAX_MISFIT = 0.75
 
@@ -40,7 +40,7 @@ class Hands:
     def store(self, frame: Keypoints2D, camera: Camera, bodies: list[BodyWrists]) -> list[str]:
         """Take one frame's hands: entries with a side, and the hands of whole-body formats. Returns what was odd."""
         found, reasons = self._seen(frame, camera)
-        # a whole body whose hand is not in the picture is no fault
+        # a whole body whose hand is not in the image is no fault
         found = [hand for hand in found if len(hand.seen) or not hand.of_body]
         return reasons + self._tracks.push(frame.stamp_ns, found, bodies)
 

@@ -1,5 +1,5 @@
-"""Second looks: what refining hands and bodies by their picture shares. Each is cut out of the picture, its keypoints
-are drawn beside it, all go through one ExtPose network at once, and its answer is weighed against the lifter's."""
+"""Second looks: what refining hands and bodies by their image shares. Each is cut out of the image, its keypoints
+are drawn beside it, all go through one ExtPose network at once, and its answer is fuse against the lifter's."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from pose3d_ros.geometry.crop import Crops, boxes_of_shown, cut
 from pose3d_ros.geometry.crop_camera import look_at_crops
 from pose3d_ros.geometry.placement import MIN_DEPTH_M
 from pose3d_ros.geometry.skeleton_image import draw_skeletons
-from pose3d_ros.models.frame_attention import Cache
-from pose3d_ros.models.image_lifter import PictureLifter
+from pose3d_ros.models.frame_attention import AttentionCache
+from pose3d_ros.models.image_lifter import ImageLifter
 from pose3d_ros.settings import PipelineConfig
 from pose3d_ros.tracking.smoothing import OneEuro, SmoothingConfig, smooth
 
-REMEMBERED_S = 0.5  # at least, for the smoothing: networks that look at one picture remember nobody
+REMEMBERED_S = 0.5  # at least, for the smoothing: networks that look at one image remember nobody
 GUESSED = 0.1  # weight of a joint that is not seen, where the lifter has it, in the placement
 Refined = TypeVar("Refined", Hand3D, Person3D)
 Estimate = tuple[np.ndarray, np.ndarray]  # joints (N, J, 3) in metres, and their sigma (N, J)
@@ -29,10 +29,10 @@ Estimate = tuple[np.ndarray, np.ndarray]  # joints (N, J, 3) in metres, and thei
 class RefineReason(str, Enum):
     """Why a hand or a person stayed as the lifter has it; `of` names which of the two."""
 
-    NO_CROP = "crop"  # too small in the picture, or outside of it
-    UNSURE = "picture_unsure"  # the picture model is less sure than the lifter
-    IMPLAUSIBLE = "picture_implausible"  # misses the keypoints, or is not finite
-    PICTURE_SIZE = "picture_of_another_size"  # than the keypoints'; of nobody
+    NO_CROP = "crop"  # too small in the image, or outside of it
+    UNSURE = "image_unsure"  # the image model is less sure than the lifter
+    IMPLAUSIBLE = "image_implausible"  # misses the keypoints, or is not finite
+    IMAGE_SIZE = "image_of_another_size"  # than the keypoints'; of nobody
 
     __str__ = str.__str__
 
@@ -41,17 +41,17 @@ class RefineReason(str, Enum):
         return f"{whom}_{self}"
 
 
-class Look(NamedTuple):
-    """One frame to look at: `picture` uint8 (H, W, 3), RGB, of `camera`, and how its results are published."""
+class ImageFrame(NamedTuple):
+    """One frame to look at: `image` uint8 (H, W, 3), RGB, of `camera`, and how its results are published."""
 
     stamp_ns: int
-    picture: np.ndarray
+    image: np.ndarray
     camera: Camera
     config: PipelineConfig = PipelineConfig()
 
 
 class Sightings(NamedTuple):
-    """Where the joints of N skeletons lie in the picture: `rays` (N, J, 2), the lifter's where they are hidden,
+    """Where the joints of N skeletons lie in the image: `rays` (N, J, 2), the lifter's where they are hidden,
     `score` (N, J), 0 where hidden, `weight` (N, J) for the placement, `lifted_m` (N, J, 3) of the lifter."""
 
     rays: np.ndarray
@@ -72,14 +72,14 @@ class Sightings(NamedTuple):
 class Memory:
     """What is kept of one hand or person."""
 
-    cache: Cache
+    cache: AttentionCache
     last_ns: int
     smoother: OneEuro | None = None
 
 
-def weighed(one: Estimate, other: Estimate) -> Estimate:
+def fuse(one: Estimate, other: Estimate) -> Estimate:
     """Both answers in one: each joint by 1 / sigma² of either. Their errors have little in common (one looks back over
-    a second of keypoints, the other at a picture), so the middle is better than the surer of the two; but not so little
+    a second of keypoints, the other at an image), so the middle is better than the surer of the two; but not so little
     that its sigma would be that of independent measurements: it lies between the two."""
     (xyz_m, sigma_m), (other_m, other_sigma_m) = one, other
     share = 1 / (1 + (sigma_m / np.maximum(other_sigma_m, 1e-6)) ** 2)
@@ -88,14 +88,14 @@ def weighed(one: Estimate, other: Estimate) -> Estimate:
 
 
 class Refiner(ABC, Generic[Refined]):
-    """Keeps the past pictures of everybody, as tokens. Not for several threads at once. Raises ConfigError."""
+    """Keeps the past images of everybody, as tokens. Not for several threads at once. Raises ConfigError."""
 
     SKELETON: ClassVar[str]
     PARAMETER: ClassVar[str]  # that names the weights
     WHOM: ClassVar[str]  # in reasons
 
-    def __init__(self, lifter: PictureLifter) -> None:
-        if not isinstance(lifter, PictureLifter) or lifter.spec.skeleton != self.SKELETON:
+    def __init__(self, lifter: ImageLifter) -> None:
+        if not isinstance(lifter, ImageLifter) or lifter.spec.skeleton != self.SKELETON:
             raise ConfigError(
                 f"{self.PARAMETER}: expected ExtPose weights of {self.SKELETON}, got {lifter.spec.name} "
                 f"({lifter.spec.skeleton})"
@@ -104,19 +104,19 @@ class Refiner(ABC, Generic[Refined]):
         self.lifter.warm_up()
         self._memory: dict[object, Memory] = {}
         self._last: list[Memory] = []
-        self._cache: Cache | None = None
+        self._cache: AttentionCache | None = None
 
     def refine(
-        self, look: Look, given: list[Refined], rays: np.ndarray, score: np.ndarray
+        self, look: ImageFrame, given: list[Refined], rays: np.ndarray, score: np.ndarray
     ) -> tuple[list[Refined], list[str]]:
-        """All of them, those that the picture shows refined by it, and why the others stayed as they were.
+        """All of them, those that the image shows refined by it, and why the others stayed as they were.
 
         `rays` (N, J, 2), NaN where missing, and `score` (N, J): their keypoints of this frame.
         """
         self._forget(look.stamp_ns)
         if not given:
             return given, []
-        size = (look.picture.shape[1], look.picture.shape[0])
+        size = (look.image.shape[1], look.image.shape[0])
         lifted_px = look.camera.project(np.stack([one.xyz_m for one in given]))
         # the box follows what was lifted, which has every joint and does not jump
         crops, why = boxes_of_shown(lifted_px, size, self.lifter.size, self.lifter.spec.crop)
@@ -164,7 +164,7 @@ class Refiner(ABC, Generic[Refined]):
         """The results of joints (N, J, 3) in the camera frame, None where they are not to be used."""
 
     def _look(
-        self, look: Look, given: list[Refined], crops: Crops, rays: np.ndarray, score: np.ndarray
+        self, look: ImageFrame, given: list[Refined], crops: Crops, rays: np.ndarray, score: np.ndarray
     ) -> list[Refined | RefineReason]:
         """One step of the network for all: each one refined, or why not."""
         spec, mirrored = self.lifter.spec, self._mirrored(given)
@@ -181,12 +181,12 @@ class Refiner(ABC, Generic[Refined]):
         # what a filter or a cache has taken stays in it
         xyz_m = np.where(finite[:, None, None], xyz_m, seen.lifted_m)
         sigma_m = np.where(finite[:, None], sigma_m, lifted_sigma_m)
-        self._start_anew([memory for memory, fine in zip(memories, finite, strict=True) if not fine])
+        self._start_again([memory for memory, fine in zip(memories, finite, strict=True) if not fine])
         unsure = sigma_m.mean(1) > look.config.refine.max_sigma * lifted_sigma_m.mean(1)
-        # along its rays to where the picture's stands, so that nothing leaves the keypoints
+        # along its rays to where the image's stands, so that nothing leaves the keypoints
         further = xyz_m[:, :1, 2:] / np.maximum(seen.lifted_m[:, :1, 2:], MIN_DEPTH_M)
-        xyz_m, sigma_m = weighed((xyz_m, sigma_m), (further * seen.lifted_m, lifted_sigma_m))
-        # what the lifter says is steady already and quick; one picture after the other is not
+        xyz_m, sigma_m = fuse((xyz_m, sigma_m), (further * seen.lifted_m, lifted_sigma_m))
+        # what the lifter says is steady already and quick; one image after the other is not
         calm = SmoothingConfig(look.config.refine.cutoff_hz, beta=0.0)
         steps = [smooth(m, calm, look.stamp_ns, x) for m, x in zip(memories, xyz_m - seen.lifted_m, strict=True)]
         xyz_m = seen.lifted_m + np.stack(steps)
@@ -197,11 +197,11 @@ class Refiner(ABC, Generic[Refined]):
         ]
 
     def _inputs(
-        self, look: Look, crops: Crops, rays: np.ndarray, score: np.ndarray, mirrored: np.ndarray
+        self, look: ImageFrame, crops: Crops, rays: np.ndarray, score: np.ndarray, mirrored: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Crops uint8 (N, H, W, 3) and drawn skeletons (N, 3, H, W)."""
         spec = self.lifter.spec
-        images = cut(look.picture, crops)
+        images = cut(look.image, crops)
         images[mirrored] = images[mirrored, :, ::-1]
         seen_px = look.camera.project(np.concatenate((rays, np.ones_like(rays[..., :1])), -1))
         xy_px = crops.to_crop(seen_px.astype(np.float32))
@@ -215,17 +215,17 @@ class Refiner(ABC, Generic[Refined]):
         self._memory[key].last_ns = stamp_ns
         return self._memory[key]
 
-    def _together(self, memories: list[Memory]) -> Cache:
+    def _together(self, memories: list[Memory]) -> AttentionCache:
         """Their pasts in one, of which each one's is a part; copied only when others are looked at than before."""
         if memories != self._last:
-            self._cache = Cache.join([memory.cache for memory in memories])
+            self._cache = AttentionCache.join([memory.cache for memory in memories])
             for row, memory in enumerate(memories):
                 memory.cache = self._cache.pick(slice(row, row + 1))
             self._last = memories
         return self._cache
 
-    def _start_anew(self, memories: list[Memory]) -> None:
-        """Without past pictures."""
+    def _start_again(self, memories: list[Memory]) -> None:
+        """Without past images."""
         for memory in memories:
             memory.cache = self.lifter.start(1)
             self._last = []  # theirs are no parts of `_cache` any more

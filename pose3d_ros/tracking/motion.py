@@ -97,7 +97,7 @@ class Motion:
     def correct(self, rows: np.ndarray, xy: np.ndarray, stamp_ns: int) -> np.ndarray:
         """Take in that these people were seen at `xy` (M, J, 2), each with a keypoint; `rows` (M,) without repeats.
 
-        Returns bool (M,): the person jumped further than a body can move, so its motion starts anew.
+        Returns bool (M,): the person jumped further than a body can move, so its motion starts again.
         """
         expected, both, off, dt, jumped = self._step(rows, xy, stamp_ns)
         seen = np.isfinite(xy).all(axis=-1)

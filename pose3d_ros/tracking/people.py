@@ -46,7 +46,7 @@ class People:
     ) -> list[str]:
         """Take one frame: (source id or "", rays (J, 2), score (J,)) of each, and what the camera sees.
 
-        Returns what was odd: values of `Reason`, one for each detection concerned, and of `StreamEvent`.
+        Returns what was odd: values of `TrackReason`, one for each detection concerned, and of `StreamEvent`.
         """
         update = self._tracker.update(stamp_ns, people, view)
         self._view = view

@@ -47,7 +47,7 @@ class OneEuro:
 
 
 def smooth(owner: Any, config: SmoothingConfig, stamp_ns: int, xyz_m: np.ndarray) -> np.ndarray:
-    """Points through the filter that `owner.smoother` keeps, which starts anew when the settings change; as they are
+    """Points through the filter that `owner.smoother` keeps, which starts again when the settings change; as they are
     where it is switched off."""
     if not config.min_cutoff_hz:
         owner.smoother = None

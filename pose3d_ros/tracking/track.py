@@ -45,7 +45,7 @@ class TrackingConfig:
     __post_init__ = validate
 
 
-class Reason(str, Enum):
+class TrackReason(str, Enum):
     """Why a detection was not used, or not as it came. The values are what diagnostics count."""
 
     NOTHING_VISIBLE = "nothing_visible"
@@ -60,7 +60,7 @@ class Reason(str, Enum):
     __str__ = str.__str__
 
 
-USED = (Reason.DUPLICATE_ID, Reason.ID_PASSED_ON)
+USED = (TrackReason.DUPLICATE_ID, TrackReason.ID_PASSED_ON)
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Note(NamedTuple):
     """What to count about detection `index`."""
 
     index: int
-    reason: Reason
+    reason: TrackReason
 
 
 class TrackingUpdate(NamedTuple):

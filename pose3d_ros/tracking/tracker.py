@@ -11,7 +11,7 @@ from pose3d_ros.tracking.association import assign, duplicates
 from pose3d_ros.tracking.clock import StreamClock, StreamEvent
 from pose3d_ros.tracking.keypoints import hide_weak
 from pose3d_ros.tracking.motion import Motion, extent
-from pose3d_ros.tracking.track import Match, Note, Reason, Track, TrackingConfig, TrackingUpdate
+from pose3d_ros.tracking.track import Match, Note, Track, TrackingConfig, TrackingUpdate, TrackReason
 from pose3d_ros.tracking.view import View
 
 SOURCE_IDS_REMEMBERED = 4096
@@ -64,7 +64,7 @@ class Tracker:
         ids, xy, score = self._stack(people)
         event = self._clock.judge(stamp_ns)
         if event is StreamEvent.TOO_OLD:
-            return TrackingUpdate((), tuple(Note(i, Reason.TOO_OLD) for i in range(len(ids))), event)
+            return TrackingUpdate((), tuple(Note(i, TrackReason.TOO_OLD) for i in range(len(ids))), event)
         if event is StreamEvent.BACKWARD:
             self._clear()
         gone = self._drop(self._unseen(self._clock.newest_ns))
@@ -129,10 +129,10 @@ class Tracker:
     def _usable(self, xy: np.ndarray, score: np.ndarray, ids: list[str], notes: list[Note]) -> list[int]:
         """Detections that show something and do not repeat another one."""
         visible = np.isfinite(xy).all(axis=-1).any(axis=-1)
-        notes += [Note(int(i), Reason.NOTHING_VISIBLE) for i in np.flatnonzero(~visible)]
+        notes += [Note(int(i), TrackReason.NOTHING_VISIBLE) for i in np.flatnonzero(~visible)]
         shown = np.flatnonzero(visible)
         repeated = duplicates(xy[shown], score[shown], [ids[i] for i in shown], self.config.duplicate_distance)
-        notes += [Note(int(shown[k]), Reason.DUPLICATE_PERSON) for k in repeated]
+        notes += [Note(int(shown[k]), TrackReason.DUPLICATE_PERSON) for k in repeated]
         return [int(i) for i in np.delete(shown, repeated)]
 
     def _associate(
@@ -151,7 +151,7 @@ class Tracker:
             for column in columns:
                 if column != best:
                     ids[usable[column]] = ""
-                    notes.append(Note(usable[column], Reason.DUPLICATE_ID))
+                    notes.append(Note(usable[column], TrackReason.DUPLICATE_ID))
             if row is not None:
                 pairs[row] = usable[best]
         released = self._release(stamp_ns, xy, ids, pairs, dict(zip(usable, distance.T, strict=True)), notes)
@@ -190,7 +190,7 @@ class Tracker:
                 del pairs[row]
                 self._numbers.pop(ids[i], None)
                 self._tracks[row].source_id = ""
-                notes.append(Note(i, Reason.ID_PASSED_ON))
+                notes.append(Note(i, TrackReason.ID_PASSED_ON))
                 released.add(i)
         return released
 
@@ -223,14 +223,14 @@ class Tracker:
         fresh = []
         for i in rest:
             if late:
-                notes.append(Note(i, Reason.LATE_UNKNOWN))
+                notes.append(Note(i, TrackReason.LATE_UNKNOWN))
             elif np.isfinite(xy[i, :, 0]).sum() < self.config.min_keypoints:
                 if ids[i]:
                     fresh.append(i)
                 else:
-                    notes.append(Note(i, Reason.TOO_FEW_KEYPOINTS))
+                    notes.append(Note(i, TrackReason.TOO_FEW_KEYPOINTS))
             elif extent(xy[i : i + 1])[0] < self.config.min_size_px * view.pixel:
-                notes.append(Note(i, Reason.TOO_SMALL))
+                notes.append(Note(i, TrackReason.TOO_SMALL))
             else:
                 fresh.append(i)
         if not fresh:

@@ -12,10 +12,10 @@ from pose3d_ros.core.errors import EngineError
 from pose3d_ros.lab.evaluation.latency import energy, image_latency, latency, roofline
 from pose3d_ros.lab.evaluation.latency.roofline import Reach, Work, work
 from pose3d_ros.lab.evaluation.latency.synthetic_keypoints import CAMERA, crowd
-from pose3d_ros.lab.evaluation.latency.timing import Contestant, in_turns
+from pose3d_ros.lab.evaluation.latency.timing import TimedCandidate, in_turns
 from pose3d_ros.models.dtf import DTFConfig
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.image_lifter import PictureLifter, PictureSpec
+from pose3d_ros.models.image_lifter import ImageLifter, ImageSpec
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.pipeline import BodyConfig, Pipeline, PipelineConfig
 from pose3d_ros.settings import HandConfig
@@ -77,11 +77,11 @@ def test_all_backends_say_why_they_are_left_out(tmp_path, monkeypatch):
     assert set(report["start_up"]) == {"torch"}
 
 
-def test_picture_models_step_by_step(tmp_path, monkeypatch, capsys):
+def test_image_models_step_by_step(tmp_path, monkeypatch, capsys):
     vit = ViTConfig(image_height=32, image_width=32, width=16, depth=1, heads=2)
     monkeypatch.setattr(image_latency, "PRESETS", {"tiny": vit})
     out = tmp_path / "p.json"
-    assert run("--pictures", "tiny", "--backend", "torch", "--people", "1,2", "--frames", "1,3", "--seconds", "0.05",
+    assert run("--images", "tiny", "--backend", "torch", "--people", "1,2", "--frames", "1,3", "--seconds", "0.05",
                "--device", "cpu", "--json", str(out)) == 0  # fmt: skip
     runs = json.loads(out.read_text())["runs"]
     assert [(found["frames"], found["crops"]) for found in runs] == [(1, 1), (1, 2), (3, 1), (3, 2)]
@@ -95,7 +95,7 @@ def test_picture_models_step_by_step(tmp_path, monkeypatch, capsys):
 
 def test_a_step_is_measured_with_a_full_cache():
     vit = ViTConfig(image_height=32, image_width=32, width=16, depth=1, heads=2)
-    lifter = PictureLifter(ExtPose(ExtPoseConfig(vit, frames=3)), PictureSpec("tiny", "hand21", 3, 30.0))
+    lifter = ImageLifter(ExtPose(ExtPoseConfig(vit, frames=3)), ImageSpec("tiny", "hand21", 3, 30.0))
     stepper = image_latency.Stepper(lifter, 2)
     assert (stepper._cache.age(stepper._cache.newest + 1) > 0).all()
 
@@ -108,8 +108,8 @@ def test_a_step_is_measured_with_a_full_cache():
         (("tiny", "--people", "x"), "people"),
     ],
 )
-def test_pictures_refuse_what_is_none(options, says, capsys):
-    assert run("--backend", "torch", "--pictures", *options) == 2
+def test_images_refuse_what_is_none(options, says, capsys):
+    assert run("--backend", "torch", "--images", *options) == 2
     assert says in capsys.readouterr().err
 
 
@@ -156,10 +156,10 @@ def test_work_is_counted_and_its_floor_is_the_larger_of_both():
     assert Work(10, 1000).floor_ms(Reach(1e6, 1e6)) == 1.0
 
 
-def test_turns_are_taken_and_energy_is_each_contestants_own():
+def test_turns_are_taken_and_energy_is_each_candidates_own():
     order = []
     joules = iter(range(1000))
-    first, second = (Contestant(lambda name=name: order.append(name), calls=2) for name in "ab")
+    first, second = (TimedCandidate(lambda name=name: order.append(name), calls=2) for name in "ab")
     in_turns([first, second], 1e-9, energy.Meter("test", lambda: float(next(joules))))
     assert "".join(order) == "ab" + 3 * "aabb"
     assert len(first.times_ms) == 6

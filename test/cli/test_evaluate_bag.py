@@ -129,7 +129,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_the_work(folder, tmp_
 
 
 def test_a_curve_keeps_the_offset_of_the_run_without_faults(folder, tmp_path):
-    """The offset of a run with noisy stamps would be found anew, and would hide a part of their error."""
+    """The offset of a run with noisy stamps would be found again, and would hide a part of their error."""
     run(folder, tmp_path / "run", *TRUTH, "--offset-ms", "auto", "--fault", "joints", "--severities", "0,16")
     offset_ms = load_run(tmp_path / "run").info["truth"]["offset_ms"]
     run(folder, tmp_path / "fixed", *TRUTH, "--offset-ms", offset_ms, "--fault", "joints", "--severities", "0,16")

@@ -102,7 +102,7 @@ def test_a_lost_person_and_one_who_comes_instead(world, right):
     assert world.push(person(), right, count=10), "the same person again"
     world.push(person((0.2, 0, 1.5), 2, "bert"), other, count=30)
     world.followed.close()
-    assert world.push(person((0.2, 0, 1.5), 2, "bert"), other, count=10), "the clutch chooses anew"
+    assert world.push(person((0.2, 0, 1.5), 2, "bert"), other, count=10), "the clutch chooses again"
     assert world.followed.track == 2
 
 

@@ -8,6 +8,8 @@ from pose3d_ros.core.errors import FormatError
 from pose3d_ros.core.skeleton import Skeleton
 
 COUNTS = {
+    "body19": 19,
+    "body24": 24,
     "body25": 25,
     "coco17": 17,
     "coco_wholebody133": 133,
@@ -19,6 +21,15 @@ COUNTS = {
 
 # (format, row, joint) as their authors publish them; the rows where formats differ most easily
 PUBLISHED = [
+    ("body19", 17, "left_toe"),
+    ("body19", 18, "right_toe"),
+    ("body24", 0, "pelvis"),
+    ("body24", 1, "left_hip"),
+    ("body24", 9, "spine3"),
+    ("body24", 11, "right_foot"),
+    ("body24", 15, "head"),
+    ("body24", 20, "left_wrist"),
+    ("body24", 23, "right_hand"),
     ("body25", 0, "nose"),
     ("body25", 1, "neck"),
     ("body25", 2, "right_shoulder"),

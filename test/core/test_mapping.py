@@ -13,7 +13,7 @@ from pose3d_ros.core.mapping import REQUIRED, RULES, mapping
 
 BODIES = tuple(name for name in formats.names() if name != "hand21")
 BODY_PAIRS = list(product(BODIES, BODIES))
-DETECTORS = tuple(name for name in BODIES if name != "h36m17")
+DETECTORS = tuple(name for name in BODIES if name not in ("h36m17", "body19", "body24"))  # these are lifted or derived
 
 
 def keypoints(name: str, seed: int = 0, people: tuple[int, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
@@ -293,3 +293,49 @@ def test_any_numbers_give_a_joint_or_a_hole(source, numbers, scores):
     assert (np.isfinite(score_t) & (score_t >= 0)).all()
     assert np.isfinite(xy_t[score_t > 0]).all()
     assert np.isnan(xy_t[score_t == 0]).all()
+
+
+TOES = ("left_toe", "right_toe")
+
+
+@pytest.mark.parametrize("source", ["body25", "coco_wholebody133", "halpe26", "mediapipe33"])
+class TestToes:
+    def foot(self, source: str, hidden: tuple[str, ...] = ()) -> tuple[np.ndarray, np.ndarray]:
+        """A right foot of 250 px that points to the right, its heel at x = 100, its ankle 80 px above the floor."""
+        place = {
+            "right_heel": (100, 400), "right_big_toe": (350, 400), "right_small_toe": (305, 400),
+            "right_foot_index": (350, 400), "right_ankle": (155, 320),
+        }  # fmt: skip
+        have = formats.get(source)
+        xy, score = np.zeros((len(have), 2), np.float32), np.zeros(len(have), np.float32)
+        for joint, point in place.items():
+            if joint in have and joint not in hidden:
+                xy[have.index(joint)], score[have.index(joint)] = point, 0.5
+        xy_t, score_t = mapping(source, "body19")(xy, score)
+        return xy_t[at("body19", "right_toe")[0]], score_t[at("body19", *TOES)]
+
+    def test_they_begin_where_the_ball_of_the_foot_is(self, source):
+        toe, score = self.foot(source)
+        np.testing.assert_allclose(toe, (100 + 0.72 * 250, 400), atol=3)
+        assert score.tolist() == [0.0, 0.5]
+
+    def test_without_the_heel_the_ankle_tells_where_the_foot_begins(self, source):
+        toe, score = self.foot(source, ("right_heel",))
+        np.testing.assert_allclose(toe, (100 + 0.72 * 250, 400), atol=32)
+        assert score.tolist() == [0.0, 0.5]
+
+    def test_a_foot_that_is_not_seen_stays_hidden(self, source):
+        assert self.foot(source, ("right_big_toe", "right_foot_index"))[1].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("source", ["coco17", "h36m17"])
+def test_formats_without_feet_leave_the_toes_hidden(source):
+    m = mapping(source, "body19")
+    assert m.missing == TOES
+    xy_t, score_t = m(*keypoints(source))
+    assert (score_t[at("body19", *TOES)] == 0).all()
+    assert np.isnan(xy_t[at("body19", *TOES)]).all()
+
+
+def test_body19_begins_with_h36m17():
+    assert formats.get("body19").joints == (*formats.get("h36m17").joints, *TOES)

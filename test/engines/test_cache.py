@@ -16,7 +16,7 @@ from pose3d_ros.engines import cache as cache_module
 from pose3d_ros.engines.backends.choice import Rung
 from pose3d_ros.engines.base import NotBuiltError
 from pose3d_ros.engines.builder import build
-from pose3d_ros.engines.cache import META, VARIABLE, Cache, CacheError, identity
+from pose3d_ros.engines.cache import META, VARIABLE, CacheError, EngineCache, identity
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_the_gpu_is_part_of_the_key(program, fake, monkeypatch):
     found = set()
     for change in ({}, {"gpu": "B"}, {"compute_capability": "8.6"}, {"driver": "550"}):
         monkeypatch.setattr(cache_module, "gpu", lambda _, change=change: card | change)
-        found.add(Cache(Path()).path(identity(program, fake, CPU)))
+        found.add(EngineCache(Path()).path(identity(program, fake, CPU)))
     assert len(found) == 4
 
 
@@ -123,7 +123,7 @@ def test_a_library_that_cannot_write(program, fake, cache, free, error, monkeypa
 def test_a_folder_that_cannot_be_made(program, fake, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CacheError, match="Not a directory"):
-        build(program, Rung(fake, CPU), Cache(tmp_path / "file" / "engines"))
+        build(program, Rung(fake, CPU), EngineCache(tmp_path / "file" / "engines"))
 
 
 def test_an_engine_that_differs_is_not_stored(program, fake, cache):
@@ -166,12 +166,12 @@ def test_a_second_builder_waits_and_takes_what_the_first_built(program, fake, ca
 
 def test_where_it_lies(monkeypatch, tmp_path):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    assert Cache.default().folder == tmp_path
+    assert EngineCache.default().folder == tmp_path
     monkeypatch.setenv(VARIABLE, "")
-    assert Cache.default() is None
+    assert EngineCache.default() is None
     monkeypatch.delenv(VARIABLE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert Cache.default().folder == tmp_path / "pose3d_ros" / "engines"
+    assert EngineCache.default().folder == tmp_path / "pose3d_ros" / "engines"
 
 
 def test_remove(cache, built):

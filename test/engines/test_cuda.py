@@ -80,7 +80,7 @@ def test_results_stay_when_the_memory_is_used_again(program, card_less):
     np.testing.assert_array_equal(first["xyz"], kept)
 
 
-def test_it_replays_and_does_not_compute_anew(program, card_less, monkeypatch):
+def test_it_replays_and_does_not_compute_again(program, card_less, monkeypatch):
     engine = CUDA(program, Target("cpu", cpu_buckets=(1, 2)))
     monkeypatch.setattr(program.module, "forward", None)
     engine._module.forward = None

@@ -1,4 +1,4 @@
-"""Picture models on engines: the same joints, streams that go on, and weights of another kind."""
+"""Image models on engines: the same joints, streams that go on, and weights of another kind."""
 
 from importlib.util import find_spec
 
@@ -11,11 +11,11 @@ from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.engines import EngineOptions, images
 from pose3d_ros.engines.backends.choice import rungs
 from pose3d_ros.engines.export import dynamic
-from pose3d_ros.engines.images import from_file, open_picture_lifter
+from pose3d_ros.engines.images import from_file, open_image_lifter
 from pose3d_ros.models import ModelSpec, checkpoint, registry
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.image_lifter import INPUTS, PictureLifter, PictureSpec
+from pose3d_ros.models.image_lifter import INPUTS, ImageLifter, ImageSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 
@@ -28,15 +28,15 @@ def write(path, frames: int, head: str = "kinematic", drawn: bool = True) -> str
     return str(path)
 
 
-def small(frames: int, head: str = "kinematic", drawn: bool = True) -> PictureLifter:
+def small(frames: int, head: str = "kinematic", drawn: bool = True) -> ImageLifter:
     torch.manual_seed(0)
     vit = ViTConfig(image_height=32, image_width=32, width=16, depth=1, heads=2)
     decoder = DecoderConfig(16, 1, 1, 16, 16)
     network = ExtPose(ExtPoseConfig(vit, decoder, frames=frames, head=head, uncertainty=head == "kinematic"))
-    return PictureLifter(network, PictureSpec("tiny", "hand21", frames, 30.0, drawn=drawn))
+    return ImageLifter(network, ImageSpec("tiny", "hand21", frames, 30.0, drawn=drawn))
 
 
-def side_by_side(plain: PictureLifter, lifter: PictureLifter, there: list[dict]):
+def side_by_side(plain: ImageLifter, lifter: ImageLifter, there: list[dict]):
     """Answers of both to the same frames of two streams; `there`: of each frame, what is there of it."""
     rng = np.random.default_rng(0)
     streams = plain.start(2), lifter.start(2)
@@ -51,7 +51,7 @@ def side_by_side(plain: PictureLifter, lifter: PictureLifter, there: list[dict])
 def test_a_stream_on_an_engine_is_the_same_stream(tmp_path, cache, backend, frames):
     weights = write(tmp_path / "tiny.safetensors", frames)
     plain = registry.load(weights)
-    lifter = open_picture_lifter(weights, EngineOptions("cpu", backend=backend), wait=True, cache=cache)
+    lifter = open_image_lifter(weights, EngineOptions("cpu", backend=backend), wait=True, cache=cache)
     assert backend in lifter.description
     there = [{"image_present": np.array([t != 2, True]), "pose_present": np.array([True, t != 3])} for t in range(5)]
     for wanted, got in side_by_side(plain, lifter, there):
@@ -59,7 +59,7 @@ def test_a_stream_on_an_engine_is_the_same_stream(tmp_path, cache, backend, fram
         np.testing.assert_allclose(got.sigma_m, wanted.sigma_m, rtol=1e-3)
 
 
-def test_the_program_of_a_picture_model(tmp_path):
+def test_the_program_of_an_image_model(tmp_path):
     program = from_file(write(tmp_path / "tiny.safetensors", 3))
     assert program.inputs == INPUTS
     assert program.outputs == ("xyz", "log_sigma", "camera", "keys", "values", "shape")
@@ -83,7 +83,7 @@ def test_engines_run_networks_that_need_a_body_model_without_it(tmp_path, cache,
     assert from_file(weights).outputs[:3] == ("camera", "rotations", "betas")  # in the process that builds
     assert "pose" not in from_file(weights).inputs
     plain = registry.load(weights, body_model="MANO_RIGHT.pkl")
-    lifter = open_picture_lifter(
+    lifter = open_image_lifter(
         weights, EngineOptions("cpu", backend=backend), wait=True, cache=cache, body_model="MANO_RIGHT.pkl"
     )
     assert lifter.description.startswith(f"tiny with MANO_RIGHT.pkl, {backend}")
@@ -94,11 +94,11 @@ def test_engines_run_networks_that_need_a_body_model_without_it(tmp_path, cache,
 
 def test_a_body_model_that_is_missing_or_not_needed(tmp_path):
     with pytest.raises(CheckpointError, match=r"MANO weights.*name MANO_RIGHT\.pkl from .* in refine\.hands_model"):
-        open_picture_lifter(write(tmp_path / "mano.safetensors", 1, "mano"))
+        open_image_lifter(write(tmp_path / "mano.safetensors", 1, "mano"))
     with pytest.raises(CheckpointError, match="takes no body model"):
-        open_picture_lifter(write(tmp_path / "open.safetensors", 1), body_model="MANO_RIGHT.pkl")
+        open_image_lifter(write(tmp_path / "open.safetensors", 1), body_model="MANO_RIGHT.pkl")
     with pytest.raises(CheckpointError, match=r"none\.pkl: there is no such file.*register and download"):
-        open_picture_lifter(str(tmp_path / "mano.safetensors"), body_model=str(tmp_path / "none.pkl"))
+        open_image_lifter(str(tmp_path / "mano.safetensors"), body_model=str(tmp_path / "none.pkl"))
 
 
 GPU = "cuda:0"
@@ -165,5 +165,5 @@ def test_weights_of_a_lifter(tmp_path):
     path = tmp_path / "dtf.safetensors"
     config = DTFConfig(frames=9, channels=16, hidden=16, heads=2, generator_layers=1, generator_heads=3, layers=2)
     checkpoint.save(path, DTF(config), ModelSpec("tiny", "h36m17", 9, 30.0))
-    with pytest.raises(CheckpointError, match="expected the weights of a picture model"):
-        open_picture_lifter(str(path))
+    with pytest.raises(CheckpointError, match="expected the weights of an image model"):
+        open_image_lifter(str(path))

@@ -13,7 +13,7 @@ from pose3d_ros.engines import EngineOptions, Ladder, builder, machine
 from pose3d_ros.engines.backends.choice import Rung, backend, rungs
 from pose3d_ros.engines.base import Target, UnavailableError
 from pose3d_ros.engines.builder import build
-from pose3d_ros.engines.cache import Cache
+from pose3d_ros.engines.cache import EngineCache
 from pose3d_ros.models import checkpoint  # noqa: F401, its import must not need any backend
 
 
@@ -131,11 +131,11 @@ def test_a_named_backend_that_cannot_run_here_is_refused(program, fake, ladder_o
 def test_no_cache_and_one_that_cannot_be_written(program, fake, ladder_of, tmp_path):
     assert "[fake: there is no engine cache]" in Ladder(program, ladder_of, None, wait=True).description
     (tmp_path / "file").write_text("")
-    ladder = Ladder(program, ladder_of, Cache(tmp_path / "file" / "engines"), wait=True)
-    assert "Not a directory; set POSE3D_ROS_ENGINES to a folder that can be written" in ladder.description
+    ladder = Ladder(program, ladder_of, EngineCache(tmp_path / "file" / "engines"), wait=True)
+    assert "Not a directory; set POSE3D_ROS_ENGINES to a folder that you alone can write" in ladder.description
     assert same(ladder, program)
     again = replace(program, origin=("pose3d_ros.engines.lifters:from_file", "w"))  # what failed is not built beside it
-    assert not Ladder(again, ladder_of, Cache(tmp_path / "file" / "engines"), wait=True).building
+    assert not Ladder(again, ladder_of, EngineCache(tmp_path / "file" / "engines"), wait=True).building
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_it_starts_on_the_next_best_and_switches(fake, ladder_of, cache, gate):
     assert same(ladder, program)
 
 
-def test_a_damaged_engine_is_built_anew(fake, ladder_of, cache, gate):
+def test_a_damaged_engine_is_built_again(fake, ladder_of, cache, gate):
     program = make_program(origin=BUILDABLE)
     (build(program, ladder_of[0], cache) / "engine.bin").write_bytes(b"half")
     ladder = Ladder(program, ladder_of, cache)

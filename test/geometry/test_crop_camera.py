@@ -41,7 +41,7 @@ def test_a_perfect_answer_is_placed_where_the_hand_is(camera, mirrored):
 
 
 def test_scale_and_shift_are_those_of_the_crop():
-    """x_crop = scale (x + shift), in halves of the crop's height, holds for flat hands in the picture of a lens."""
+    """x_crop = scale (x + shift), in halves of the crop's height, holds for flat hands in the image of a lens."""
     _, crops, view, answer, weak, _ = shown(LENS)
     flat = answer * (1, 1, 0)
     root = np.concatenate((weak[:, 1:], 1 / (weak[:, :1] * view.scale[:, None])), 1)

@@ -41,7 +41,7 @@ def test_a_wrist_never_seen_means_no_roll():
     seen = SEEN.copy()
     seen[:, :, 0] = 0
     camera = look_at_hand(RAYS[:, -1], seen[:, -1], RIGHT)
-    assert camera.R[:, 0, 1] == pytest.approx(np.zeros(4), abs=1e-6)  # the picture's x stays level
+    assert camera.R[:, 0, 1] == pytest.approx(np.zeros(4), abs=1e-6)  # the image's x stays level
     assert (normalise_hand(camera, RAYS, seen)[:, :, 0] == 0).all()
 
 

@@ -66,7 +66,7 @@ def test_a_joint_without_weight_has_no_say_and_a_light_one_little(scene):
     assert 1e-4 < error(0.01) < error(1)
 
 
-def test_a_prior_pulls_the_depth_and_leaves_the_person_on_the_picture(scene):
+def test_a_prior_pulls_the_depth_and_leaves_the_person_on_the_image(scene):
     body, root, rays = scene
     weight, thought = np.ones((COUNT, 17)), 1.2 * root[:, 2]
 
@@ -96,7 +96,7 @@ def test_misfit_is_what_size_and_depth_cannot_explain(scene):
     body, root, rays = scene
     weight = np.ones((COUNT, 17))
     np.testing.assert_allclose(misfit(body + root[:, None], rays, weight, 6), 0, atol=1e-9)
-    small = 0.8 * body * (1, 1, 0) + root[:, None]  # flat, so that depth does not bend the picture
+    small = 0.8 * body * (1, 1, 0) + root[:, None]  # flat, so that depth does not bend the image
     flat = (body * (1, 1, 0) + root[:, None])[..., :2] / root[:, None, 2:]
     np.testing.assert_allclose(misfit(small, flat, weight, 6), 0, atol=1e-9)
     assert (misfit((body * (-1, 1, 1)) + root[:, None], rays, weight, 6) > 0.3).all()

@@ -20,15 +20,15 @@ def alone(joint, xy, score=1.0, skeleton=HAND):
 
 @pytest.mark.parametrize("at", [(10, 20), (0, 0), (47, 63)])
 def test_a_joint_at_the_centre_of_a_pixel_lights_that_pixel_alone(at):
-    picture = draw_skeletons(*alone(4, at), HAND, 48, 64, POINT)[0]
-    lit = np.argwhere(picture.any(0))
+    image = draw_skeletons(*alone(4, at), HAND, 48, 64, POINT)[0]
+    lit = np.argwhere(image.any(0))
     np.testing.assert_array_equal(lit, [[at[1], at[0]]])
 
 
 def test_a_joint_is_symmetric_about_its_pixel_and_a_half_pixel_moves_it_by_half():
     config = SkeletonImageConfig(joint_radius=3.2 / 64)
-    picture = draw_skeletons(*alone(4, (20, 30)), HAND, 48, 64, config)[0].sum(0)
-    around = picture[30 - 6 : 30 + 7, 20 - 6 : 20 + 7]
+    image = draw_skeletons(*alone(4, (20, 30)), HAND, 48, 64, config)[0].sum(0)
+    around = image[30 - 6 : 30 + 7, 20 - 6 : 20 + 7]
     np.testing.assert_allclose(around, around[::-1], atol=1e-6)
     np.testing.assert_allclose(around, around.T, atol=1e-6)
     moved = draw_skeletons(*alone(4, (20.5, 30)), HAND, 48, 64, config)[0].sum(0)
@@ -58,9 +58,9 @@ def test_confidence_is_opacity_and_weak_joints_are_left_out():
 def test_a_bone_is_drawn_only_where_both_ends_are_known():
     points, scores = alone(5, (10, 10))
     points[0, 6], scores[0, 6] = (40, 50), 0.05
-    picture = draw_skeletons(points, scores, HAND, 48, 64)[0]
-    assert not picture[:, 20:].any()
-    assert picture[:, :20].any()
+    image = draw_skeletons(points, scores, HAND, 48, 64)[0]
+    assert not image[:, 20:].any()
+    assert image[:, :20].any()
 
 
 @pytest.mark.parametrize("name", formats.names())
@@ -85,10 +85,10 @@ def test_every_format_is_drawn_the_same_by_numpy_and_torch(name):
 def test_joints_outside_leave_their_bones_inside():
     points, scores = alone(5, (-20, 32))
     points[0, 6], scores[0, 6] = (70, 32), 1.0
-    picture = draw_skeletons(points, scores, HAND, 48, 64)[0]
-    assert picture[:, 32].max(0).min() > 0.5  # right across
-    assert not picture[:, :28].any()
-    assert not picture[:, 37:].any()
+    image = draw_skeletons(points, scores, HAND, 48, 64)[0]
+    assert image[:, 32].max(0).min() > 0.5  # right across
+    assert not image[:, :28].any()
+    assert not image[:, 37:].any()
 
 
 def test_colours_are_distinct():

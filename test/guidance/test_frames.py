@@ -21,7 +21,7 @@ def score_without(*hidden: int) -> np.ndarray:
     return score
 
 
-def follow(rays: list[np.ndarray], scores: list[np.ndarray], config: GuidanceConfig = CONFIG) -> list[frames.Frame]:
+def follow(rays: list[np.ndarray], scores: list[np.ndarray], config: GuidanceConfig = CONFIG) -> list[frames.BodyFrame]:
     state, seen = frames.start(scores[0]), []
     for xy, score in zip(rays, scores, strict=True):
         state, frame = frames.advance(state, np.where(score[..., None] > 0, xy, np.nan), score, config)

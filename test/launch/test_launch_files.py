@@ -99,9 +99,9 @@ def params_file(tmp_path):
     return str(path)
 
 
-@pytest.mark.parametrize("pictures", ["false", "true"])
-def test_launch_configures_and_activates_one_lifting_node(params_file, pictures):
-    reached = launched(OnTransition("active"), namespace="here", params_file=params_file, pictures=pictures)
+@pytest.mark.parametrize("images", ["false", "true"])
+def test_launch_configures_and_activates_one_lifting_node(params_file, images):
+    reached = launched(OnTransition("active"), namespace="here", params_file=params_file, images=images)
     assert reached == ["configuring", "inactive", "activating", "active"]
 
 

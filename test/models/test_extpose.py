@@ -7,7 +7,7 @@ import torch
 
 from pose3d_ros.core.errors import ConfigError, InputError
 from pose3d_ros.models.extpose import FUSIONS, POSE_INPUTS, ExtPose, ExtPoseConfig
-from pose3d_ros.models.frame_attention import Cache, Sight
+from pose3d_ros.models.frame_attention import AttentionCache, Sight
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 
@@ -26,12 +26,12 @@ def network(**changes) -> ExtPose:
     return made.eval().requires_grad_(False)
 
 
-def pictures(frames: int, seed: int = 1, shape: tuple = (3, 48, 32)) -> torch.Tensor:
+def images(frames: int, seed: int = 1, shape: tuple = (3, 48, 32)) -> torch.Tensor:
     return torch.randn(2, frames, *shape, generator=torch.Generator().manual_seed(seed))
 
 
 def poses(frames: int, pose_input: str = "image") -> torch.Tensor:
-    return pictures(frames, 2, {"image": (3, 48, 32), "heatmaps": (21, 48, 32), "coordinates": (21, 3)}[pose_input])
+    return images(frames, 2, {"image": (3, 48, 32), "heatmaps": (21, 48, 32), "coordinates": (21, 3)}[pose_input])
 
 
 def same(a: dict, b: dict, tolerance: float = 1e-5) -> None:
@@ -48,7 +48,7 @@ def at(out: dict, frames: slice) -> dict:
 
 
 def test_one_frame_of_one_modality_is_the_plain_vit():
-    made, image = network(), pictures(1)
+    made, image = network(), images(1)
     out = made(image)
     plain = made.head(made.backbone(image[:, 0]))
     torch.testing.assert_close(out["log_sigma"][:, 0], plain["log_sigma"], atol=0, rtol=0)
@@ -58,7 +58,7 @@ def test_one_frame_of_one_modality_is_the_plain_vit():
 
 
 def test_one_frame_of_both_is_one_attention_over_all_tokens():
-    made, image, pose = network(), pictures(1), poses(1)
+    made, image, pose = network(), images(1), poses(1)
     backbone = made.backbone
     x = torch.cat((backbone.embed(image[:, 0]), backbone.embed(pose[:, 0])), 1)
     for block in backbone.blocks:
@@ -72,11 +72,11 @@ def test_one_frame_of_both_is_one_attention_over_all_tokens():
 @pytest.mark.parametrize("pose_input", POSE_INPUTS)
 def test_variants_and_their_shapes(fusion, pose_input, frames):
     if (fusion, pose_input) == ("channel_concat", "coordinates"):
-        with pytest.raises(ConfigError, match="needs a pose input that is a picture"):
+        with pytest.raises(ConfigError, match="needs a pose input that is an image"):
             network(fusion=fusion, pose_input=pose_input)
         return
     made = network(fusion=fusion, pose_input=pose_input)
-    image, pose = pictures(frames), poses(frames, pose_input)
+    image, pose = images(frames), poses(frames, pose_input)
     out = made(image, pose)
     assert out["xyz"].shape == (2, frames, 21, 3)
     assert out["log_sigma"].shape == out["shape"].shape == (2, frames, 21)
@@ -90,7 +90,7 @@ def test_variants_and_their_shapes(fusion, pose_input, frames):
 @pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize("frames", [1, 3])
 def test_an_absent_modality_is_as_if_it_were_not_given(fusion, frames):
-    made, image, pose = network(fusion=fusion), pictures(frames), poses(frames)
+    made, image, pose = network(fusion=fusion), images(frames), poses(frames)
     none = torch.zeros(2, frames, dtype=torch.bool)
     same(made(image, pose, pose_present=none), made(image), 2e-5)
     same(made(image, pose, image_present=none), made(pose=pose), 2e-5)
@@ -102,7 +102,7 @@ def test_an_absent_modality_is_as_if_it_were_not_given(fusion, frames):
 
 
 def test_absent_frames_reach_no_other_frame_and_are_filled():
-    made, image, pose = network(), pictures(4), poses(4)
+    made, image, pose = network(), images(4), poses(4)
     there = torch.tensor([[True, True, False, True]]).expand(2, 4)
     out = made(image, pose, there, there)
     image[:, 2], pose[:, 2] = 7.0, -7.0
@@ -115,7 +115,7 @@ def test_absent_frames_reach_no_other_frame_and_are_filled():
 
 
 def test_frames_see_each_other_both_ways_or_only_back():
-    made, image, pose = network(), pictures(4), poses(4)
+    made, image, pose = network(), images(4), poses(4)
     later = image.clone()
     later[:, 3] += 1
     assert differ(at(made(image, pose), slice(0, 3)), at(made(later, pose), slice(0, 3)))
@@ -128,7 +128,7 @@ def test_frames_see_each_other_both_ways_or_only_back():
 def test_each_frame_sees_the_other_modality_of_its_own_frame_directly():
     """With one block the tokens' keys are those of the input: nothing of another frame's other modality arrives."""
     made = network(vit=replace(VIT, depth=1))
-    image, pose = pictures(2), poses(2)
+    image, pose = images(2), poses(2)
     tokens, sizes = made._embed(image, pose, None)
     sight = Sight(2, sizes, None, 4, False)
 
@@ -156,7 +156,7 @@ def test_each_frame_sees_the_other_modality_of_its_own_frame_directly():
 def test_cached_steps_equal_all_frames_at_once(fusion, pose_input, kept):
     made = network(fusion=fusion, pose_input=pose_input, frames=kept)
     frames = 2 * kept + 3  # the ring is overwritten more than once
-    image, pose = pictures(frames), poses(frames, pose_input)
+    image, pose = images(frames), poses(frames, pose_input)
     generator = torch.Generator().manual_seed(3)
     image_present, pose_present = (torch.rand(2, frames, generator=generator) < 0.6 for _ in range(2))
     for masks in ((None, None), (image_present, pose_present)):
@@ -175,7 +175,7 @@ def test_one_modality_steps_too():
 
 
 def test_skipped_slots_are_absent_frames():
-    made, image, pose = network(), pictures(9), poses(9)
+    made, image, pose = network(), images(9), poses(9)
     slots = [0, 1, 3, 8]
     there = torch.zeros(2, 9, dtype=torch.bool)
     there[:, slots] = True
@@ -187,7 +187,7 @@ def test_skipped_slots_are_absent_frames():
 
 def test_a_stream_of_hours_is_as_good_as_a_new_one():
     """Positions are relative: the slot's number does not matter, however large."""
-    made, image, pose = network(), pictures(5), poses(5)
+    made, image, pose = network(), images(5), poses(5)
     early, late = made.start(2), made.start(2)
     for t in range(5):
         slot = torch.tensor([t, t])
@@ -199,13 +199,13 @@ def test_a_stream_of_hours_is_as_good_as_a_new_one():
 
 
 def test_streams_of_different_age_share_a_batch():
-    made, image, pose = network(), pictures(6), poses(6)
+    made, image, pose = network(), images(6), poses(6)
     alone = [made.start(1), made.start(1)]
     for t in range(4):
         made.step(image[:1, t], pose[:1, t], alone[0])
     for t in range(2):
         made.step(image[1:, t], pose[1:, t], alone[1])
-    together = Cache.join([alone[1], alone[0]])
+    together = AttentionCache.join([alone[1], alone[0]])
     out = made.step(image[[1, 0], 4], pose[[1, 0], 4], together)
     first, second = (made.step(image[i : i + 1, 4], pose[i : i + 1, 4], alone[i]) for i in (0, 1))
     torch.testing.assert_close(out["xyz"], torch.cat((second["xyz"], first["xyz"])), atol=1e-5, rtol=1e-5)
@@ -219,14 +219,14 @@ def test_before_training_the_extension_is_the_image_network():
     """The temporal embedding starts at 0: frames that are all alike give what one of them gives."""
     torch.manual_seed(0)
     made = ExtPose(SMALL).eval()
-    image = pictures(1)
+    image = images(1)
     out = made(image.expand(-1, 3, -1, -1, -1))
     same(at(out, slice(1, 2)), made(image))
 
 
 def test_every_parameter_learns():
     made = ExtPose(SMALL).train()
-    made(pictures(3), poses(3))["xyz"].square().sum().backward()
+    made(images(3), poses(3))["xyz"].square().sum().backward()
     without = {name for name, parameter in made.named_parameters() if parameter.grad is None}
     # the first layers of the decoder look at one query: its own queries and keys do not count, but share their weight
     assert without == {"head.decsigma.weight", "head.decsigma.bias", "head.deccam.weight", "head.deccam.bias"}
@@ -235,7 +235,7 @@ def test_every_parameter_learns():
 
 
 def test_exported_forward_gives_the_same():
-    made, image, pose = network(), pictures(3), poses(3)
+    made, image, pose = network(), images(3), poses(3)
     there = torch.ones(2, 3, dtype=torch.bool)
     there[0, -1] = False
     inputs = (image, pose, there, ~there)
@@ -244,7 +244,7 @@ def test_exported_forward_gives_the_same():
 
 
 def test_exported_frame_gives_the_same():
-    made, image, pose = network(), pictures(3), poses(3)
+    made, image, pose = network(), images(3), poses(3)
     cache = made.start(2)
     for t in range(2):
         made.step(image[:, t], pose[:, t], cache)
@@ -255,7 +255,7 @@ def test_exported_frame_gives_the_same():
             self.made = made
 
         def forward(self, image, pose, present, keys, values, shape, seen, slot, newest, age):
-            return self.made.frame(image, pose, present, Cache(keys, values, shape, seen, slot, newest), age)
+            return self.made.frame(image, pose, present, AttentionCache(keys, values, shape, seen, slot, newest), age)
 
     present = torch.ones(2, 2, dtype=torch.bool)
     age = cache.age(cache.newest + 1)
@@ -270,7 +270,7 @@ def test_exported_frame_gives_the_same():
 
 @pytest.mark.parametrize(
     ("inputs", "words"),
-    [((None, None), "got neither"), ((pictures(2), poses(3)), r"same people and frames, got \(2, 2\) and \(2, 3\)")],
+    [((None, None), "got neither"), ((images(2), poses(3)), r"same people and frames, got \(2, 2\) and \(2, 3\)")],
 )
 def test_inputs_that_do_not_fit(inputs, words):
     with pytest.raises(InputError, match=words):

@@ -1,4 +1,4 @@
-"""`PictureLifter`: weights with their spec, arrays in and out, streams."""
+"""`ImageLifter`: weights with their spec, arrays in and out, streams."""
 
 from dataclasses import replace
 
@@ -12,8 +12,8 @@ from pose3d_ros.geometry.crop import CropConfig, as_input
 from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig
 from pose3d_ros.models import checkpoint, registry
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.frame_attention import Cache
-from pose3d_ros.models.image_lifter import PictureLifter, PictureSpec
+from pose3d_ros.models.frame_attention import AttentionCache
+from pose3d_ros.models.image_lifter import ImageLifter, ImageSpec
 from pose3d_ros.models.lifter import DEFAULT_SIGMA_M
 from pose3d_ros.models.parametric import SKELETONS
 from pose3d_ros.models.pose_decoder import DecoderConfig
@@ -21,7 +21,7 @@ from pose3d_ros.models.vit import ViTConfig
 
 VIT = ViTConfig(image_height=48, image_width=32, width=24, depth=2, heads=2)
 CONFIG = ExtPoseConfig(VIT, DecoderConfig(32, 1, 2, 16, 32), frames=3)
-SPEC = PictureSpec(
+SPEC = ImageSpec(
     "tiny",
     "hand21",
     3,
@@ -58,17 +58,17 @@ def test_weights_come_back_with_everything_that_belongs_to_them(written, network
     assert lifter.spec == SPEC
     assert lifter.network.config == CONFIG
     assert lifter.size == (32, 48)
-    for ours, theirs in zip(lifter(CROPS[0], DRAWN[0]), PictureLifter(network, SPEC)(CROPS[0], DRAWN[0]), strict=True):
+    for ours, theirs in zip(lifter(CROPS[0], DRAWN[0]), ImageLifter(network, SPEC)(CROPS[0], DRAWN[0]), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def test_picture_weights_where_keypoints_are_lifted_are_refused(written):
-    with pytest.raises(CheckpointError, match=r"they take pictures.*refine\.hands"):
+def test_image_weights_where_keypoints_are_lifted_are_refused(written):
+    with pytest.raises(CheckpointError, match=r"they take images.*refine\.hands"):
         registry.load_lifter(written)
 
 
 def test_a_stream_is_the_causal_network(network):
-    lifter = PictureLifter(network, SPEC)
+    lifter = ImageLifter(network, SPEC)
     cache = lifter.start(2)
     image = torch.stack([torch.from_numpy(as_input(crops)) for crops in CROPS], 1)
     there = np.array([[True, True], [True, False], [False, True], [True, True]])
@@ -82,10 +82,10 @@ def test_a_stream_is_the_causal_network(network):
 
 
 def test_people_come_and_go(network):
-    lifter = PictureLifter(network, SPEC)
+    lifter = ImageLifter(network, SPEC)
     cache = lifter.start(2)
     lifter(CROPS[0], DRAWN[0], cache)
-    joined = Cache.join([cache.pick(torch.tensor([1])), lifter.start(1)])  # the first has gone, somebody came
+    joined = AttentionCache.join([cache.pick(torch.tensor([1])), lifter.start(1)])  # the first has gone, somebody came
     both = lifter(CROPS[1], DRAWN[1], joined)
     stays = lifter(CROPS[1, [1, 0]], DRAWN[1, [1, 0]], cache)
     new = lifter(CROPS[1], DRAWN[1])
@@ -105,19 +105,19 @@ def test_people_come_and_go(network):
 )
 def test_shapes_that_do_not_fit(network, crops, drawn, words):
     with pytest.raises(InputError, match=words):
-        PictureLifter(network, SPEC)(crops, drawn)
+        ImageLifter(network, SPEC)(crops, drawn)
 
 
-def test_nobody_in_the_picture(network):
-    seen = PictureLifter(network, SPEC)(CROPS[0, :0], DRAWN[0, :0])
+def test_nobody_in_the_image(network):
+    seen = ImageLifter(network, SPEC)(CROPS[0, :0], DRAWN[0, :0])
     assert seen.xyz_m.shape == (0, 21, 3)
 
 
 @pytest.mark.parametrize("frames", [1, 3])
-def test_a_network_that_knows_no_drawn_skeletons_is_shown_the_picture_alone(network, frames):
+def test_a_network_that_knows_no_drawn_skeletons_is_shown_the_image_alone(network, frames):
     alone = ExtPose(replace(CONFIG, frames=frames)).eval()
     alone.load_state_dict({k: v for k, v in network.state_dict().items() if "temporal" not in k}, strict=False)
-    lifter = PictureLifter(alone, replace(SPEC, frames=frames, drawn=False))
+    lifter = ImageLifter(alone, replace(SPEC, frames=frames, drawn=False))
     cache = lifter.start(2)
     image = torch.stack([torch.from_numpy(as_input(crops)) for crops in CROPS], 1)
     with torch.inference_mode():
@@ -136,7 +136,7 @@ def test_a_body_model_beside_the_network_gives_the_joints_of_one_inside(head):
     torch.manual_seed(0)
     inside, beside = ExtPose(config, statue), ExtPose(config)
     beside.load_state_dict(inside.state_dict())
-    lifters = PictureLifter(inside, spec), PictureLifter(beside, spec, body_model=statue)
+    lifters = ImageLifter(inside, spec), ImageLifter(beside, spec, body_model=statue)
     assert lifters[1].description.startswith("tiny with statue.pkl, eager torch")
     caches = [lifter.start(2) for lifter in lifters]
     for t in range(4):
@@ -158,17 +158,17 @@ def test_the_body_model_of_a_weights_file(tmp_path, written, monkeypatch):
 
 
 def test_closed_and_foreign(network):
-    lifter = PictureLifter(network, SPEC)
+    lifter = ImageLifter(network, SPEC)
     lifter.warm_up()
     lifter.close()
     with pytest.raises(EngineError, match="was closed"):
         lifter(CROPS[0], DRAWN[0])
-    with pytest.raises(EngineError, match="takes coordinates, no pictures"):
-        PictureLifter(ExtPose(ExtPoseConfig(VIT, frames=3, pose_input="coordinates")), SPEC)(CROPS[0], DRAWN[0])
+    with pytest.raises(EngineError, match="takes coordinates, no images"):
+        ImageLifter(ExtPose(ExtPoseConfig(VIT, frames=3, pose_input="coordinates")), SPEC)(CROPS[0], DRAWN[0])
     with pytest.raises(EngineError, match="need a body model"):
-        PictureLifter(ExtPose(ExtPoseConfig(VIT, frames=3, head="mano")), SPEC)(CROPS[0], DRAWN[0])
+        ImageLifter(ExtPose(ExtPoseConfig(VIT, frames=3, head="mano")), SPEC)(CROPS[0], DRAWN[0])
     with pytest.raises(ConfigError, match="its spec promises"):
-        PictureLifter(ExtPose(ExtPoseConfig(VIT, frames=9)), SPEC)
+        ImageLifter(ExtPose(ExtPoseConfig(VIT, frames=9)), SPEC)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from std_msgs.msg import Header, String
 
 from pose3d_ros.ros import compat, conversions
 
-STANDINS = "pose3d_ros.ros.shims."
+SHIMS = "pose3d_ros.ros.shims."
 
 
 @pytest.fixture(params=["stand-in", "real"])
@@ -39,7 +39,7 @@ def bridge(request):
 def module(name: str, request):
     if request.param == "real":
         return pytest.importorskip(name, reason=f"{name} is not installed")
-    return importlib.import_module(STANDINS + name)
+    return importlib.import_module(SHIMS + name)
 
 
 def test_compat_offers_what_it_lists():

@@ -19,7 +19,7 @@ from pose3d_ros.lab.viewing import render
 from pose3d_ros.lab.viewing.bag import Recording
 from pose3d_ros.models import checkpoint
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.image_lifter import PictureSpec
+from pose3d_ros.models.image_lifter import ImageSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.ros.demo import images, player, session
@@ -50,11 +50,11 @@ def test_replay_goes_through_the_nodes_and_is_recorded(domain, tmp_path, standin
     assert numbers["lost_messages"] == len(set(sent) - set(recording.skeletons))
     assert numbers["people"] == 1
     assert 0 < numbers["latency_ms"]["p50"] <= numbers["latency_ms"]["p99"] < 20_000
-    assert 0 < numbers["share_inferred"] < 1  # the legs are out of the picture
+    assert 0 < numbers["share_inferred"] < 1  # the legs are out of the image
 
 
 @pytest.mark.slow
-def test_replay_with_pictures_counts_whose_answers_were_taken(domain, tmp_path, standing_weights):
+def test_replay_with_images_counts_whose_answers_were_taken(domain, tmp_path, standing_weights):
     torch.manual_seed(0)
     network = ExtPose(
         ExtPoseConfig(
@@ -62,7 +62,7 @@ def test_replay_with_pictures_counts_whose_answers_were_taken(domain, tmp_path, 
         )
     )
     path = tmp_path / "looking.safetensors"
-    checkpoint.save(path, network, PictureSpec("looking", "hand21", network.config.frames, 30.0))
+    checkpoint.save(path, network, ImageSpec("looking", "hand21", network.config.frames, 30.0))
     sent = session.replay(
         BAG, tmp_path, str(standing_weights), SECONDS, lifter=PLAIN, refine=images.weights(hands=str(path))
     )
@@ -71,13 +71,13 @@ def test_replay_with_pictures_counts_whose_answers_were_taken(domain, tmp_path, 
     hands = sum(map(len, recording.hands.values()))
     lines = list(images.summary(tmp_path / "bag"))
     taken = int(re.search(r"hands .* taken for (\d+) of \d+", lines[1])[1])
-    kept = sum(found[f"hand_{why}"] for why in ("crop", "picture_unsure", "picture_implausible"))
+    kept = sum(found[f"hand_{why}"] for why in ("crop", "image_unsure", "image_implausible"))
     assert hands > 0
     assert taken + kept == hands, lines  # each was looked at: also the last one's reason was recorded
     assert (tmp_path / "log" / "pose_vit.log").exists()
 
 
-def test_pictures_are_looked_at_with_the_weights_given_or_the_nodes_own(tmp_path):
+def test_images_are_looked_at_with_the_weights_given_or_the_nodes_own(tmp_path):
     with pytest.raises(CheckpointError, match="absent"):
         images.weights(hands=str(tmp_path / "absent.safetensors"))
     assert images.weights() == {"refine.hands": "hand_extpose"}

@@ -96,15 +96,15 @@ def test_yuv422_in_both_orders(encoding, order):
     assert np.abs(got - RED).max() <= 6
 
 
-def test_grey_images_become_grey_pictures():
+def test_grey_images_become_grey_images():
     grey = np.arange(HEIGHT * WIDTH, dtype=np.uint8).reshape(HEIGHT, WIDTH)
     for msg in (images.from_array(grey, "mono8"), images.from_array(grey.astype(np.uint16) * 256, "mono16")):
         np.testing.assert_array_equal(images.to_bgr(msg), np.repeat(grey[..., None], 3, axis=2))
 
 
 @pytest.mark.parametrize("encoding", ["16UC1", "32FC1"])
-def test_depth_is_no_picture(encoding):
-    with pytest.raises(InputError, match="no picture"):
+def test_depth_is_no_image(encoding):
+    with pytest.raises(InputError, match="no image"):
         images.to_bgr(images.from_array(pixels_of(encoding), encoding))
 
 

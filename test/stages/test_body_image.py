@@ -14,13 +14,13 @@ from pose3d_ros.geometry.crop import boxes
 from pose3d_ros.geometry.crop_camera import look_at_crops
 from pose3d_ros.geometry.placement import PlacementConfig, stature_m
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.frame_attention import Cache
-from pose3d_ros.models.image_lifter import PictureLifter, PictureSpec, Seen
+from pose3d_ros.models.frame_attention import AttentionCache
+from pose3d_ros.models.image_lifter import ImageLifter, ImageOutput, ImageSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.settings import PipelineConfig, RefineConfig
 from pose3d_ros.stages.body_image import BodyRefiner
-from pose3d_ros.stages.image_refiner import Look, RefineReason
+from pose3d_ros.stages.image_refiner import ImageFrame, RefineReason
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
 STEP_NS = 33_333_334
@@ -30,9 +30,9 @@ SMALL = ExtPoseConfig(
     skeleton="h36m17",
     frames=4,
 )
-SPEC = PictureSpec("small", "h36m17", 4, 30.0)
+SPEC = ImageSpec("small", "h36m17", 4, 30.0)
 X, Y = np.meshgrid(np.linspace(0, 255, 640), np.linspace(0, 255, 480))
-PICTURE = np.stack((X, Y, np.zeros_like(X)), -1).round().astype(np.uint8)
+IMAGE = np.stack((X, Y, np.zeros_like(X)), -1).round().astype(np.uint8)
 # metres from the pelvis, camera axes: somebody who walks towards the camera and reaches out
 BODY = np.array([
     (0, 0, 0), (-0.13, 0, 0), (-0.14, 0.44, -0.15), (-0.14, 0.87, -0.02), (0.13, 0, 0), (0.14, 0.44, 0.1),
@@ -41,7 +41,7 @@ BODY = np.array([
 ])  # fmt: skip
 
 
-class Knowing(PictureLifter):
+class Knowing(ImageLifter):
     """Stands for a trained network: knows everybody's joints in the camera frame, and keeps what it was shown."""
 
     def __init__(self, *true_m, sigma_m=0.01, spoil=lambda xyz_m: xyz_m):
@@ -57,7 +57,7 @@ class Knowing(PictureLifter):
         crops, _ = boxes(CAMERA.project(true_m), np.ones(true_m.shape[:2]), (640, 480), self.size, SPEC.crop)
         xyz_m = look_at_crops(crops, CAMERA).from_camera(true_m - true_m[:, :1]).astype(np.float32)
         sigma_m = np.full(xyz_m.shape[:2], self.sigma_m, np.float32)
-        return Seen(self.spoil(xyz_m), sigma_m, np.ones((len(xyz_m), 3), np.float32))
+        return ImageOutput(self.spoil(xyz_m), sigma_m, np.ones((len(xyz_m), 3), np.float32))
 
 
 def at(x=0.0, z=3.5):
@@ -82,9 +82,9 @@ def keypoints(*true_m, hidden=()):
     return np.where(score[..., None] > 0, true_m[..., :2] / true_m[..., 2:], np.nan).astype(np.float32), score
 
 
-def look(frame=0, picture=PICTURE, max_sigma=1.0, cutoff_hz=0.0, **config):
+def look(frame=0, image=IMAGE, max_sigma=1.0, cutoff_hz=0.0, **config):
     config = PipelineConfig(refine=RefineConfig(max_sigma=max_sigma, cutoff_hz=cutoff_hz), **config)
-    return Look(10**9 + frame * STEP_NS, picture, CAMERA, config)
+    return ImageFrame(10**9 + frame * STEP_NS, image, CAMERA, config)
 
 
 def error_m(person, true_m):
@@ -93,7 +93,7 @@ def error_m(person, true_m):
 
 @pytest.mark.parametrize("hidden", [(), ("left_wrist", "left_elbow", "right_ankle", "right_knee")])
 @pytest.mark.parametrize("x", [0.0, -1.2])
-def test_what_the_picture_says_takes_the_place_of_the_lifters_body(x, hidden):
+def test_what_the_image_says_takes_the_place_of_the_lifters_body(x, hidden):
     true_m = at(x)
     given = lifted(true_m)
     (found,), reasons = BodyRefiner(Knowing(true_m)).refine(look(), [given], *keypoints(true_m, hidden=hidden))
@@ -108,7 +108,7 @@ def test_what_the_picture_says_takes_the_place_of_the_lifters_body(x, hidden):
     assert relative.max() < 0.03  # the lifter, wrong by ten times that, counts a twenty-fifth
 
 
-def test_the_less_sure_the_picture_the_more_counts_the_lifters_distance():
+def test_the_less_sure_the_image_the_more_counts_the_lifters_distance():
     true_m, nearer = at(), []
     for sigma_m in (0.001, 0.02, 0.05):
         refiner = BodyRefiner(Knowing(true_m, sigma_m=sigma_m))
@@ -127,7 +127,7 @@ def test_people_are_looked_at_together_and_each_keeps_their_own_place():
     assert [len(crops) for crops, _ in lifter.shown] == [3]
     for person, one in zip(found, true_m, strict=True):
         assert error_m(person, one) < 0.06
-    # red tells the column: who stands left was shown the picture's left
+    # red tells the column: who stands left was shown the image's left
     columns = [crop[..., 0].mean() for crop in lifter.shown[0][0]]
     assert columns[0] < columns[2] < columns[1]
 
@@ -138,7 +138,7 @@ def test_people_are_looked_at_together_and_each_keeps_their_own_place():
     ({"spoil": lambda xyz_m: xyz_m[:, ::-1] - xyz_m[:, -1:]}, RefineReason.IMPLAUSIBLE),
     ({"spoil": lambda xyz_m: -xyz_m}, RefineReason.IMPLAUSIBLE),
 ])  # fmt: skip
-def test_the_lifters_body_stays_where_the_picture_does_not_help(change, reason):
+def test_the_lifters_body_stays_where_the_image_does_not_help(change, reason):
     true_m = at()
     given = lifted(true_m)
     (found,), reasons = BodyRefiner(Knowing(true_m, **change)).refine(look(), [given], *keypoints(true_m))
@@ -155,13 +155,13 @@ def test_a_person_of_eight_pixels_and_one_outside_stay_and_others_do_not():
     assert reasons == ["person_crop"] * 2
 
 
-def test_of_whom_the_picture_shows_a_half_that_half_is_looked_at():
+def test_of_whom_the_image_shows_a_half_that_half_is_looked_at():
     true_m = at()
     true_m = true_m + np.array((0, 240 / CAMERA.K[1, 1] * true_m[0, 2], 0))  # the pelvis at the lower border
     lifter = Knowing(true_m)
     BodyRefiner(lifter).refine(look(), [lifted(true_m)], *keypoints(true_m))
     (crop,), _ = lifter.shown[-1]
-    assert (crop[..., 1] == 0).mean() < 0.25  # green is 0 beyond the picture; around the whole body it is half
+    assert (crop[..., 1] == 0).mean() < 0.25  # green is 0 beyond the image; around the whole body it is half
 
 
 def test_who_is_hidden_is_drawn_nowhere_and_stays_where_the_lifter_has_them():
@@ -182,14 +182,14 @@ def test_nobody_is_nothing_to_look_at():
     assert lifter.shown == []
 
 
-def test_a_known_stature_holds_for_pictures_too():
+def test_a_known_stature_holds_for_images_too():
     true_m = at()
     known = look(placement=PlacementConfig(stature_m=1.5, keypoint_sigma_m=0.0))
     (found,), _ = BodyRefiner(Knowing(true_m)).refine(known, [lifted(true_m)], *keypoints(true_m))
     assert stature_m(found.xyz_m[None].astype(float)) == pytest.approx(1.5, rel=0.01)
 
 
-def test_what_the_picture_changes_comes_and_goes_slowly_and_what_the_lifter_does_at_once():
+def test_what_the_image_changes_comes_and_goes_slowly_and_what_the_lifter_does_at_once():
     true_m = at()
     refiner = BodyRefiner(Knowing(true_m))
 
@@ -202,7 +202,7 @@ def test_what_the_picture_changes_comes_and_goes_slowly_and_what_the_lifter_does
     first = found(0, 0.0, bent)
     assert error_m(replace(bent, xyz_m=first), true_m) < 0.05  # the first answer counts at once
     later = found(1, 0.0, replace(bent, xyz_m=bent.xyz_m + np.float32(0.1)))
-    np.testing.assert_allclose(later - first, 0.1, atol=0.03)  # as the lifter moved, the picture's change stays
+    np.testing.assert_allclose(later - first, 0.1, atol=0.03)  # as the lifter moved, the image's change stays
 
 
 def test_the_smoothing_lasts_over_slow_cameras_and_networks_without_a_past():
@@ -210,7 +210,7 @@ def test_the_smoothing_lasts_over_slow_cameras_and_networks_without_a_past():
     bent = lifted(true_m)
 
     def left(frames):
-        """Share of the first picture's change that is left so many frames later, when the lifter has it right."""
+        """Share of the first image's change that is left so many frames later, when the lifter has it right."""
         refiner = BodyRefiner(Knowing(true_m))
         refiner.lifter.spec = replace(SPEC, frames=1)
         refiner.refine(look(0, cutoff_hz=1.5), [bent], *keypoints(true_m))
@@ -218,7 +218,7 @@ def test_the_smoothing_lasts_over_slow_cameras_and_networks_without_a_past():
         (person,), _ = refiner.refine(look(frames, cutoff_hz=1.5), [right], *keypoints(true_m))
         return error_m(person, true_m) / error_m(bent, true_m)
 
-    assert 0.3 < left(3) < 0.7  # ten pictures a second
+    assert 0.3 < left(3) < 0.7  # ten images a second
     assert left(20) < 0.01  # not looked at for too long
 
 
@@ -235,9 +235,9 @@ def test_an_answer_that_is_not_finite_spoils_no_later_one(wrong):
 
 @pytest.fixture
 def random_network():
-    """A network that looks at picture, keypoints and past, though it has learnt nothing."""
+    """A network that looks at image, keypoints and past, though it has learned nothing."""
     torch.manual_seed(0)
-    lifter = PictureLifter(ExtPose(SMALL), SPEC)
+    lifter = ImageLifter(ExtPose(SMALL), SPEC)
     torch.nn.init.normal_(lifter.network.backbone.pos_embed)
     return lifter
 
@@ -253,7 +253,7 @@ def sigma(random_network, monkeypatch):
         refiner = BodyRefiner(random_network)
         for number, tracks in frames:
             given = [lifted(places[track], track, sigma_m=50.0) for track in tracks]  # says nothing
-            now = look(number, np.roll(PICTURE, 40 * number, 1), max_sigma=100.0)
+            now = look(number, np.roll(IMAGE, 40 * number, 1), max_sigma=100.0)
             found, reasons = refiner.refine(now, given, *keypoints(*(places[track] for track in tracks)))
             assert reasons == []
         return found[-1].sigma_m
@@ -278,8 +278,8 @@ def test_who_comes_back_soon_is_known_and_after_the_networks_reach_is_new(sigma)
 
 def test_pasts_are_copied_only_when_others_are_looked_at(sigma, monkeypatch):
     joins = []
-    join = Cache.join
-    monkeypatch.setattr(Cache, "join", lambda caches: joins.append(len(caches)) or join(caches))
+    join = AttentionCache.join
+    monkeypatch.setattr(AttentionCache, "join", lambda caches: joins.append(len(caches)) or join(caches))
     sigma(*((number, [1, 2]) for number in range(6)), *((number, [1]) for number in range(6, 9)))
     assert joins == [2, 1]
 
@@ -290,7 +290,7 @@ def test_a_past_that_is_not_finite_is_left_out(random_network, sigma):
     for number in range(3):
         if number == 1:
             refiner._cache.keys[:] = torch.nan
-        now = look(number, np.roll(PICTURE, 40 * number, 1), max_sigma=100.0)
+        now = look(number, np.roll(IMAGE, 40 * number, 1), max_sigma=100.0)
         (found,), reasons = refiner.refine(now, given, *keypoints(at(-0.8)))
         assert reasons == ([RefineReason.IMPLAUSIBLE.of("person")] if number == 1 else [])
         sigmas.append(found.sigma_m)
@@ -306,6 +306,6 @@ def test_reset_forgets_everybody(random_network):
 
 
 def test_weights_of_another_skeleton_are_refused():
-    hand = PictureLifter(ExtPose(replace(SMALL, skeleton="hand21")), replace(SPEC, skeleton="hand21"))
+    hand = ImageLifter(ExtPose(replace(SMALL, skeleton="hand21")), replace(SPEC, skeleton="hand21"))
     with pytest.raises(ConfigError, match=r"refine\.body: expected ExtPose weights of h36m17, got small \(hand21\)"):
         BodyRefiner(hand)

@@ -11,22 +11,22 @@ from pose3d_ros.core.types import Hand3D, Method
 from pose3d_ros.geometry import hand
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.image_lifter import PictureLifter, PictureSpec, Seen
+from pose3d_ros.models.image_lifter import ImageLifter, ImageOutput, ImageSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.settings import HandConfig, PipelineConfig, RefineConfig
 from pose3d_ros.stages.hand_image import HandRefiner
-from pose3d_ros.stages.image_refiner import Look, RefineReason, weighed
+from pose3d_ros.stages.image_refiner import ImageFrame, RefineReason, fuse
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
 STEP_NS = 33_333_334
 SMALL = ExtPoseConfig(
     ViTConfig(32, 24, patch=8, padding=0, width=24, depth=2, heads=2), DecoderConfig(24, 1, 2, 12, 24), frames=4
 )
-SPEC = PictureSpec("small", "hand21", 4, 30.0)
-# red tells the column and green the row of every pixel of the picture
+SPEC = ImageSpec("small", "hand21", 4, 30.0)
+# red tells the column and green the row of every pixel of the image
 X, Y = np.meshgrid(np.linspace(0, 255, 640), np.linspace(0, 255, 480))
-PICTURE = np.stack((X, Y, np.zeros_like(X)), -1).round().astype(np.uint8)
+IMAGE = np.stack((X, Y, np.zeros_like(X)), -1).round().astype(np.uint8)
 
 
 def right_hand():
@@ -41,7 +41,7 @@ RIGHT = right_hand()
 SIDES = {"right": RIGHT, "left": RIGHT * (-1, 1, 1)}
 
 
-class Knowing(PictureLifter):
+class Knowing(ImageLifter):
     """Stands for a trained network: says the same right hand to every crop, and keeps what it was shown."""
 
     def __init__(self, xyz_m=RIGHT, sigma_m=0.001):
@@ -55,7 +55,9 @@ class Knowing(PictureLifter):
         self.shown.append((crops_rgb, skeletons))
         many = (len(crops_rgb), 1, 1)
         xyz_m = np.tile(self.xyz_m.astype(np.float32), many)
-        return Seen(xyz_m, np.full(xyz_m.shape[:2], self.sigma_m, np.float32), np.ones((len(xyz_m), 3), np.float32))
+        return ImageOutput(
+            xyz_m, np.full(xyz_m.shape[:2], self.sigma_m, np.float32), np.ones((len(xyz_m), 3), np.float32)
+        )
 
 
 def lifted(side="right", at=(0.0, 0.0, 0.8), track=1, sigma_m=0.02):
@@ -79,11 +81,11 @@ def keypoints(*hands, seen=slice(None)):
 
 def look(max_sigma=1.0, cutoff_hz=0.0, hands=HandConfig(), **changes):
     config = PipelineConfig(hands=hands, refine=RefineConfig(max_sigma=max_sigma, cutoff_hz=cutoff_hz))
-    return Look(10**9, PICTURE, CAMERA, config)._replace(**changes)
+    return ImageFrame(10**9, IMAGE, CAMERA, config)._replace(**changes)
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
-def test_what_the_picture_says_takes_the_place_of_the_lifters_hand(side):
+def test_what_the_image_says_takes_the_place_of_the_lifters_hand(side):
     at = (0.02 if side == "right" else -0.02, 0.09, 0.8)  # the crop's middle lies on the optical axis
     given = lifted(side, at)
     (found,), reasons = HandRefiner(Knowing()).refine(look(), [given], *keypoints(given))
@@ -103,8 +105,8 @@ def test_a_left_hand_is_shown_as_a_right_one():
     right, left = lifter.shown[-2], lifter.shown[-1]
     np.testing.assert_allclose(right[1], left[1], atol=1e-4)  # drawn alike
     red = left[0][0, ..., 0].astype(int)
-    assert (np.diff(red, axis=1) < 0).mean() > 0.5  # the picture's columns run backward
-    np.testing.assert_allclose(right[0][0, ..., 0] + red, 255, atol=3)  # both sit at the picture's middle
+    assert (np.diff(red, axis=1) < 0).mean() > 0.5  # the image's columns run backward
+    np.testing.assert_allclose(right[0][0, ..., 0] + red, 255, atol=3)  # both sit at the image's middle
 
 
 def test_joints_that_are_hidden_are_not_drawn():
@@ -117,7 +119,7 @@ def test_joints_that_are_hidden_are_not_drawn():
 
 
 @pytest.mark.parametrize(("sigma_m", "share"), [(0.02, 0.5), (0.01, 0.8), (0.04, 0.2)])
-def test_lifter_and_picture_count_as_they_are_sure(sigma_m, share):
+def test_lifter_and_image_count_as_they_are_sure(sigma_m, share):
     given = lifted(sigma_m=0.02)
     unpulled = look(max_sigma=10.0, hands=HandConfig(keypoint_sigma_m=0.0))
     refiner = HandRefiner(Knowing(sigma_m=sigma_m))
@@ -129,10 +131,10 @@ def test_lifter_and_picture_count_as_they_are_sure(sigma_m, share):
 
 def test_weighing_takes_the_surer_and_lies_between():
     a, b = np.zeros((2, 21, 3)), np.ones((2, 21, 3))
-    joints, sigma = weighed((a, np.full((2, 21), 1e-4)), (b, np.full((2, 21), 0.1)))
+    joints, sigma = fuse((a, np.full((2, 21), 1e-4)), (b, np.full((2, 21), 0.1)))
     assert joints.max() < 1e-5
     assert sigma.max() < 2e-4
-    joints, sigma = weighed((a, np.full((2, 21), 0.1)), (b, np.zeros((2, 21))))  # a root that is where it is
+    joints, sigma = fuse((a, np.full((2, 21), 0.1)), (b, np.zeros((2, 21))))  # a root that is where it is
     assert joints.min() > 0.999
     assert np.isfinite(sigma).all()
 
@@ -142,7 +144,7 @@ def test_weighing_takes_the_surer_and_lies_between():
     ({"xyz_m": RIGHT * np.nan}, RefineReason.IMPLAUSIBLE),
     ({"xyz_m": RIGHT[np.random.default_rng(0).permutation(21)]}, RefineReason.IMPLAUSIBLE),
 ])  # fmt: skip
-def test_the_lifters_hand_stays_where_the_picture_does_not_help(change, reason):
+def test_the_lifters_hand_stays_where_the_image_does_not_help(change, reason):
     given = lifted()
     (found,), reasons = HandRefiner(Knowing(**change)).refine(look(), [given], *keypoints(given))
     assert found is given
@@ -166,14 +168,14 @@ def test_a_hand_that_is_carried_on_unseen_stays_on_its_arm():
     np.testing.assert_allclose(found.wrist_m, given.wrist_m, atol=1e-5)
 
 
-def test_a_known_size_holds_for_pictures_too():
+def test_a_known_size_holds_for_images_too():
     given = lifted()
     known = look(hands=HandConfig(hand_size_m=0.15, keypoint_sigma_m=0.0))
     (found,), _ = HandRefiner(Knowing()).refine(known, [given], *keypoints(given))
     assert hand.hand_length(found.xyz_m) == pytest.approx(0.15, rel=1e-3)
 
 
-def test_what_the_picture_changes_comes_slowly_and_anew_when_the_setting_changes():
+def test_what_the_image_changes_comes_slowly_and_again_when_the_setting_changes():
     lifter = Knowing()
     refiner = HandRefiner(lifter)
 
@@ -193,14 +195,14 @@ def test_what_the_picture_changes_comes_slowly_and_anew_when_the_setting_changes
 
 def test_every_hand_has_a_past_of_its_own():
     torch.manual_seed(0)
-    lifter = PictureLifter(ExtPose(SMALL), SPEC)
+    lifter = ImageLifter(ExtPose(SMALL), SPEC)
     torch.nn.init.normal_(lifter.network.backbone.pos_embed)
     one, other = lifted(sigma_m=50.0), lifted("left", at=(0.3, 0.1, 0.9), track=2, sigma_m=50.0)  # say nothing
 
     def run(*frames):
         refiner = HandRefiner(lifter)
         for number, hands in enumerate(frames):
-            now = look(stamp_ns=10**9 + number * STEP_NS, picture=np.roll(PICTURE, 40 * number, 1), max_sigma=100.0)
+            now = look(stamp_ns=10**9 + number * STEP_NS, image=np.roll(IMAGE, 40 * number, 1), max_sigma=100.0)
             found, _ = refiner.refine(now, list(hands), *keypoints(*hands))
         return found[-1].sigma_m  # of the last hand; it is the network's own
 
@@ -217,4 +219,4 @@ def test_every_hand_has_a_past_of_its_own():
 def test_weights_of_another_skeleton_are_refused():
     body = replace(SMALL, skeleton="h36m17")
     with pytest.raises(ConfigError, match="expected ExtPose weights of hand21"):
-        HandRefiner(PictureLifter(ExtPose(body), replace(SPEC, skeleton="h36m17")))
+        HandRefiner(ImageLifter(ExtPose(body), replace(SPEC, skeleton="h36m17")))

@@ -35,7 +35,7 @@ def right_hand(curl=0.1):
     lengths = 0.09 * np.array(
         [(0.45, 0.35, 0.23), (0.45, 0.28, 0.2), (0.5, 0.3, 0.2), (0.45, 0.28, 0.2), (0.35, 0.2, 0.2)]
     )
-    # x (fingers) up, z (out of the palm) to the camera: y, to the little finger, is left in the picture
+    # x (fingers) up, z (out of the palm) to the camera: y, to the little finger, is left in the image
     axes = np.array([(0, -1, 0), (0, 0, 0), (0, 0, -1.0)]).T
     axes[:, 1] = np.cross(axes[:, 2], axes[:, 0])
     return hand.joints_of(angles, palm, lengths) @ axes.T

@@ -1,4 +1,4 @@
-"""`Pipeline`: bodies first, hands on their wrists, and what becomes of a frame whose picture is of no use."""
+"""`Pipeline`: bodies first, hands on their wrists, and what becomes of a frame whose image is of no use."""
 
 from contextlib import closing
 
@@ -17,7 +17,7 @@ from pose3d_ros.geometry.crop_camera import look_at_crops
 from pose3d_ros.models import Lifter, ModelSpec, checkpoint, registry
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.image_lifter import PictureLifter, PictureSpec, Seen
+from pose3d_ros.models.image_lifter import ImageLifter, ImageOutput, ImageSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.pipeline import STAGES, BodyConfig, Pipeline
@@ -25,7 +25,7 @@ from pose3d_ros.settings import PipelineConfig, RefineConfig
 from pose3d_ros.tracking.track import TrackingConfig
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
-PICTURE = np.zeros((480, 640, 3), np.uint8)
+IMAGE = np.zeros((480, 640, 3), np.uint8)
 STEP_NS = 33_333_334
 VIT = ViTConfig(32, 24, patch=8, padding=0, width=24, depth=1, heads=2)
 # standing 2.5 m before the camera, the left hand stretched out towards it
@@ -40,12 +40,12 @@ CHAINS = [(x * (1 + 0.2 * k), -0.08 - 0.02 * k, 0) for x in (0.05, 0.025, 0, -0.
 HAND = np.array([(0, 0, 0), *CHAINS])
 
 
-class Knowing(PictureLifter):
-    """Stands for a picture network: knows where the body is."""
+class Knowing(ImageLifter):
+    """Stands for an image network: knows where the body is."""
 
     def __init__(self, skeleton="h36m17", true_m=BODY):
         config = ExtPoseConfig(VIT, DecoderConfig(24, 1, 2, 12, 24), skeleton=skeleton, frames=2)
-        super().__init__(ExtPose(config), PictureSpec(f"pictures of {skeleton}", skeleton, 2, 30.0))
+        super().__init__(ExtPose(config), ImageSpec(f"images of {skeleton}", skeleton, 2, 30.0))
         self.true_m, self.closed = true_m, False
 
     def warm_up(self, streams=1):
@@ -60,33 +60,33 @@ class Knowing(PictureLifter):
         crops, _ = boxes(CAMERA.project(true_m), np.ones(true_m.shape[:2]), (640, 480), self.size, self.spec.crop)
         xyz_m = look_at_crops(crops, CAMERA).from_camera(true_m - true_m[:, :1]).astype(np.float32)
         xyz_m = np.repeat(xyz_m, len(crops_rgb), 0)
-        return Seen(xyz_m, np.full(xyz_m.shape[:2], 0.005, np.float32), np.ones((len(xyz_m), 3), np.float32))
+        return ImageOutput(xyz_m, np.full(xyz_m.shape[:2], 0.005, np.float32), np.ones((len(xyz_m), 3), np.float32))
 
 
 @pytest.fixture
 def make():
-    """make(**networks of pictures) -> a pipeline whose body lifter sees a flat body, the arm not stretched out."""
+    """make(**networks of images) -> a pipeline whose body lifter sees a flat body, the arm not stretched out."""
 
-    def made(**pictures):
+    def made(**images):
         flat = (BODY - BODY[0]) * (1, 1, 0)
         body = Lifter(Known(flat), ModelSpec("body", "h36m17", 27, 30.0))
         hands = Lifter(Known(HAND), ModelSpec("hand", "hand21", 27, 30.0))
         # no others than those given, and everybody, however far
         config = PipelineConfig(refine=RefineConfig(hands=""), tracking=TrackingConfig(gate=False, min_size_px=0))
-        return Pipeline(config, body, hands, **pictures)
+        return Pipeline(config, body, hands, **images)
 
     return made
 
 
-def push(pipeline, picture=PICTURE, frame=0, camera=CAMERA):
+def push(pipeline, image=IMAGE, frame=0, camera=CAMERA):
     body = Person2D("h36m17", camera.project(BODY), np.ones(17), id="anna")
     hand = Person2D("hand21", camera.project(HAND * (-1, 1, 1) + BODY[WRIST]), np.ones(21), id="anna", side="left")
     frame = Keypoints2D(10**9 + frame * STEP_NS, (body, hand), "camera", camera.width, camera.height)
-    return pipeline.push(frame, camera, picture)
+    return pipeline.push(frame, camera, image)
 
 
-def test_the_hand_hangs_on_the_arm_that_the_picture_stretched_out(make):
-    plain, seen = push(make()), push(make(body_pictures=Knowing()))
+def test_the_hand_hangs_on_the_arm_that_the_image_stretched_out(make):
+    plain, seen = push(make()), push(make(body_images=Knowing()))
     assert (plain.people[0].method, seen.people[0].method) == (Method.DTF, Method.EXTPOSE)
     assert plain.people[0].xyz_m[WRIST, 2] > 2.3
     assert seen.people[0].xyz_m[WRIST, 2] == pytest.approx(2.0, abs=0.05)
@@ -99,9 +99,9 @@ def test_the_hand_hangs_on_the_arm_that_the_picture_stretched_out(make):
 
 def test_both_are_refined_in_one_frame_and_timed(make):
     hand_m = HAND * (-1, 1, 1) + BODY[WRIST]
-    pipeline = make(body_pictures=Knowing(), hand_pictures=Knowing("hand21", hand_m))
-    assert "pictures of h36m17" in pipeline.description
-    assert "pictures of hand21" in pipeline.description
+    pipeline = make(body_images=Knowing(), hand_images=Knowing("hand21", hand_m))
+    assert "images of h36m17" in pipeline.description
+    assert "images of hand21" in pipeline.description
     result = push(pipeline)
     assert result.people[0].method == Method.EXTPOSE
     assert tuple(result.timings_ms) == (*STAGES, "refine", "total")
@@ -118,8 +118,8 @@ def test_shipped_weights_look_at_hands_unless_they_are_switched_off(name, looks_
         assert ("hand_extpose" in pipeline.description) == bool(looks_at)
 
 
-def test_without_a_picture_the_lifters_result_goes_out(make):
-    pipeline = make(body_pictures=Knowing())
+def test_without_an_image_the_lifters_result_goes_out(make):
+    pipeline = make(body_images=Knowing())
     push(pipeline)
     result = push(pipeline, None, 1)
     assert result.people[0].method == Method.DTF
@@ -127,31 +127,31 @@ def test_without_a_picture_the_lifters_result_goes_out(make):
     assert "refine" not in result.timings_ms
 
 
-def test_a_picture_of_another_size_is_told_once_and_not_used(make):
-    result = push(make(body_pictures=Knowing(), hand_pictures=Knowing("hand21")), PICTURE[:240])
+def test_an_image_of_another_size_is_told_once_and_not_used(make):
+    result = push(make(body_images=Knowing(), hand_images=Knowing("hand21")), IMAGE[:240])
     assert result.people[0].method == Method.DTF
     assert result.hands[0].method == Method.DTF
-    assert result.reasons == ("picture_of_another_size",)
+    assert result.reasons == ("image_of_another_size",)
 
 
 def test_who_gives_no_crop_is_the_lifters_and_others_are_not(make):
-    pipeline = make(body_pictures=Knowing())
+    pipeline = make(body_images=Knowing())
     far = BODY - BODY[0] + (0, 0, 120.0)  # 8 pixels high
     people = [
         Person2D("h36m17", CAMERA.project(body), np.ones(17), id=name) for name, body in (("anna", BODY), ("ben", far))
     ]
-    result = pipeline.push(Keypoints2D(10**9, tuple(people), "camera", 640, 480), CAMERA, PICTURE)
+    result = pipeline.push(Keypoints2D(10**9, tuple(people), "camera", 640, 480), CAMERA, IMAGE)
     assert {person.id: person.method for person in result.people} == {"anna": Method.EXTPOSE, "ben": Method.DTF}
     assert result.reasons == ("person_crop",)
 
 
-def test_a_camera_that_does_not_tell_its_size_is_taken_at_the_pictures(make):
+def test_a_camera_that_does_not_tell_its_size_is_taken_at_the_images(make):
     camera = Camera(CAMERA.K)
-    assert push(make(body_pictures=Knowing()), camera=camera).people[0].method == Method.EXTPOSE
+    assert push(make(body_images=Knowing()), camera=camera).people[0].method == Method.EXTPOSE
 
 
 def test_another_camera_and_a_reset_forget_what_was_seen(make):
-    pipeline = make(body_pictures=Knowing())
+    pipeline = make(body_images=Knowing())
     push(pipeline)
     assert pipeline.body_refiner._memory
     push(pipeline, None, 1, Camera.from_fov(640, 480, 61.0))
@@ -162,10 +162,10 @@ def test_another_camera_and_a_reset_forget_what_was_seen(make):
 
 
 def test_close_frees_both(make):
-    pictures = Knowing(), Knowing("hand21")
-    pipeline = make(body_pictures=pictures[0], hand_pictures=pictures[1])
+    images = Knowing(), Knowing("hand21")
+    pipeline = make(body_images=images[0], hand_images=images[1])
     pipeline.close()
-    assert all(one.closed for one in pictures)
+    assert all(one.closed for one in images)
     with pytest.raises(EngineError, match="closed"):
         push(pipeline)
 
@@ -174,7 +174,7 @@ def parametric(path, **options):
     """A pipeline whose bodies are refined by SMPL weights, written to `path`."""
     config = ExtPoseConfig(VIT, DecoderConfig(24, 1, 2, 12, 24), "h36m17", "smpl", 1, uncertainty=False)
     torch.manual_seed(0)
-    checkpoint.save(path, ExtPose(config), PictureSpec("hmr", "h36m17", 1, 30.0, sigma_seen=0.2, drawn=False))
+    checkpoint.save(path, ExtPose(config), ImageSpec("hmr", "h36m17", 1, 30.0, sigma_seen=0.2, drawn=False))
     refine = RefineConfig(body=str(path), hands="", cutoff_hz=0.0, **options)
     flat = Lifter(Known((BODY - BODY[0]) * (1, 1, 0)), ModelSpec("body", "h36m17", 27, 30.0))
     return Pipeline(PipelineConfig(BodyConfig(device="cpu", backend="torch"), refine=refine), flat)
@@ -197,7 +197,7 @@ def test_a_real_reader_of_body_models_in_the_pipeline(tmp_path):
     model = write(tmp_path / "model.npz", "smpl")
     with closing(parametric(tmp_path / "hmr.safetensors", body_model=model)) as pipeline:
         result = push(pipeline)
-    assert result.reasons == ("person_picture_implausible",)  # made-up joints look like nobody
+    assert result.reasons == ("person_image_implausible",)  # made-up joints look like nobody
     hand = write(tmp_path / "hand.npz", "mano")
     with pytest.raises(CheckpointError, match="expected 24 joints and 6890 vertices, got 16 and 778"):
         parametric(tmp_path / "hmr.safetensors", body_model=hand)
@@ -205,7 +205,7 @@ def test_a_real_reader_of_body_models_in_the_pipeline(tmp_path):
 
 @pytest.fixture
 def weights(tmp_path):
-    """weights(kind) -> path of a file that is of no use for bodies in pictures."""
+    """weights(kind) -> path of a file that is of no use for bodies in images."""
 
     def written(kind):
         path = tmp_path / f"{kind}.safetensors"
@@ -221,7 +221,7 @@ def weights(tmp_path):
             config = ExtPoseConfig(
                 VIT, DecoderConfig(24, 1, 2, 12, 24), **({"skeleton": "h36m17", "frames": 2} | changes)
             )
-            checkpoint.save(path, ExtPose(config), PictureSpec(kind, config.skeleton, 2, 30.0))
+            checkpoint.save(path, ExtPose(config), ImageSpec(kind, config.skeleton, 2, 30.0))
         if kind == "another size":
             path.write_bytes(path.read_bytes().replace(b'\\"width\\": 24', b'\\"width\\": 36'))
         return str(path)
@@ -231,7 +231,7 @@ def weights(tmp_path):
 
 @pytest.mark.parametrize(("kind", "error", "words"), [
     ("missing", CheckpointError, "no such file"),
-    ("lifter", CheckpointError, "expected the weights of a picture model"),
+    ("lifter", CheckpointError, "expected the weights of an image model"),
     ("hands", ConfigError, r"refine\.body: expected ExtPose weights of h36m17, got hands \(hand21\)"),
     ("smpl", CheckpointError, r"name SMPL_NEUTRAL\.pkl from .* in refine\.body_model"),
     ("heatmaps", CheckpointError, "that takes heatmaps"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pose3d_ros.core.errors import ConfigError, InputError
 from pose3d_ros.core.types import TrackState
 from pose3d_ros.tracking.clock import StreamEvent
-from pose3d_ros.tracking.track import USED, Reason, TrackingConfig
+from pose3d_ros.tracking.track import USED, TrackingConfig, TrackReason
 from pose3d_ros.tracking.tracker import Tracker
 from pose3d_ros.tracking.view import View
 
@@ -125,7 +125,7 @@ def test_one_visible_joint_continues_a_person_but_starts_nobody():
         assert numbers(update) == {0: 2, 1: 1}
     update = tracker.update(stamps(30)[25], [person(only(standing(2000), [4]))])
     assert update.matches == ()
-    assert reasons(update) == {0: Reason.TOO_FEW_KEYPOINTS}
+    assert reasons(update) == {0: TrackReason.TOO_FEW_KEYPOINTS}
 
 
 def test_people_who_only_ever_show_one_joint():
@@ -167,7 +167,7 @@ def test_an_id_that_jumps_to_another_place_is_another_person():
         tracker.update(stamp, [person(standing(0), "2"), person(standing(300), "3")])
     update = tracker.update(stamps(6)[-1], [person(standing(9000), "2"), person(standing(300), "3")])
     assert numbers(update) == {0: 3, 1: 2}
-    assert reasons(update) == {0: Reason.ID_PASSED_ON}
+    assert reasons(update) == {0: TrackReason.ID_PASSED_ON}
     assert sorted(track.id for track in tracker.tracks) == ["2", "3", "p3"]  # who had it first is known by it
     assert numbers(tracker.update(stamps(7)[-1], [person(standing(9000), "2")])) == {0: 3}
 
@@ -184,7 +184,7 @@ def test_ids_that_the_source_exchanges_stay_where_they_were(both):
         found = {match.index: (match.track.number, match.track.id) for match in update.matches}
         assert found[0] == (2, "y")
         assert not both or found[1] == (1, "x")
-        assert (Reason.ID_PASSED_ON in reasons(update).values()) == (number == 0)
+        assert (TrackReason.ID_PASSED_ON in reasons(update).values()) == (number == 0)
 
 
 def test_who_walks_out_of_the_image_is_not_kept():
@@ -209,7 +209,7 @@ def test_what_is_too_small_starts_nobody_and_continues_somebody():
     tracker, view = Tracker(TrackingConfig(min_size_px=30)), View(pixel=1.0)
     update = tracker.update(stamps(2)[0], [person(standing(0, height=20)), person(standing(400), "a")], view)
     assert numbers(update) == {1: 1}
-    assert reasons(update) == {0: Reason.TOO_SMALL}
+    assert reasons(update) == {0: TrackReason.TOO_SMALL}
     assert numbers(tracker.update(stamps(2)[1], [person(only(standing(400), [3, 6]))], view)) == {0: 1}
 
 
@@ -241,7 +241,7 @@ def test_same_id_twice_in_a_frame():
     for stamp in stamps(9)[1:]:
         update = tracker.update(stamp, [person(b, "x", score=1.0), person(a, "x", score=0.5)])
         assert {m.index: m.track.id for m in update.matches} == {0: "p2", 1: "x"}
-        assert reasons(update) == {0: Reason.DUPLICATE_ID}
+        assert reasons(update) == {0: TrackReason.DUPLICATE_ID}
 
 
 def test_made_up_name_gives_way_to_the_source():
@@ -258,7 +258,7 @@ def test_person_found_twice_counts_once():
         good, poor = (standing() + rng.normal(0, 2, (J, 2)) for _ in range(2))
         update = tracker.update(stamp, [person(poor, score=0.5), person(good, score=0.9)])
         assert numbers(update) == {1: 1}
-        assert reasons(update) == {0: Reason.DUPLICATE_PERSON}
+        assert reasons(update) == {0: TrackReason.DUPLICATE_PERSON}
     two_ids = [person(standing(), "a"), person(standing(), "b")]
     assert len(Tracker().update(START_NS, two_ids).matches) == 2
 
@@ -273,7 +273,7 @@ def test_weak_and_absent_keypoints_show_nobody():
     ]
     update = Tracker().update(START_NS, people)
     assert numbers(update) == {3: 1}
-    assert set(reasons(update).values()) == {Reason.NOTHING_VISIBLE}
+    assert set(reasons(update).values()) == {TrackReason.NOTHING_VISIBLE}
     tracker = Tracker()
     tracker.reconfigure(TrackingConfig(min_score=0.1))
     assert numbers(tracker.update(START_NS, people)) == {1: 1, 3: 2}
@@ -289,7 +289,7 @@ def test_late_frame_matches_and_changes_nothing():
     update = tracker.update(stamps(30)[10], [person(truth[10]), person(standing(3000))])
     assert update.event is StreamEvent.LATE
     assert numbers(update) == {0: 1}
-    assert reasons(update) == {1: Reason.LATE_UNKNOWN}
+    assert reasons(update) == {1: TrackReason.LATE_UNKNOWN}
     assert tracker.tracks[0].last_seen_ns == before
     assert numbers(tracker.update(stamps(30)[15], [person(truth[15])])) == {0: 1}
 
@@ -303,14 +303,14 @@ def test_repeated_stamp_loses_nobody():
     assert tracker.tracks[0].state == TrackState.TRACKED
 
 
-def test_stream_that_goes_back_starts_anew_with_new_numbers():
+def test_stream_that_goes_back_starts_again_with_new_numbers():
     tracker = Tracker()
     for stamp in stamps(4):
         tracker.update(stamp, [person(standing(), "a")])
     events = [tracker.update(stamp - 10**12, [person(standing(), "a")]) for stamp in stamps(3)]
     assert [update.event for update in events] == [StreamEvent.TOO_OLD, StreamEvent.BACKWARD, None]
     assert events[0].matches == ()
-    assert reasons(events[0]) == {0: Reason.TOO_OLD}
+    assert reasons(events[0]) == {0: TrackReason.TOO_OLD}
     assert numbers(events[1]) == numbers(events[2]) == {0: 2}
 
 
@@ -369,7 +369,7 @@ def test_any_stream_keeps_the_rules(seed, length):
         assert sorted(indices + unused) == list(range(len(people)))
         assert len({track.number for track in tracker.tracks}) == len(tracker.tracks)
         assert len({track.id for track in tracker.tracks}) == len(tracker.tracks)
-        if any(note.reason is Reason.ID_PASSED_ON for note in update.notes):
+        if any(note.reason is TrackReason.ID_PASSED_ON for note in update.notes):
             owner.clear()
         for match in update.matches:
             if match.track.source_id:

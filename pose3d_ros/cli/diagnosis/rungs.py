@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pose3d_ros.engines import Cache, EngineOptions, Program
+from pose3d_ros.engines import EngineCache, EngineOptions, Program
 from pose3d_ros.engines.backends.choice import Rung, rungs
 from pose3d_ros.engines.base import NotBuiltError, explain
 from pose3d_ros.engines.cache import identity
@@ -18,8 +18,8 @@ from pose3d_ros.engines.lifters import from_file
 
 
 def main(weights: str) -> None:
-    """Cache first: it says most where nothing loads."""
-    cache = Cache.default()
+    """EngineCache first: it says most where nothing loads."""
+    cache = EngineCache.default()
     _tell(
         cache=str(cache.folder) if cache else "", entries=[_entry(entry) for entry in cache.entries()] if cache else []
     )
@@ -32,7 +32,7 @@ def main(weights: str) -> None:
         _tell(rung=str(rung), state=state, text=text)
 
 
-def _try(rung: Rung, program: Program, cache: Cache | None) -> tuple[str, str]:
+def _try(rung: Rung, program: Program, cache: EngineCache | None) -> tuple[str, str]:
     try:
         versions = ", ".join(f"{name} {version}" for name, version in rung.kind.versions(rung.target).items())
         folder: Path | None = None

@@ -10,10 +10,12 @@ from rosbags.typesys import Stores, TypesysError, get_types_from_idl, get_types_
 from rosbags.typesys.store import Typestore
 
 from pose3d_ros.core.errors import InputError
+from pose3d_ros.core.files import read_text
 from pose3d_ros.core.paths import share_dir
 from pose3d_ros.lab.bags.compression import unpack_message
 from pose3d_ros.lab.bags.raw import Topic
 
+TEXT_BYTES = 256 << 10  # of one type with all that it is made of; the longest standard one has a tenth
 RULE = "=" * 80 + "\n"
 
 
@@ -35,8 +37,8 @@ def from_files(paths: Sequence[Path], package: str = "") -> dict[str, Any]:
         for file in files:
             owner = package or (file.parent.parent.name if file.parent.name == "msg" else file.parent.name)
             try:
-                types.update(get_types_from_msg(file.read_text(), f"{owner}/msg/{file.stem}"))
-            except (TypesysError, UnicodeDecodeError) as error:
+                types.update(get_types_from_msg(read_text(file, "message definition"), f"{owner}/msg/{file.stem}"))
+            except (TypesysError, IndexError, ValueError, RecursionError) as error:
                 raise InputError(f"message definition {file}: cannot be read: {error}") from None
     return types
 
@@ -91,8 +93,10 @@ def _combined(definitions: Definitions, handed: dict[str, Any]) -> tuple[Typesto
     types = {**typestore().fielddefs, **handed}
     for msgtype, text, encoding in definitions:
         try:
+            if len(text) > TEXT_BYTES:
+                raise ValueError("too long")
             types.update(_parsed(msgtype, text, encoding))
-        except (TypesysError, IndexError, ValueError):
+        except (TypesysError, IndexError, ValueError, RecursionError):
             skipped[f"definition of {msgtype} in the bag cannot be read"] += 1
     store = get_typestore(Stores.EMPTY)
     store.register(types)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError, FormatError
+from pose3d_ros.core.files import read_yaml
 from pose3d_ros.core.mapping import RULES
 from pose3d_ros.core.types import JointState, Person2D, Person3D
 
@@ -55,10 +55,7 @@ def by_name(skeleton: str, prefix: str = "") -> JointMap:
 
 def read_joint_map(path: Path, skeleton: str = "h36m17") -> JointMap:
     """A joint map file (YAML, see docs/bags.md). Raises ConfigError naming what is wrong."""
-    try:
-        raw = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"joint map {path}: cannot be read: {error}") from None
+    raw = read_yaml(path, "joint map", ConfigError)
     if not isinstance(raw, dict) or not isinstance(raw.get("joints"), dict):
         raise ConfigError(f"joint map {path}: expected a key `joints` with OUR_JOINT: NAME lines; see docs/bags.md")
     if unknown := sorted(set(raw) - set(KEYS)):
@@ -67,7 +64,7 @@ def read_joint_map(path: Path, skeleton: str = "h36m17") -> JointMap:
     try:
         for joint in raw["joints"]:
             formats.get(skeleton).index(joint)
-    except FormatError as error:
+    except (FormatError, TypeError) as error:
         raise ConfigError(f"joint map {path}: {error}") from None
     if raw.get("unit", "m") not in UNITS_M:
         raise ConfigError(f"joint map {path}: unit: expected one of {', '.join(UNITS_M)}, got {raw['unit']!r}")

@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 from zlib import crc32
 
 from pose3d_ros.core.errors import InputError
-from pose3d_ros.lab.bags.compression import unpack
+from pose3d_ros.lab.bags.compression import MOST_BYTES, RATIO, SPARE_BYTES, unpack
 from pose3d_ros.lab.bags.raw import Raw, Topic
 
 MAGIC = b"\x89MCAP0\r\n"
@@ -24,6 +24,7 @@ RECORD = struct.Struct("<BQ")
 CHUNK_HEAD = struct.Struct("<QQQII")  # start, end, uncompressed size, crc, length of the compression's name
 MESSAGE_HEAD = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
 FOOTER_SIZE = 9 + 20 + len(MAGIC)
+DEFINITION_BYTES = 16 << 20
 CUT, BROKEN = "mcap: cut off in the middle of a record", "mcap: damaged chunk"
 
 
@@ -55,6 +56,9 @@ class McapFile:
         if self._bytes(0, len(MAGIC)) != MAGIC:
             raise InputError(f"bag {path}: expected a rosbag2 in mcap, cannot read it: it does not start like one")
         self._walk()
+        whole = sum(chunk.full_size for chunk in self._chunks)
+        if whole > SPARE_BYTES + RATIO * self._size:
+            raise InputError(f"bag {path}: says that it unpacks to {whole} bytes, {whole // self._size} times its size")
         self._learn()
         self.topics = {topic.name: topic for topic in map(self._topic, self._channels) if topic}
 
@@ -122,7 +126,7 @@ class McapFile:
 
     def _take(self, op: int, at: int, length: int) -> None:
         body = at + RECORD.size
-        if op in (SCHEMA, CHANNEL):
+        if op in (SCHEMA, CHANNEL) and length <= DEFINITION_BYTES:
             self._define(op, self._bytes(body, length))
         elif op == CHUNK:
             self._add_chunk(body, length)
@@ -151,7 +155,7 @@ class McapFile:
             return None
         place = max(struct.unpack_from("<Q", tail, RECORD.size)[0], at + 1)
         chunks = []
-        summary = self._bytes(place, self._size - place)
+        summary = self._bytes(place, self._size - place)  # none where that is absurdly long
         for op, start, end in records(summary):
             if op == CHUNK_INDEX and end - start >= 24:
                 chunks.append(struct.unpack_from("<QQQ", summary, start)[2])
@@ -193,7 +197,7 @@ class McapFile:
     def _content(self, number: int) -> bytes | memoryview:
         """Records of a chunk: all of them, or those before the damage."""
         chunk = self._chunks[number]
-        content = unpack(self._bytes(chunk.at, chunk.size), chunk.compression)
+        content = unpack(self._bytes(chunk.at, chunk.size), chunk.compression, chunk.full_size)
         whole = len(content) == chunk.full_size
         if not whole:
             self._lost.setdefault(chunk.at, BROKEN)
@@ -203,7 +207,7 @@ class McapFile:
         return content
 
     def _bytes(self, at: int, size: int) -> bytes:
-        if size <= 0 or at >= self._size:  # a damaged position or length
+        if not 0 < size <= MOST_BYTES or at >= self._size:  # a damaged position or length
             return b""
         self._file.seek(at)
         return self._file.read(size)

@@ -180,23 +180,23 @@ class Bag:
 
     @cached_property
     def image_stamps_ns(self) -> tuple[int, ...]:
-        """Stamps of the images in order of arrival. No picture is decoded for that."""
+        """Stamps of the images in order of arrival. No image is decoded for that."""
         return tuple(self._images)
 
     def image(self, stamp_ns: int) -> np.ndarray | None:
-        """The picture of this stamp, uint8 (H, W, 3) blue first; None where there is none or it is damaged."""
+        """The image of this stamp, uint8 (H, W, 3) blue first; None where there is none or it is damaged."""
         place = self._images.get(stamp_ns)
         if place is None:
             return None
         try:
             return to_bgr(self._decode(self._storage.read(place), self.topics[self.image_topic]))
         except ValueError:  # InputError is one
-            self._counts.setdefault("pictures", Counter())[f"{self.image_topic}: {NOT_DECODED}"] += 1
+            self._counts.setdefault("images", Counter())[f"{self.image_topic}: {NOT_DECODED}"] += 1
             return None
 
     @cached_property
     def _images(self) -> dict[int, Any]:
-        """Stamp -> place of the picture."""
+        """Stamp -> place of the image."""
         counts, found = self._counting("images"), {}
         for raw in self._storage.messages([self.image_topic] if self.image_topic else ()):
             stamp_ns = stamp_of(raw.data)

@@ -87,12 +87,12 @@ def write(
             bag.camera(TOPICS["info"], stamp_ns, scene.camera, stamp_ns, CAMERA)
             bag.skeletons(TOPICS["truth"], stamp_ns, scene.truth(frame), method="")
             if images:
-                bag.image(TOPICS["image"], stamp_ns + IMAGE_NS, picture(scene, frame), stamp_ns, CAMERA)
+                bag.image(TOPICS["image"], stamp_ns + IMAGE_NS, image(scene, frame), stamp_ns, CAMERA)
             if not scene.lost[frame]:
                 bag.keypoints(TOPICS["keypoints"], stamp_ns + DETECTION_NS, scene.keypoints(frame))
 
 
-def picture(scene: Scene, frame: int) -> np.ndarray:
+def image(scene: Scene, frame: int) -> np.ndarray:
     """Stick figures on grey, the nearest last, uint8 (H, W, 3) blue first. Hidden joints are drawn too."""
     bgr = np.full((scene.camera.height, scene.camera.width, 3), 60, np.uint8)
     for number in np.argsort(-scene.xyz_m[:, frame, 0, 2]):

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pose3d_ros.core.errors import InputError
+from pose3d_ros.lab.bags.compression import MOST_BYTES
 from pose3d_ros.lab.bags.raw import Raw, Topic
 
 FARTHEST_JUMP = 1 << 20  # messages; a gap larger than this is the end
@@ -26,6 +27,10 @@ class SqliteFile:
         try:
             self._db = sqlite3.connect(f"file:{quote(str(path))}?mode={mode}", uri=True)
             self._db.execute("PRAGMA writable_schema = ON")  # opens also a file that is shorter than it says
+            self._db.execute("PRAGMA trusted_schema = OFF")
+            if hasattr(self._db, "setlimit"):  # from Python 3.11 on
+                self._db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
+            self._refuse_views(path)
             names = self._db.execute("SELECT id, name, type FROM topics").fetchall()
         except sqlite3.Error as error:
             raise InputError(f"bag {path}: expected a rosbag2 in sqlite3, cannot read it: {error}") from None
@@ -37,6 +42,13 @@ class SqliteFile:
     def __del__(self) -> None:
         if db := getattr(self, "_db", None):
             db.close()
+
+    def _refuse_views(self, path: Path) -> None:
+        """A view in the place of a table could compute for ever. Raises InputError."""
+        names = ("topics", "messages", "message_definitions")
+        kinds = self._db.execute("SELECT name, type FROM sqlite_master WHERE type != 'index'").fetchall()
+        if odd := [name for name, kind in kinds if kind != "table" and name in names]:
+            raise InputError(f"bag {path}: expected tables, got something computed for {', '.join(odd)}")
 
     def span_ns(self) -> tuple[int, int] | None:
         return (self._index[0][2], self._index[-1][2]) if self._index else None

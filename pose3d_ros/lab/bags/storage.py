@@ -10,9 +10,8 @@ from heapq import merge
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pose3d_ros.core.errors import InputError
+from pose3d_ros.core.files import read_yaml
 from pose3d_ros.lab.bags.compression import unpack_file
 from pose3d_ros.lab.bags.mcap_file import McapFile
 from pose3d_ros.lab.bags.raw import Raw, StorageFile, Topic
@@ -64,15 +63,28 @@ class Storage:
             raise InputError(f"bag {path}: there is no such file or folder")
         if path.is_file():
             return [path]
+        if not path.is_dir():
+            raise InputError(f"bag {path}: expected a folder or a regular file, got a device, pipe or socket")
         files = [p for p in path.iterdir() if p.is_file() and _kind(p)]
         plain = {p.name for p in files}
         files = [p for p in files if p.suffix != ".zstd" or p.stem not in plain]
         if not files:
             raise InputError(f"bag {path}: expected a rosbag2 (its folder, or one .mcap or .db3 file), found none")
-        for name in _listed(path / "metadata.yaml"):
+        for name in self._listed(path / "metadata.yaml"):
             if name not in plain and name.removesuffix(".zstd") not in plain:
                 self.missing[f"file {name} of metadata.yaml is missing"] += 1
         return sorted(files, key=lambda p: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", p.name)])
+
+    def _listed(self, metadata: Path) -> list[str]:
+        """Names of the files that metadata.yaml lists; a damaged one is as good as none."""
+        if not metadata.exists():
+            return []
+        try:
+            info = read_yaml(metadata, "description")["rosbag2_bagfile_information"]
+            return [Path(name).name for name in info["relative_file_paths"]]
+        except (InputError, KeyError, TypeError):
+            self.missing["metadata.yaml cannot be read"] += 1
+            return []
 
     def _open(self, file: Path) -> StorageFile:
         kind = _kind(file)
@@ -96,12 +108,3 @@ def _kind(file: Path) -> str:
     """.mcap or .db3, "" for other files."""
     suffix = Path(file.name.removesuffix(".zstd")).suffix
     return suffix if suffix in (".mcap", ".db3") else ""
-
-
-def _listed(metadata: Path) -> list[str]:
-    """Names of the files that metadata.yaml lists; a damaged one is as good as none."""
-    try:
-        info = yaml.safe_load(metadata.read_text())["rosbag2_bagfile_information"]
-        return [Path(name).name for name in info["relative_file_paths"]]
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
-        return []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, contestant, evaluate, find_baseline
+from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, candidate, evaluate, find_baseline
 from pose3d_ros.lab.synthesis import motion as motion_files
 from pose3d_ros.models import checkpoint, registry
 
@@ -33,8 +33,8 @@ def evaluate_motion(
     named = {LIFTER: weights}
     if baseline != "none":
         named[BASELINE] = find_baseline(weights) if baseline == "auto" else baseline
-    contestants = [contestant(name, registry.load_lifter(source, device)) for name, source in named.items()]
-    results = evaluate(motion, contestants, config, on_progress=on_progress)
+    candidates = [candidate(name, registry.load_lifter(source, device)) for name, source in named.items()]
+    results = evaluate(motion, candidates, config, on_progress=on_progress)
     report: dict[str, Any] = {LIFTER: None, BASELINE: None}
     for name, per_protocol in results.items():
         report[name] = {protocol: found.as_dict() for protocol, found in per_protocol.items()}
@@ -43,7 +43,7 @@ def evaluate_motion(
         "clips": min(config.clips or len(motion), len(motion)),
         "config": asdict(config),
         "weights": {name: identity(source) for name, source in named.items()},
-        **machine(contestants[0].lifter.description),
+        **machine(candidates[0].lifter.description),
     }
     return report
 

@@ -1,9 +1,10 @@
-"""Widening of recorded motion: other bodies, other combinations, other poses. All (N, T, 17, 3), root-relative, z up.
+"""Widening of recorded motion: other bodies, other combinations, other poses. All (N, T, J, 3), root-relative, z up.
 
 Recordings hold few bodies and hardly any sitting, kneeling or reaching; each function below adds one of these, by the
 stated chance per window.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -12,18 +13,22 @@ from torch import Tensor
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.lab.synthesis.body import (
     ARM,
+    BODY,
     LEG,
     SIDES,
     SKELETON,
+    TOE,
     UPPER,
     J,
     axes,
     bones,
     heading,
     joints_of,
+    skeleton_of,
     stature,
     turn,
     turn_about_up,
+    with_feet,
 )
 from pose3d_ros.lab.synthesis.rng import Rng
 
@@ -34,6 +39,7 @@ class WidenConfig:
 
     mirror: float = param(0.5, "chance of left and right exchanged", low=0, high=1)
     bodies: float = param(1.0, "chance of another body: stature and limb lengths", low=0, high=1)
+    definitions: float = param(0.0, "chance of another definition of spine, nose and head top", low=0, high=1)
     mix: float = param(0.3, "chance of the upper body of another recording", low=0, high=1)
     angles: float = param(0.6, "chance of noise on joint angles", low=0, high=1)
     legs: float = param(0.12, "chance of sitting, squatting or kneeling legs", low=0, high=1)
@@ -44,7 +50,7 @@ class WidenConfig:
 
 
 def widen(rng: Rng, joints: Tensor, root: Tensor, config: WidenConfig) -> tuple[Tensor, Tensor]:
-    """Joints (N, T, 17, 3) and root (N, T, 3) of other, plausible people."""
+    """Joints (N, T, J, 3) and root (N, T, 3) of other, plausible people."""
     count = joints.shape[0]
 
     def apply(p: float, changed: Tensor, old: Tensor) -> Tensor:
@@ -53,7 +59,7 @@ def widen(rng: Rng, joints: Tensor, root: Tensor, config: WidenConfig) -> tuple[
     if config.mirror:
         flip = rng.chance(count, p=config.mirror)[:, None, None]
         sign = torch.tensor([-1.0, 1.0, 1.0], device=joints.device)
-        mirrored = joints[:, :, torch.as_tensor(SKELETON.mirror, device=joints.device)] * sign
+        mirrored = joints[:, :, torch.as_tensor(skeleton_of(joints).mirror, device=joints.device)] * sign
         joints = torch.where(flip[..., None], mirrored, joints)
         root = torch.where(flip, root * sign, root)
     if config.mix:
@@ -70,8 +76,10 @@ def widen(rng: Rng, joints: Tensor, root: Tensor, config: WidenConfig) -> tuple[
     if config.bodies:
         other = other_body(rng, joints)
         scaled = apply(config.bodies, other, joints)
-        root = root * (stature(scaled[:, :1]) / stature(joints[:, :1]))[..., None]
+        root = root * (leg_length(scaled) / leg_length(joints))[:, None, None]
         joints = scaled
+    if config.definitions:
+        joints = apply(config.definitions, other_definitions(rng, joints), joints)
     if config.tilt:
         tipped = rng.chance(count, p=config.tilt)[:, None, None]
         lying = tipped_over(rng, joints)
@@ -80,33 +88,78 @@ def widen(rng: Rng, joints: Tensor, root: Tensor, config: WidenConfig) -> tuple[
     return joints, root
 
 
+def leg_length(joints: Tensor) -> Tensor:
+    """(N,): thigh and shin, mean of both sides: what a pelvis' height above the floor goes with."""
+    length = bones(joints[:, :1]).norm(dim=-1)[:, 0]
+    return sum(length[:, LEG[side][1:]].sum(-1) for side in SIDES) / len(SIDES)
+
+
 def on_the_floor(joints: Tensor, root: Tensor) -> Tensor:
-    """Roots (N, T, 3) that stay in place, so high that the lowest joint is as far above the floor as an ankle."""
-    height = 0.08 - joints[..., 2].mean(1).amin(-1)
+    """Roots (N, T, 3) that stay in place, so high that the lowest joint is as far above the floor as an ankle, or as
+    the base of the toes."""
+    above = joints.new_full((joints.shape[2],), 0.08)
+    above[len(BODY) :] = 0.03
+    height = (above - joints[..., 2].mean(1)).amax(-1)
     place = root[..., :2].mean(1)
     return torch.cat((place, height[:, None]), -1)[:, None].expand_as(root)
 
 
+# Lengths of a person's bones as shares of the stature: mean and relative spread. Means: Drillis and Contini (1966),
+# hips and shoulders between joint centres (Harrington 2007; de Leva 1996). Spreads are wider than those of people,
+# since data sets disagree about where a joint is by as much: clavicles of 128 to 200 mm, hips 70 to 120 mm from the
+# middle.
+_PROPORTIONS = (
+    ("hip", 0.056, 0.18),
+    ("knee", 0.240, 0.08),
+    ("ankle", 0.246, 0.08),
+    ("spine", 0.185, 0.16),
+    ("thorax", 0.115, 0.18),
+    ("nose", 0.103, 0.22),
+    ("head_top", 0.083, 0.16),
+    ("shoulder", 0.102, 0.15),
+    ("elbow", 0.174, 0.10),
+    ("wrist", 0.153, 0.12),
+    ("toe", 0.081, 0.17),
+)
+
+
 def other_body(rng: Rng, joints: Tensor) -> Tensor:
-    """Another person's bones: stature as of adults (mean 1.69 m), limbs longer or shorter, nearly symmetrical."""
-    count = joints.shape[0]
-    factor = torch.ones(count, len(SKELETON), device=joints.device)
-    groups = [
-        (0.05, [J["right_knee"], J["left_knee"]]),
-        (0.05, [J["right_ankle"], J["left_ankle"]]),
-        (0.06, [J["left_elbow"], J["right_elbow"]]),
-        (0.06, [J["left_wrist"], J["right_wrist"]]),
-        (0.10, [J["left_shoulder"], J["right_shoulder"]]),
-        (0.10, [J["left_hip"], J["right_hip"]]),
-        (0.06, [J["spine"], J["thorax"]]),
-        (0.08, [J["nose"], J["head_top"]]),
-    ]
-    for spread, rows in groups:
-        factor[:, rows] *= (1 + rng.normal(count, 1, std=spread)).clamp(0.7, 1.4)
-    factor *= 1 + rng.normal(count, len(SKELETON), std=0.01)
-    changed = joints_of(bones(joints) * factor[:, None, :, None])
-    wanted = (1.69 + rng.normal(count, std=0.09)).clamp(1.4, 2.0)
+    """Another person's bones: each length drawn on its own, half of it kept from the recording; stature as of adults
+    (mean 1.69 m), nearly symmetrical."""
+    count, skeleton = joints.shape[0], skeleton_of(joints)
+    recorded = bones(joints)
+    length = recorded.norm(dim=-1).mean(1) / stature(joints).mean(1)[:, None]
+    factor = torch.ones_like(length)
+    kept = rng.uniform(count, low=0.0, high=1.0)
+    for part, mean, spread in _PROPORTIONS:
+        rows = [row for name, row in J.items() if name.removeprefix("left_").removeprefix("right_") == part]
+        rows = [row for row in rows if row < len(skeleton)]
+        if rows:
+            wanted = mean * (1 + rng.normal(count, std=spread).clamp(-2.2 * spread, 2.2 * spread))
+            own = length[:, rows].mean(1).clamp(min=1e-4)
+            factor[:, rows] = (wanted / own)[:, None] ** (1 - 0.5 * kept[:, None])
+    factor *= 1 + rng.normal(count, len(skeleton), std=0.01)
+    changed = joints_of(recorded * factor[:, None, :, None])
+    wanted = (1.69 + rng.normal(count, std=0.10)).clamp(1.35, 2.02)
     return changed * (wanted / stature(changed[:, 0]))[:, None, None, None]
+
+
+def other_definitions(rng: Rng, joints: Tensor) -> Tensor:
+    """The same person with spine, nose and head top where another data set puts them: farther down, before or above."""
+    count, moved = joints.shape[0], joints.clone()
+    thorax, nose, head = (joints[:, :, J[name]] for name in ("thorax", "nose", "head_top"))
+    moved[:, :, J["spine"]] = joints[:, :, J["spine"]] * rng.uniform(count, 1, 1, low=0.72, high=1.06)
+    along = head - thorax
+    along = along / along.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    ahead = nose - thorax
+    ahead = ahead - (ahead * along).sum(-1, keepdim=True) * along
+    ahead = ahead / ahead.norm(dim=-1, keepdim=True).clamp(min=1e-2)
+    up, forward, top = (
+        rng.uniform(count, 1, 1, low=low, high=high) for low, high in ((-0.07, 0.06), (-0.03, 0.07), (-0.04, 0.05))
+    )
+    moved[:, :, J["nose"]] = nose + up * along + forward * ahead
+    moved[:, :, J["head_top"]] = head + top * along
+    return moved
 
 
 def other_upper_body(joints: Tensor, donor: Tensor) -> Tensor:
@@ -127,9 +180,12 @@ def joint_noise(rng: Rng, joints: Tensor) -> Tensor:
         (0.25, [J["nose"], J["head_top"]]),
         *((0.3, ARM[side][1:]) for side in SIDES),
         *((0.3, ARM[side][2:]) for side in SIDES),
-        *((0.14, LEG[side][1:]) for side in SIDES),
-        *((0.10, LEG[side][2:]) for side in SIDES),
+        *((0.14, with_feet(LEG[side][1:], joints)) for side in SIDES),
+        *((0.10, with_feet(LEG[side][2:], joints)) for side in SIDES),
+        *((0.15, with_feet(LEG[side][2:], joints)[1:]) for side in SIDES),
     ):
+        if not rows:
+            continue
         angle = strength * _slow(rng, joints.shape[0], joints.shape[1], spread)
         vectors[:, :, rows] = turn(vectors[:, :, rows], angle[:, :, None])
     left, _, _ = axes(joints)
@@ -207,9 +263,22 @@ def low_legs(rng: Rng, joints: Tensor) -> Tensor:
             angle = (draw[:, leg, part, None] + sway)[..., None]
             length = vectors[:, :, row].norm(dim=-1, keepdim=True)
             vectors[:, :, row] = length * (ahead * angle.sin() - up * angle.cos())
+        if skeleton_of(joints) is SKELETON:
+            row = TOE[side]
+            angle = _foot(rng, draw[:, leg, 1])[:, None, None]
+            length = vectors[:, :, row].norm(dim=-1, keepdim=True)
+            vectors[:, :, row] = length * (ahead * angle.sin() - up * angle.cos())
     lean = (rng.normal(count, 1, 1, std=0.2) - 0.1) * left
     vectors[:, :, UPPER] = turn(vectors[:, :, UPPER], lean[:, :, None].expand(-1, frames, -1, -1))
     return joints_of(vectors)
+
+
+def _foot(rng: Rng, shin: Tensor) -> Tensor:
+    """Angles (N,) of feet from straight down to forward, of shins at the angles (N,): flat on the floor as far as the
+    ankle allows (Norkin and White: 20 degrees up, 50 down), or anyhow within that."""
+    low, high = shin + math.radians(62 - 50), shin + math.radians(62 + 20)
+    flat = (math.radians(62) + rng.normal(len(shin), std=0.1)).minimum(high).maximum(low)
+    return torch.where(rng.chance(len(shin), p=0.6), flat, low + rng.uniform(len(shin)) * (high - low))
 
 
 def reaching_arms(rng: Rng, joints: Tensor) -> Tensor:
@@ -271,4 +340,4 @@ def tipped_over(rng: Rng, joints: Tensor) -> Tensor:
     """The whole person turned about a horizontal axis by up to a right angle: falling, lying."""
     direction = rng.uniform(joints.shape[0], 1, 1, high=6.283)
     axis = torch.stack((direction.cos(), direction.sin(), torch.zeros_like(direction)), -1)
-    return turn(joints, (axis * rng.uniform(joints.shape[0], 1, 1, 1, high=1.57)).expand_as(joints))
+    return turn(joints, (axis * rng.uniform(joints.shape[0], 1, 1, 1, low=0.6, high=1.75)).expand_as(joints))

@@ -6,20 +6,34 @@ import torch
 from torch import Tensor
 
 from pose3d_ros.core import formats
+from pose3d_ros.core.skeleton import Skeleton
 
-SKELETON = formats.get("h36m17")
+SKELETON = formats.get("body19")
+BODY = formats.get("h36m17")  # the same without toes, in the same order: what files and older lifters hold
 J = {name: SKELETON.index(name) for name in SKELETON.joints}
 SIDES = ("left", "right")
 ARM = {side: [J[f"{side}_{part}"] for part in ("shoulder", "elbow", "wrist")] for side in SIDES}
 LEG = {side: [J[f"{side}_{part}"] for part in ("hip", "knee", "ankle")] for side in SIDES}
-UPPER = [J[name] for name in SKELETON.joints if J[name] >= J["spine"]]
+TOE = {side: J[f"{side}_toe"] for side in SIDES}
+UPPER = [J[name] for name in BODY.joints if J[name] >= J["spine"]]
 UP = (0.0, 0.0, 1.0)
 
 
+def skeleton_of(joints: Tensor) -> Skeleton:
+    """Of (..., J, 3), by the number of its joints: with toes or without."""
+    return SKELETON if joints.shape[-2] == len(SKELETON) else BODY
+
+
+def with_feet(rows: list[int], joints: Tensor) -> list[int]:
+    """Rows of a leg, and the toes that hang on it where `joints` (..., J, 3) have any."""
+    if skeleton_of(joints) is BODY:
+        return rows
+    return rows + [TOE[side] for side in SIDES if LEG[side][-1] in rows]
+
+
 @cache
-def _ancestry() -> Tensor:
+def _ancestry(count: int) -> Tensor:
     """(J, J): 1 where the column's bone lies on the way from the root to the row's joint."""
-    count = len(SKELETON)
     matrix = torch.zeros(count, count)
     for joint in range(count):
         at = joint
@@ -31,13 +45,13 @@ def _ancestry() -> Tensor:
 
 def bones(joints: Tensor) -> Tensor:
     """(..., J, 3) joints to the vectors (..., J, 3) from each joint's parent; the root's is zero."""
-    parent = torch.as_tensor(SKELETON.parent_index, device=joints.device).clamp(min=0)
+    parent = torch.as_tensor(skeleton_of(joints).parent_index, device=joints.device).clamp(min=0)
     return joints - joints[..., parent, :]
 
 
 def joints_of(bone_vectors: Tensor) -> Tensor:
     """Inverse of `bones` with the root at the origin."""
-    return torch.einsum("ij,...jc->...ic", _ancestry().to(bone_vectors), bone_vectors)
+    return torch.einsum("ij,...jc->...ic", _ancestry(bone_vectors.shape[-2]).to(bone_vectors), bone_vectors)
 
 
 def turn(vectors: Tensor, rotvec: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Pictures of people from their joints: in many clothes and lights, with things held, things and others in front."""
+"""Images of people from their joints: in many clothes and lights, with things held, things and others in front."""
 
 from typing import NamedTuple
 
@@ -11,16 +11,16 @@ from pose3d_ros.lab.synthesis.capsules import Capsules, Hits, View, trace
 from pose3d_ros.lab.synthesis.render import (
     THINGS,
     Drawn,
-    Pictures,
+    Images,
     RenderConfig,
     Scale,
     drawn,
     each_frame,
+    image,
     kept_away,
     lamp,
     lit,
     normals,
-    picture,
     skin,
 )
 from pose3d_ros.lab.synthesis.rng import Rng
@@ -30,7 +30,7 @@ NEAREST_M = 0.25
 HAIRS = ((0.05, 0.04, 0.04), (0.20, 0.12, 0.08), (0.45, 0.28, 0.15), (0.80, 0.65, 0.40), (0.75, 0.75, 0.75))
 
 
-class Look(NamedTuple):
+class Appearance(NamedTuple):
     """What stays the same in a window, one row each. `colours` (N, materials, 3); `stripes` (N, 2): how many along a
     part of the shirt, and how strong; the rest as in `Build` and `render.lit`."""
 
@@ -41,8 +41,8 @@ class Look(NamedTuple):
     gloss: Tensor
 
 
-def render(rng: Rng, xyz: Tensor, view: View, config: RenderConfig) -> Pictures:
-    """People (N, T, 17, 3) in the camera's frame as seen in the crops `view` of N * T pictures."""
+def render(rng: Rng, xyz: Tensor, view: View, config: RenderConfig) -> Images:
+    """People (N, T, 17, 3) in the camera's frame as seen in the crops `view` of N * T images."""
     count, frames = xyz.shape[:2]
     builds = [_build(rng, count, config) for _ in range(2)]
     looks = [_look(rng, count) for _ in range(2)]
@@ -63,7 +63,7 @@ def render(rng: Rng, xyz: Tensor, view: View, config: RenderConfig) -> Pictures:
     hits = trace(capsules, view, config.samples * config.height, config.samples * config.width)
     clothes = [each_frame(look, frames) for look in looks]
     colours = torch.cat((*(look.colours for look in clothes), paint.repeat_interleave(frames, 0)), 1)
-    return picture(rng, xyz, _shade(hits, people, clothes[0], colours, config), view, config, SCALE)
+    return image(rng, xyz, _shade(hits, people, clothes[0], colours, config), view, config, SCALE)
 
 
 def _build(rng: Rng, count: int, config: RenderConfig) -> Build:
@@ -90,7 +90,7 @@ def _build(rng: Rng, count: int, config: RenderConfig) -> Build:
     )
 
 
-def _look(rng: Rng, count: int) -> Look:
+def _look(rng: Rng, count: int) -> Appearance:
     colours = rng.uniform(count, len(MATERIALS), 3) ** rng.log_uniform(count, len(MATERIALS), 1, low=0.5, high=2.5)
     gray = colours.mean(-1, keepdim=True)
     colours = torch.lerp(gray, colours, rng.uniform(count, len(MATERIALS), 1))
@@ -107,7 +107,7 @@ def _look(rng: Rng, count: int) -> Look:
     colours[:, HAIR] = torch.where(hat, colours[:, HAIR], hairs)
     colours[:, DARK] = 0.5 * own * rng.uniform(count, 1)
     stripes = torch.stack((rng.uniform(count, low=1.0, high=9.0), rng.uniform(count) * rng.chance(count, p=0.3)), -1)
-    return Look(
+    return Appearance(
         colours,
         stripes,
         lamp(rng, count),
@@ -154,7 +154,7 @@ def _things(rng: Rng, xyz: Tensor, config: RenderConfig) -> Capsules:
     return kept_away(a, b, radius, xyz, NEAREST_M)
 
 
-def _shade(hits: Hits, people: list, look: Look, colours: Tensor, config: RenderConfig) -> Drawn:
+def _shade(hits: Hits, people: list, look: Appearance, colours: Tensor, config: RenderConfig) -> Drawn:
     """`colours` (B, all materials, 3): of the person, the other one, the things."""
     device, count, kinds = colours.device, len(people), len(MATERIALS)
     things = count * kinds + torch.arange(THINGS, device=device)

@@ -69,7 +69,7 @@ class _Parts:
         return Solid(a, b, radius, first, second, cut)
 
 
-class Frame(NamedTuple):
+class LimbFrame(NamedTuple):
     """Unit vectors (B, 3) of the trunk: to the person's left at the hips, at the shoulders, up, forward; `size` (B,)
     against 1.70 m."""
 
@@ -80,12 +80,12 @@ class Frame(NamedTuple):
     size: Tensor
 
 
-def frame(xyz: Tensor) -> Frame:
+def frame(xyz: Tensor) -> LimbFrame:
     """Of joints (B, 17, 3)."""
     up = _unit(xyz[:, J["thorax"]] - xyz[:, J["pelvis"]])
     hips, shoulders = (xyz[:, J[f"left_{part}"]] - xyz[:, J[f"right_{part}"]] for part in ("hip", "shoulder"))
     forward = _unit(torch.linalg.cross(_unit(hips) + _unit(shoulders), up))
-    return Frame(_unit(hips), _unit(shoulders), up, forward, stature(xyz) / STATURE_M)
+    return LimbFrame(_unit(hips), _unit(shoulders), up, forward, stature(xyz) / STATURE_M)
 
 
 def solid(xyz: Tensor, build: Build) -> Solid:
@@ -100,7 +100,7 @@ def solid(xyz: Tensor, build: Build) -> Solid:
     return parts.solid()
 
 
-def _head(parts: _Parts, xyz: Tensor, axes: Frame, build: Build) -> None:
+def _head(parts: _Parts, xyz: Tensor, axes: LimbFrame, build: Build) -> None:
     thorax, top = xyz[:, J["thorax"]], xyz[:, J["head_top"]]
     up = _unit(top - thorax)
     face = xyz[:, J["nose"]] - thorax
@@ -126,7 +126,7 @@ def _head(parts: _Parts, xyz: Tensor, axes: Frame, build: Build) -> None:
     parts.add(thorax - 0.03 * axes.up, at(-0.02, -0.16), 0.052 * build.girth, SHIRT, SKIN, 0.25 + 0 * build.girth)
 
 
-def _trunk(parts: _Parts, xyz: Tensor, axes: Frame, build: Build) -> None:
+def _trunk(parts: _Parts, xyz: Tensor, axes: LimbFrame, build: Build) -> None:
     pelvis, spine, thorax = (xyz[:, J[name]] for name in ("pelvis", "spine", "thorax"))
     size, wide = axes.size[:, None], build.trunk[:, None]
 
@@ -177,7 +177,7 @@ def _arm(parts: _Parts, xyz: Tensor, side: str, build: Build, grip: Tensor) -> N
     parts.add(palm, palm + 0.06 * size * bent, 0.026, HAND)
 
 
-def _leg(parts: _Parts, xyz: Tensor, side: str, axes: Frame, build: Build) -> None:
+def _leg(parts: _Parts, xyz: Tensor, side: str, axes: LimbFrame, build: Build) -> None:
     hip, knee, ankle = (xyz[:, J[f"{side}_{part}"]] for part in ("hip", "knee", "ankle"))
     thick, size = build.girth, parts.size[:, None]
     worn = TROUSERS, SKIN

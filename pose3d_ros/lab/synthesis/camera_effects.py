@@ -1,4 +1,4 @@
-"""What makes a rendered picture look taken: backgrounds, things in front, light, lens, sensor, compression."""
+"""What makes a rendered image look taken: backgrounds, things in front, light, lens, sensor, compression."""
 
 import torch
 from torch import Tensor
@@ -18,12 +18,12 @@ def background(rng: Rng, count: int, height: int, width: int, like: tuple[Tensor
     share = (
         texture * rng.uniform(count, 1, 1, 1, high=2.0) + gradient * rng.normal(count, 1, 1, 1, std=0.4) + 0.5
     ).clamp(0, 1)
-    picture = torch.lerp(ends[:, 0], ends[:, 1], share)
+    image = torch.lerp(ends[:, 0], ends[:, 1], share)
     for _ in range(RECTANGLES):
         here = shape(rng, count, height, width, 0.05, 0.8) * rng.chance(count, 1, 1, 1, p=0.4)
         paint = _muted(rng, count, 1)[:, 0] + 0.1 * fractal(rng, count, height, width)
-        picture = torch.lerp(picture, paint, here)
-    return picture.clamp(0, 1)
+        image = torch.lerp(image, paint, here)
+    return image.clamp(0, 1)
 
 
 def shape(rng: Rng, count: int, height: int, width: int, low: float, high: float) -> Tensor:
@@ -44,7 +44,7 @@ def shape(rng: Rng, count: int, height: int, width: int, low: float, high: float
 
 
 def fractal(rng: Rng, count: int, height: int, width: int) -> Tensor:
-    """(N, 1, H, W) of zero mean: noise of four sizes, coarse or fine by the picture."""
+    """(N, 1, H, W) of zero mean: noise of four sizes, coarse or fine by the image."""
     rough = rng.uniform(count, 1, 1, 1, low=0.3, high=1.0)
     total = torch.zeros(count, 1, height, width, device=rng.device)
     for octave in range(4):
@@ -54,35 +54,35 @@ def fractal(rng: Rng, count: int, height: int, width: int) -> Tensor:
 
 
 def shifted(
-    picture: Tensor, offset: Tensor, scale: Tensor, height: int, width: int, padding: str = "reflection"
+    image: Tensor, offset: Tensor, scale: Tensor, height: int, width: int, padding: str = "reflection"
 ) -> Tensor:
-    """(B, C, height, width) out of pictures (B, C, H, W), mostly larger ones: `offset` (B, 2) in u, v off their middle,
+    """(B, C, height, width) out of images (B, C, H, W), mostly larger ones: `offset` (B, 2) in u, v off their middle,
     in halves of `height`; `scale` (B,): at 2 things are half as large. `padding` as of `grid_sample`.
     """
-    u = torch.linspace(-1, 1, width, device=picture.device)
-    v = torch.linspace(-1, 1, height, device=picture.device)
-    part = torch.tensor((width / picture.shape[3], height / picture.shape[2]), device=picture.device)
+    u = torch.linspace(-1, 1, width, device=image.device)
+    v = torch.linspace(-1, 1, height, device=image.device)
+    part = torch.tensor((width / image.shape[3], height / image.shape[2]), device=image.device)
     places = torch.stack(torch.meshgrid(v, u, indexing="ij")[::-1], -1)
-    wide = torch.tensor((width / height, 1.0), device=picture.device)
+    wide = torch.tensor((width / height, 1.0), device=image.device)
     places = (places * scale[:, None, None, None] + (offset / wide)[:, None, None]) * part
-    return functional.grid_sample(picture, places, padding_mode=padding, align_corners=False)
+    return functional.grid_sample(image, places, padding_mode=padding, align_corners=False)
 
 
-def smeared(picture: Tensor, step: Tensor) -> Tensor:
-    """Pictures (B, C, H, W) on the average of a straight way: `step` (B, 2) in u, v, halves of the height."""
-    height, width = picture.shape[-2:]
+def smeared(image: Tensor, step: Tensor) -> Tensor:
+    """Images (B, C, H, W) on the average of a straight way: `step` (B, 2) in u, v, halves of the height."""
+    height, width = image.shape[-2:]
     copies = max(height // 9, 5)
     one = torch.ones_like(step[:, 0])
-    total = torch.zeros_like(picture)
+    total = torch.zeros_like(image)
     for part in torch.linspace(-0.5, 0.5, copies).tolist():
-        total += shifted(picture, part * step, one, height, width, padding="zeros")
+        total += shifted(image, part * step, one, height, width, padding="zeros")
     return total / copies
 
 
-def taken(rng: Rng, pictures: Tensor, frames: int) -> Tensor:
+def taken(rng: Rng, images: Tensor, frames: int) -> Tensor:
     """Exposure, white balance, contrast, blur, chroma of less resolution, noise: one camera for the T `frames` of each
-    window; pictures (N * T, 3, H, W) in 0..1."""
-    count = len(pictures) // frames
+    window; images (N * T, 3, H, W) in 0..1."""
+    count = len(images) // frames
 
     def each(value: Tensor) -> Tensor:
         return value.repeat_interleave(frames, 0)
@@ -91,15 +91,15 @@ def taken(rng: Rng, pictures: Tensor, frames: int) -> Tensor:
         rng.log_uniform(count, 1, 1, 1, low=0.55, high=1.6) * rng.log_uniform(count, 3, 1, 1, low=0.85, high=1.18)
     )
     gamma = each(rng.log_uniform(count, 1, 1, 1, low=0.75, high=1.35))
-    flicker = rng.log_uniform(len(pictures), 1, 1, 1, low=0.97, high=1.03)
-    pictures = (pictures * gain * flicker).clamp(1e-4, 1) ** gamma
-    gray = pictures.mean(1, keepdim=True)
-    pictures = torch.lerp(gray, pictures, each(rng.uniform(count, 1, 1, 1, low=0.4, high=1.2)))
-    pictures = torch.where(each(rng.chance(count, 1, 1, 1, p=0.04)), gray, pictures)
-    pictures = _chroma(pictures, each(rng.chance(count, 1, 1, 1, p=0.4)))
-    pictures = _soften(pictures, each(rng.uniform(count, 1, 1, 1, high=2.0) * rng.chance(count, 1, 1, 1, p=0.6)))
+    flicker = rng.log_uniform(len(images), 1, 1, 1, low=0.97, high=1.03)
+    images = (images * gain * flicker).clamp(1e-4, 1) ** gamma
+    gray = images.mean(1, keepdim=True)
+    images = torch.lerp(gray, images, each(rng.uniform(count, 1, 1, 1, low=0.4, high=1.2)))
+    images = torch.where(each(rng.chance(count, 1, 1, 1, p=0.04)), gray, images)
+    images = _chroma(images, each(rng.chance(count, 1, 1, 1, p=0.4)))
+    images = _soften(images, each(rng.uniform(count, 1, 1, 1, high=2.0) * rng.chance(count, 1, 1, 1, p=0.6)))
     noise = each(rng.log_uniform(count, 1, 1, 1, low=0.002, high=0.06))
-    return (pictures + noise * rng.normal(*pictures.shape)).clamp(0, 1)
+    return (images + noise * rng.normal(*images.shape)).clamp(0, 1)
 
 
 def _muted(rng: Rng, count: int, colours: int) -> Tensor:
@@ -108,20 +108,20 @@ def _muted(rng: Rng, count: int, colours: int) -> Tensor:
     return torch.lerp(gray, colour, rng.uniform(count, colours, 1, 1, 1) ** 1.5)
 
 
-def _soften(pictures: Tensor, share: Tensor) -> Tensor:
+def _soften(images: Tensor, share: Tensor) -> Tensor:
     """Towards a blurred copy, as from a far hand, a soft lens or strong compression: up to 1 a little, up to 2 more."""
-    soft = [pictures]
+    soft = [images]
     for _ in range(2):
         soft.append(functional.avg_pool2d(functional.pad(soft[-1], (1, 1, 1, 1), mode="replicate"), 3, 1))
     little = torch.lerp(soft[0], soft[1], share.clamp(max=1.0))
     return torch.lerp(little, soft[2], (share - 1).clamp(min=0.0))
 
 
-def _chroma(pictures: Tensor, coarse: Tensor) -> Tensor:
+def _chroma(images: Tensor, coarse: Tensor) -> Tensor:
     """Colour at half the resolution of brightness, as in JPEG and video."""
-    gray = pictures.mean(1, keepdim=True)
-    colour = functional.interpolate(functional.avg_pool2d(pictures - gray, 2), scale_factor=2.0, mode="nearest")
-    return torch.where(coarse, gray + colour, pictures)
+    gray = images.mean(1, keepdim=True)
+    colour = functional.interpolate(functional.avg_pool2d(images - gray, 2), scale_factor=2.0, mode="nearest")
+    return torch.where(coarse, gray + colour, images)
 
 
 def _ramp(rng: Rng, count: int, height: int, width: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Cameras of robots, looking at a person: where they stand, how they look, and a slow movement of their own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -10,32 +10,41 @@ from pose3d_ros.lab.synthesis.rng import Rng
 
 
 @dataclass(frozen=True)
-class CameraConfig:
+class VirtualCameraConfig:
     """Ranges a camera is drawn from."""
 
-    height_low_m: float = param(0.3, "lowest mounting", unit="m", low=0)
-    height_high_m: float = param(2.5, "highest mounting", unit="m", low=0)
+    height_low_m: float = param(0.2, "lowest mounting", unit="m", low=0)
+    height_high_m: float = param(2.8, "highest mounting", unit="m", low=0)
     fov_low_deg: float = param(35.0, "narrowest horizontal field of view", unit="deg", low=5, high=150)
     fov_high_deg: float = param(110.0, "widest horizontal field of view", unit="deg", low=5, high=150)
     distance_low_m: float = param(0.7, "nearest person", unit="m", low=0.3)
     distance_high_m: float = param(10.0, "farthest person", unit="m", low=0.5)
     rolled: float = param(0.3, "chance of a camera held askew, by 14 degrees (1 sigma); else 2 degrees", low=0, high=1)
+    upended: float = param(0.02, "chance of a camera mounted on its side", low=0, high=1)
     moving: float = param(0.3, "chance of a camera that turns and drives", low=0, high=1)
-    centred: bool = param(False, "aim at the person's middle: whole people in the picture")
+    centred: bool = param(False, "aim at the person's middle: whole people in the image")
 
     __post_init__ = validate
 
 
 @dataclass
 class Views:
-    """`xyz` (N, T, J, 3) joints in the optical frame; `half_width`, `half_height` (N,) of the picture as x/z, y/z."""
+    """`xyz` (N, T, J, 3) joints in the optical frame; `half_width`, `half_height` (N,) of the image as x/z, y/z; `up`
+    (N, T, 3) against gravity in the optical frame, and the camera's `height_m` (N,) above the floor, where known."""
 
     xyz: Tensor
     half_width: Tensor
     half_height: Tensor
+    up: Tensor | None = None
+    height_m: Tensor | None = None
+
+    def take(self, rows: Tensor) -> "Views":
+        """The views of these rows."""
+        parts = (getattr(self, part.name) for part in fields(self))
+        return Views(*(part if part is None else part[rows] for part in parts))
 
     def inside(self, rays: Tensor) -> Tensor:
-        """bool (N, T, J): the rays (N, T, J, 2) fall inside the picture."""
+        """bool (N, T, J): the rays (N, T, J, 2) fall inside the image."""
         border = torch.stack((self.half_width, self.half_height), -1)[:, None, None]
         return (rays.abs() < border).all(-1)
 
@@ -43,10 +52,10 @@ class Views:
 ASPECTS = (3 / 4, 9 / 16, 1.0, 16 / 9)  # height / width
 
 
-def view(rng: Rng, joints: Tensor, root: Tensor, config: CameraConfig) -> Views:
+def view(rng: Rng, joints: Tensor, root: Tensor, config: VirtualCameraConfig) -> Views:
     """Place a camera before each person: joints (N, T, J, 3) about root (N, T, 3), world frame, z up.
 
-    The person's heading relative to the camera is uniform; the aim leaves them anywhere in the picture.
+    The person's heading relative to the camera is uniform; the aim leaves them anywhere in the image.
     """
     count, frames = root.shape[:2]
     fov = torch.deg2rad(rng.uniform(count, low=config.fov_low_deg, high=config.fov_high_deg))
@@ -64,12 +73,15 @@ def view(rng: Rng, joints: Tensor, root: Tensor, config: CameraConfig) -> Views:
     pan = rng.uniform(count, low=-spread, high=spread) * fov / 2
     tilt = aim_up + rng.uniform(count, low=-spread, high=spread) * half_height.atan()
     roll = rng.normal(count) * torch.where(rng.chance(count, p=config.rolled), 0.25, 0.03)
+    if config.upended:
+        side = torch.where(rng.chance(count, p=0.5), 1.571, -1.571)
+        roll = roll + torch.where(rng.chance(count, p=config.upended), side, 0.0)
     drift = _movement(rng, count, frames, config.moving)
     R = _rotation((bearing + pan)[:, None] + drift[..., 0], tilt[:, None] + drift[..., 1], roll)
     moved = position[:, None] + torch.cat((drift[..., 2:], torch.zeros_like(drift[..., :1])), -1)
     world = joints + root[:, :, None]
     xyz = torch.einsum("ntij,ntkj->ntki", R, world - moved[:, :, None])
-    return Views(xyz, half_width, half_height)
+    return Views(xyz, half_width, half_height, R[..., 2], height)
 
 
 def _movement(rng: Rng, count: int, frames: int, chance: float) -> Tensor:

@@ -1,6 +1,6 @@
 """Ray casting of capsules in batches: exact, in perspective, and quick on one CPU core.
 
-Along a picture's rays (x0 + s u, y0 + s v, 1) everything that decides about a hit is a polynomial in u and v, the same
+Along an image's rays (x0 + s u, y0 + s v, 1) everything that decides about a hit is a polynomial in u and v, the same
 few for every capsule: one small matrix product gives them for all pixels, and only a root and a quotient remain
 (intersection after Inigo Quilez, "Capsule - intersection", iquilezles.org). Whole spheres at the ends close them.
 """
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-TILE_PX = 8  # height of the tiles of a picture, at most, each with the capsules that are near it
+TILE_PX = 8  # height of the tiles of an image, at most, each with the capsules that are near it
 CANDIDATES = 16  # of them at most, the ones in front; in tiles that are small enough hardly any more overlap
 PIECE = 100_000  # pixels times capsules at a time: what stays in the caches
 NEAREST_M = 0.05
@@ -18,7 +18,7 @@ NOTHING = 1e6  # depth where there is nothing
 
 
 class Capsules(NamedTuple):
-    """K capsules of each of B pictures, metres, camera frame: ends `a`, `b` (B, K, 3), `radius` (B, K), 0 = none."""
+    """K capsules of each of B images, metres, camera frame: ends `a`, `b` (B, K, 3), `radius` (B, K), 0 = none."""
 
     a: Tensor
     b: Tensor
@@ -26,7 +26,7 @@ class Capsules(NamedTuple):
 
 
 class View(NamedTuple):
-    """The rays of B pictures: the middle's `centre` (B, 2) as x/z, y/z, and `half` (B,), half of the height."""
+    """The rays of B images: the middle's `centre` (B, 2) as x/z, y/z, and `half` (B,), half of the height."""
 
     centre: Tensor
     half: Tensor
@@ -46,7 +46,7 @@ class View(NamedTuple):
 
 
 class Hits(NamedTuple):
-    """Of B pictures, the nearest surface of every pixel and the second one: `depth` z in metres (B, 2, H, W), the
+    """Of B images, the nearest surface of every pixel and the second one: `depth` z in metres (B, 2, H, W), the
     capsule (`owner`), `place` 0..1 from its a to its b, `normal` (B, 2, H, W, 3)."""
 
     depth: Tensor
@@ -67,15 +67,15 @@ def trace(capsules: Capsules, view: View, height: int, width: int) -> Hits:
     tiles = tiles_of(height, width)
     u, v = (_tiled(part, tiles) for part in grid(height, width, view.half.device))
     features = torch.stack((torch.ones_like(u), u, v, u * u, u * v, v * v), 1)
-    picture, number, chosen = _candidates(capsules, view, u, v)
+    image, number, chosen = _candidates(capsules, view, u, v)
     sides, ends = _polynomials(capsules, view)
     count = len(view.half)
     depth = torch.full((count, len(u), 2, u.shape[1]), NOTHING, device=u.device)
     owner = torch.zeros(depth.shape, dtype=torch.int64, device=u.device)
     step = max(1, PIECE // (chosen.shape[1] * u.shape[1]))
-    for first in range(0, len(picture), step):
+    for first in range(0, len(image), step):
         rows = slice(first, first + step)
-        at, where, some = picture[rows], number[rows], chosen[rows]
+        at, where, some = image[rows], number[rows], chosen[rows]
         of_side, of_end = ([part[at[:, None], some] for part in parts] for parts in (sides, ends))
         near, nearest = _nearest(of_side, of_end, features[where])
         depth[at, where] = near
@@ -85,17 +85,17 @@ def trace(capsules: Capsules, view: View, height: int, width: int) -> Hits:
 
 
 def tiles_of(height: int, width: int) -> int:
-    """A picture is cut into so many rows and as many columns of tiles. Raises ValueError."""
+    """An image is cut into so many rows and as many columns of tiles. Raises ValueError."""
     least = max(1, -(-height // TILE_PX))
     for tiles in range(least, 2 * least + 1):
         if height % tiles == width % tiles == 0:
             return tiles
-    raise ValueError(f"pictures of {width}x{height}: expected multiples of {least}, since they are cut into tiles")
+    raise ValueError(f"images of {width}x{height}: expected multiples of {least}, since they are cut into tiles")
 
 
-def _tiled(picture: Tensor, tiles: int) -> Tensor:
+def _tiled(image: Tensor, tiles: int) -> Tensor:
     """(H, W) to (tiles**2, pixels of a tile)."""
-    parts = picture.unflatten(1, (tiles, -1)).unflatten(0, (tiles, -1))
+    parts = image.unflatten(1, (tiles, -1)).unflatten(0, (tiles, -1))
     return parts.transpose(1, 2).reshape(tiles**2, -1)
 
 
@@ -106,7 +106,7 @@ def _untiled(parts: Tensor, tiles: int, height: int, width: int) -> Tensor:
 
 
 def _candidates(capsules: Capsules, view: View, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Pictures and numbers (R,) of the tiles (pixels u, v) that something covers, and the capsules in front (R, M)."""
+    """Images and numbers (R,) of the tiles (pixels u, v) that something covers, and the capsules in front (R, M)."""
     depth = torch.minimum(capsules.a[..., 2], capsules.b[..., 2]) - capsules.radius
     radius = capsules.radius / (depth.clamp(min=NEAREST_M) * view.half[:, None])
     a, b = view.project(capsules.a)[:, None], view.project(capsules.b)[:, None]
@@ -116,14 +116,14 @@ def _candidates(capsules: Capsules, view: View, u: Tensor, v: Tensor) -> tuple[T
     place = ((out * axis).sum(-1) / (axis**2).sum(-1).clamp(min=1e-9)).clamp(0, 1)
     apart = (out - place[..., None] * axis).norm(dim=-1) - 1.05 * radius[:, None]
     near = (apart < reach) & (capsules.radius[:, None] > 0)
-    # of those the ones in front: depth is harmonic along a line in the picture
+    # of those the ones in front: depth is harmonic along a line in the image
     inverse_a, inverse_b = (1 / end[:, None, :, 2].clamp(min=NEAREST_M) for end in capsules[:2])
     front = 1 / torch.lerp(inverse_a, inverse_b, place) - capsules.radius[:, None]
     end_on = axis.norm(dim=-1) < radius[:, None]
     front = torch.where(near, torch.where(end_on, depth[:, None], front), NOTHING)
     found, chosen = front.topk(min(CANDIDATES, front.shape[-1]), largest=False)
-    picture, number = torch.where(found[..., 0] < NOTHING)
-    return picture, number, chosen[picture, number]
+    image, number = torch.where(found[..., 0] < NOTHING)
+    return image, number, chosen[image, number]
 
 
 def _polynomials(capsules: Capsules, view: View) -> tuple[list[Tensor], list[Tensor]]:

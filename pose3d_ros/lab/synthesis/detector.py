@@ -1,15 +1,15 @@
 """What a 2D detector makes of true joints: noise, bias, outliers, exchanged sides, and a score tied to all that.
 
-Errors are in units of the person's stature in the picture, since detectors work on crops scaled to the person.
+Errors are in units of the person's stature in the image, since detectors work on crops scaled to the person.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from pose3d_ros.core.config import param, validate
-from pose3d_ros.lab.synthesis.body import SKELETON, J
+from pose3d_ros.lab.synthesis.body import BODY, SKELETON, TOE, J, skeleton_of
 from pose3d_ros.lab.synthesis.cameras import Views
 from pose3d_ros.lab.synthesis.rng import Rng
 
@@ -25,34 +25,40 @@ JOINT_NOISE = {
     "shoulder": 0.9,
     "head_top": 1.2,
     "spine": 1.3,
+    "toe": 1.4,
 }
 
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """Spreads as a share of the person's stature in the picture."""
+    """Spreads as a share of the person's stature in the image."""
 
     noise_low: float = param(0.002, "least noise of a window", low=0, high=0.1)
     noise_high: float = param(0.016, "most noise of a window", low=0, high=0.1)
     bias: float = param(0.007, "constant offset of a joint: another definition of it", low=0, high=0.1)
+    slow_low: float = param(0.5, "least share of the slow part in the variance of a window's noise", low=0, high=1)
+    slow_high: float = param(0.5, "most share of it", low=0, high=1)
     outliers: float = param(0.01, "chance of a joint in a frame far off", low=0, high=1)
     swaps: float = param(0.06, "chance of a window with sides exchanged for a while", low=0, high=1)
     derived: float = param(
         0.6, "chance that trunk joints are built from hips and shoulders, as from COCO", low=0, high=1
     )
     headless: float = param(0.2, "chance that the head top is never given", low=0, high=1)
-    borders: float = param(0.7, "chance that the picture's border cuts people", low=0, high=1)
+    footless: float = param(0.4, "chance that the toes are never given, as by COCO", low=0, high=1)
+    borders: float = param(0.7, "chance that the image's border cuts people", low=0, high=1)
 
     __post_init__ = validate
 
 
 # what the evaluation protocols use: one moderate detector, no exchanged sides, whole format
 STANDARD = DetectorConfig(
-    noise_low=0.006, noise_high=0.006, bias=0.005, outliers=0.005, swaps=0.0, derived=0.0, headless=0.0, borders=0.0
-)
+    noise_low=0.006, noise_high=0.006, bias=0.005, outliers=0.005, swaps=0.0, derived=0.0, headless=0.0,
+    footless=0.0, borders=0.0,
+)  # fmt: skip
 PERFECT = DetectorConfig(
-    noise_low=0.0, noise_high=0.0, bias=0.0, outliers=0.0, swaps=0.0, derived=0.0, headless=0.0, borders=0.0
-)
+    noise_low=0.0, noise_high=0.0, bias=0.0, outliers=0.0, swaps=0.0, derived=0.0, headless=0.0, footless=0.0,
+    borders=0.0,
+)  # fmt: skip
 
 
 def true_rays(xyz: Tensor) -> Tensor:
@@ -77,6 +83,19 @@ def detect(rng: Rng, views: Views, config: DetectorConfig, rate_hz: float = 30.0
     return torch.where(score[..., None] > 0, noisy, 0.0), score
 
 
+def detect_apart(
+    rng: Rng, toes_rng: Rng, views: Views, config: DetectorConfig, rate_hz: float = 30.0
+) -> tuple[Tensor, Tensor]:
+    """As `detect`, toes with draws of their own: the other joints are seen as if there were no toes."""
+    body = len(BODY)
+    rays, score = detect(rng, replace(views, xyz=views.xyz[:, :, :body]), config, rate_hz)
+    if views.xyz.shape[2] == body:
+        return rays, score
+    toes = views.xyz[:, :, [0, *range(body, views.xyz.shape[2])]]  # the pelvis tells the person's size
+    toe_rays, toe_score = detect(toes_rng, replace(views, xyz=toes), config, rate_hz)
+    return torch.cat((rays, toe_rays[:, :, 1:]), 2), torch.cat((score, toe_score[:, :, 1:]), 2)
+
+
 def derive_trunk(rng: Rng, rays: Tensor, score: Tensor, config: DetectorConfig) -> tuple[Tensor, Tensor]:
     """As formats without trunk joints give it: pelvis, thorax, spine from hips and shoulders, missing with them."""
     count = rays.shape[0]
@@ -90,6 +109,10 @@ def derive_trunk(rng: Rng, rays: Tensor, score: Tensor, config: DetectorConfig) 
     headless = rng.chance(count, 1, p=config.headless)
     score = torch.where(use, built_score, score)
     score[:, :, J["head_top"]] = torch.where(headless, 0.0, score[:, :, J["head_top"]])
+    if score.shape[2] == len(SKELETON) and config.footless:
+        toes = list(TOE.values())
+        footless = rng.chance(count, 1, 1, p=config.footless)
+        score[:, :, toes] = torch.where(footless, 0.0, score[:, :, toes])
     return torch.where(use[..., None], built, rays), score
 
 
@@ -99,18 +122,29 @@ SPINE_SHARE = 0.59  # where the recordings' spine lies between pelvis and thorax
 def _error(rng: Rng, count: int, frames: int, joints: int, config: DetectorConfig, memory: float) -> Tensor:
     """(N, T, J, 2) in statures: white and slowly changing noise, a constant, and outliers."""
     level = rng.log_uniform(count, 1, 1, 1, low=max(config.noise_low, 1e-9), high=max(config.noise_high, 1e-9))
-    white = rng.normal(count, frames, joints, 2, std=0.7)
-    slow = correlated(rng.normal(count, frames, joints, 2, std=0.7), memory)
+    slow, white = _slow_and_white(rng, count, config)
+    white = white * rng.normal(count, frames, joints, 2)
+    slow = slow * correlated(rng.normal(count, frames, joints, 2), memory)
     error = level * _factors(joints, rng.device)[:, None] * (white + slow)
     error = error + rng.normal(count, 1, joints, 2, std=config.bias) * rng.uniform(count, 1, 1, 1, low=0.2, high=1.8)
     far = rng.chance(count, frames, joints, 1, p=config.outliers) * rng.normal(count, frames, joints, 2, std=0.06)
     return error + far
 
 
+def _slow_and_white(rng: Rng, count: int, config: DetectorConfig) -> tuple[Tensor, Tensor]:
+    """Spreads (N, 1, 1, 1) of the slow and of the white part, whose squares add up to 0.98."""
+    if config.slow_low == config.slow_high:
+        share = torch.full((count, 1, 1, 1), config.slow_low, device=rng.device)
+    else:
+        share = rng.uniform(count, 1, 1, 1, low=config.slow_low, high=config.slow_high)
+    return (0.98 * share).sqrt(), (0.98 * (1 - share)).sqrt()
+
+
 def _factors(joints: int, device: torch.device) -> Tensor:
-    if joints != len(SKELETON):
+    if joints not in (len(BODY), len(SKELETON)):
         return torch.ones(joints, device=device)
-    kinds = [name.split("_", 1)[-1] if name.startswith(("left_", "right_")) else name for name in SKELETON.joints]
+    names = SKELETON.joints[:joints]
+    kinds = [name.split("_", 1)[-1] if name.startswith(("left_", "right_")) else name for name in names]
     return torch.tensor([JOINT_NOISE.get(kind, 0.8) for kind in kinds], device=device)
 
 
@@ -133,9 +167,10 @@ def _exchange(rng: Rng, rays: Tensor, chance: float) -> Tensor:
     slot = torch.arange(frames, device=rays.device)[None, :, None]
     part = rng.integers(count, 1, 1, low=0, high=2)
     row = torch.arange(joints, device=rays.device)
-    of_part = (part == 0) | ((part == 1) == (row >= J["left_shoulder"]))
+    arms = (row >= J["left_shoulder"]) & (row <= J["right_wrist"])
+    of_part = (part == 0) | ((part == 1) == arms)
     swap = (slot >= start) & (slot < start + length) & of_part & rng.chance(count, 1, 1, p=chance)
-    mirrored = rays[:, :, torch.as_tensor(SKELETON.mirror, device=rays.device)]
+    mirrored = rays[:, :, torch.as_tensor(skeleton_of(rays).mirror, device=rays.device)]
     return torch.where(swap[..., None], mirrored, rays)
 
 

@@ -73,7 +73,7 @@ def load_h36m(folder: Path, keypoints: str, subjects: tuple[str, ...]) -> list[V
 
 
 def camera_rotation(world: list[np.ndarray], xy_px: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
-    """World to camera turn (3, 3) of a camera from points (F, J, 3) and their exact pictures (F, J, 2).
+    """World to camera turn (3, 3) of a camera from points (F, J, 3) and their exact images (F, J, 2).
 
     The data sets' files leave the cameras out; a calibration on some thousand points brings them back.
     """
@@ -126,7 +126,7 @@ def _pickled(path: Path, key: str) -> dict:
 
 def hide(videos: list[Video], hidden: tuple[int, int], seed: int, guidance: GuidanceConfig) -> list[Tensor]:
     """Inputs (F, 17, 3) x, y, confidence of each video, occluded as in DTF: one number in `hidden` (both ends included)
-    per video, that many joints anew in every frame, filled over the whole video before windows are cut."""
+    per video, that many joints again in every frame, filled over the whole video before windows are cut."""
     rng = Rng(seed)
     inputs = []
     for video in videos:

@@ -1,4 +1,4 @@
-"""What a 2D hand detector makes of true joints. Errors are in units of the hand's length in the picture."""
+"""What a 2D hand detector makes of true joints. Errors are in units of the hand's length in the image."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ EVERY = 3  # frames; what covers what changes slowly, and is dear to work out
 
 @dataclass(frozen=True)
 class HandDetectorConfig:
-    """Spreads as a share of the hand's length in the picture."""
+    """Spreads as a share of the hand's length in the image."""
 
     noise_low: float = param(0.005, "least noise of a window", low=0, high=0.2)
     noise_high: float = param(0.035, "most noise of a window", low=0, high=0.2)

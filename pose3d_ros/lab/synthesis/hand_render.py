@@ -1,4 +1,4 @@
-"""Pictures of hands from their joints: in many skins and lights, with sleeves, things held and things in front."""
+"""Images of hands from their joints: in many skins and lights, with sleeves, things held and things in front."""
 
 from typing import NamedTuple
 
@@ -11,16 +11,16 @@ from pose3d_ros.lab.synthesis.hand_solid import CLOTH, OBJECT, Solid, backs, sol
 from pose3d_ros.lab.synthesis.render import (
     THINGS,
     Drawn,
-    Pictures,
+    Images,
     RenderConfig,
     Scale,
     drawn,
     each_frame,
+    image,
     kept_away,
     lamp,
     lit,
     normals,
-    picture,
     skin,
     wide,
 )
@@ -29,7 +29,7 @@ from pose3d_ros.lab.synthesis.rng import Rng
 SCALE = Scale(blend=0.004, deep=0.012, shade=0.02, reach=0.12, far=10.0)
 
 
-class Look(NamedTuple):
+class Appearance(NamedTuple):
     """What stays the same in a window, one row each: see `_look`."""
 
     thick: Tensor
@@ -46,17 +46,17 @@ class Look(NamedTuple):
     fold: Tensor
 
 
-def render(rng: Rng, xyz: Tensor, left: Tensor, view: View, config: RenderConfig) -> Pictures:
-    """Hands (N, T, 21, 3) in the camera's frame as seen in the crops `view` of N * T pictures; `left` bool (N,)."""
+def render(rng: Rng, xyz: Tensor, left: Tensor, view: View, config: RenderConfig) -> Images:
+    """Hands (N, T, 21, 3) in the camera's frame as seen in the crops `view` of N * T images; `left` bool (N,)."""
     frames = xyz.shape[1]
     look = _look(rng, len(xyz), config)
     things = _things(rng, xyz, left, config)
     near = Capsules(*(part.flatten(0, 1) for part in things))
     shown = _draw(xyz.flatten(0, 1), left.repeat_interleave(frames), each_frame(look, frames), near, view, config)
-    return picture(rng, xyz, shown, view, config, SCALE, config.second)
+    return image(rng, xyz, shown, view, config, SCALE, config.second)
 
 
-def _look(rng: Rng, count: int, config: RenderConfig) -> Look:
+def _look(rng: Rng, count: int, config: RenderConfig) -> Appearance:
     dorsal = skin(rng, count)
     odd = rng.chance(count, 1, p=0.06)  # gloves, and lamps of any colour
     dorsal = torch.where(odd, rng.uniform(count, 3, low=0.05), dorsal.clamp(0.03, 1.0))
@@ -67,7 +67,7 @@ def _look(rng: Rng, count: int, config: RenderConfig) -> Look:
     forearm = torch.cat((-torch.ones(count, 1, device=rng.device), rng.normal(count, 2, std=0.35)), 1)
     begin = torch.where(rng.chance(count, p=config.sleeve), rng.uniform(count, low=0.01, high=0.2), 1.0)
     light = lamp(rng, count)
-    return Look(
+    return Appearance(
         1 + rng.normal(count, std=0.09).clamp(-0.2, 0.25),
         forearm / forearm.norm(dim=-1, keepdim=True),
         begin,
@@ -107,7 +107,7 @@ def _things(rng: Rng, xyz: Tensor, left: Tensor, config: RenderConfig) -> Capsul
     return kept_away(a, b, radius, xyz, 0.12)
 
 
-def _draw(xyz: Tensor, left: Tensor, look: Look, things: Capsules, view: View, config: RenderConfig) -> Drawn:
+def _draw(xyz: Tensor, left: Tensor, look: Appearance, things: Capsules, view: View, config: RenderConfig) -> Drawn:
     """B hands (B, 21, 3), each with a row of the look and of the things."""
     body = solid(xyz, left, look.thick, look.forearm, look.sleeve)
     capsules = Capsules(*(torch.cat(parts, 1) for parts in zip(body[:3], things, strict=True)))
@@ -116,7 +116,7 @@ def _draw(xyz: Tensor, left: Tensor, look: Look, things: Capsules, view: View, c
     return drawn(rgb, hits, is_thing, config.samples)
 
 
-def _shade(hits: Hits, body: Solid, joints: Tensor, left: Tensor, look: Look) -> tuple[Tensor, Tensor]:
+def _shade(hits: Hits, body: Solid, joints: Tensor, left: Tensor, look: Appearance) -> tuple[Tensor, Tensor]:
     """Colour (B, 3, h, w), and bool (B, h, w): a thing that is not the hand."""
     device, mine = joints.device, len(body.kind)
     kind = torch.cat((body.kind, torch.full((THINGS,), OBJECT, device=device)))

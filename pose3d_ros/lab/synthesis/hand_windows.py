@@ -11,7 +11,7 @@ from pose3d_ros.guidance import GuidanceConfig, fill
 from pose3d_ros.lab.synthesis import hand_motion, hand_occlusion, occlusion
 from pose3d_ros.lab.synthesis.hand_detector import HandDetectorConfig, detect
 from pose3d_ros.lab.synthesis.rng import Rng
-from pose3d_ros.lab.synthesis.windows import Windows
+from pose3d_ros.lab.synthesis.windows import DrawnWindows
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class HandWindowConfig:
     __post_init__ = validate
 
 
-def draw(rng: Rng, count: int, config: HandWindowConfig) -> Windows:
+def draw(rng: Rng, count: int, config: HandWindowConfig) -> DrawnWindows:
     """`count` windows of right hands."""
     xyz = before_camera(rng, hand_motion.draw(rng, count, config.frames, config.rate_hz), config)
     rays, score = detect(rng, xyz, config.detector, config.rate_hz)
@@ -56,17 +56,17 @@ def draw(rng: Rng, count: int, config: HandWindowConfig) -> Windows:
     return assemble(rays, score, xyz, config.guidance, torch.zeros(count, dtype=torch.bool, device=rng.device))
 
 
-def assemble(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig, left: Tensor) -> Windows:
+def assemble(rays: Tensor, score: Tensor, xyz: Tensor, guidance: GuidanceConfig, left: Tensor) -> DrawnWindows:
     """Guidance and normalisation: rays (N, T, 21, 2), score (N, T, 21), truth (N, T, 21, 3), left (N,)."""
     filled, confidence = fill(rays, score, guidance)
     camera = look_at_hand(filled[:, -1], confidence[:, -1], left)
     coordinates = normalise_hand(camera, filled, confidence)
     targets = camera.from_camera(xyz - xyz[:, :, :1])
-    return Windows(torch.cat((coordinates, confidence[..., None]), -1), targets, score > 0, camera)
+    return DrawnWindows(torch.cat((coordinates, confidence[..., None]), -1), targets, score > 0, camera=camera)
 
 
 def before_camera(rng: Rng, hands: Tensor, config: HandWindowConfig) -> Tensor:
-    """Hands (N, T, 21, 3) put anywhere into the picture, never nearer than 15 cm. They are turned any way already."""
+    """Hands (N, T, 21, 3) put anywhere into the image, never nearer than 15 cm. They are turned any way already."""
     count = hands.shape[0]
     distance = rng.log_uniform(count, 1, low=config.distance_low_m, high=config.distance_high_m)
     aside = rng.uniform(count, 2, low=-1.0, high=1.0) * torch.tensor((0.9, 0.6), device=hands.device)

@@ -1,15 +1,15 @@
-"""Recorded pictures of hands in the layouts of FreiHAND, HO3D and InterHand2.6M, for people who hold these data sets.
+"""Recorded images of hands in the layouts of FreiHAND, HO3D and InterHand2.6M, for people who hold these data sets.
 
-The data sets carry their own, mostly research-only licences: read them before you train on their pictures. Layouts, as
+The data sets carry their own, mostly research-only licences: read them before you train on their images. Layouts, as
 they are distributed:
 
 - FreiHAND: `training_K.json`, `training_xyz.json` (metres, right hands), `training/rgb/00000000.jpg`, ...; the
-  pictures beyond the number of poses are the same poses before other backgrounds.
+  images beyond the number of poses are the same poses before other backgrounds.
 - HO3D v2 and v3: `train/SEQUENCE/rgb/0000.png` or `.jpg`, `train/SEQUENCE/meta/0000.pkl` with `handJoints3D` (OpenGL
   axes) and `camMat`. The annotations are Python pickles, which can run code when they are read: only with
-  `picture.trust_pickle`, and only from where you trust.
+  `image.trust_pickle`, and only from where you trust.
 - InterHand2.6M: `annotations/train/InterHand2.6M_train_{data,camera,joint_3d}.json`, `images/train/...`. Hands whose
-  wrist is not annotated, and pictures of both hands touching each other's boxes, are used as they are.
+  wrist is not annotated, and images of both hands touching each other's boxes, are used as they are.
 
 Left hands are mirrored. Joints without a truth are NaN and do not count in the losses.
 """
@@ -31,8 +31,8 @@ from pose3d_ros.geometry.crop import Crops, cut
 from pose3d_ros.lab.synthesis import camera_effects
 from pose3d_ros.lab.synthesis.capsules import View
 from pose3d_ros.lab.synthesis.hand_images import HANDS
-from pose3d_ros.lab.synthesis.image_config import PictureWindowConfig, Scene
-from pose3d_ros.lab.synthesis.image_windows import PictureWindows, assemble, observe
+from pose3d_ros.lab.synthesis.image_config import ImageWindowConfig, Scene
+from pose3d_ros.lab.synthesis.image_windows import ImageWindows, assemble, observe
 from pose3d_ros.lab.synthesis.rng import Rng
 
 HO3D_ORDER = (0, 13, 14, 15, 16, 1, 2, 3, 17, 4, 5, 6, 18, 10, 11, 12, 19, 7, 8, 9, 20)  # rows of hand21's joints
@@ -42,7 +42,7 @@ OPENGL = np.array((1.0, -1.0, -1.0))
 
 @dataclass(frozen=True)
 class Shot:
-    """One hand in one picture: `xyz_m` (21, 3) in the camera frame, NaN where unknown, `K` (3, 3) in pixels. Shots of
+    """One hand in one image: `xyz_m` (21, 3) in the camera frame, NaN where unknown, `K` (3, 3) in pixels. Shots of
     one `sequence` with successive `number`s are frames of a video."""
 
     path: Path
@@ -54,18 +54,18 @@ class Shot:
 
 
 class Folders:
-    """Windows of recorded pictures, drawn at random. Pictures that belong to no video stand still in their windows."""
+    """Windows of recorded images, drawn at random. Images that belong to no video stand still in their windows."""
 
-    def __init__(self, folders: list[Path], config: PictureWindowConfig, seed: int = 0, trust_pickle: bool = False):
+    def __init__(self, folders: list[Path], config: ImageWindowConfig, seed: int = 0, trust_pickle: bool = False):
         self.config = config
         shots = [shot for folder in folders for shot in load(folder, trust_pickle)]
         self.shots = sorted(shots, key=lambda shot: (shot.sequence, shot.number))
         if not self.shots:
-            raise InputError(f"{[str(folder) for folder in folders]}: no annotated pictures of hands in them")
+            raise InputError(f"{[str(folder) for folder in folders]}: no annotated images of hands in them")
         self.rng = Rng(seed)
 
-    def __call__(self, count: int) -> PictureWindows:
-        """`count` windows. Raises InputError where a picture cannot be read."""
+    def __call__(self, count: int) -> ImageWindows:
+        """`count` windows. Raises InputError where an image cannot be read."""
         starts = self.rng.integers(count, low=0, high=len(self.shots) - 1).tolist()
         windows = [self._window(start) for start in starts]
         xyz = torch.from_numpy(np.stack([[_right(shot) for shot in shots] for shots in windows]).astype(np.float32))
@@ -87,16 +87,16 @@ class Folders:
         return shots
 
     def _crop(self, shot: Shot, view: View, row: int) -> Tensor:
-        """(3, H, W) in 0..1; a left hand's picture is mirrored."""
-        picture = cv2.imread(str(shot.path), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise InputError(f"{shot.path}: expected a picture, it cannot be read")
+        """(3, H, W) in 0..1; a left hand's image is mirrored."""
+        image = cv2.imread(str(shot.path), cv2.IMREAD_COLOR)
+        if image is None:
+            raise InputError(f"{shot.path}: expected an image, it cannot be read")
         centre = view.centre[row].numpy() * ((-1.0, 1.0) if shot.left else (1.0, 1.0))
         focal = shot.K[[0, 1], [0, 1]]
         render = self.config.render
         scale = 2 * float(view.half[row]) * focal.mean() / render.height
         crops = Crops((centre * focal + shot.K[:2, 2])[None], np.array([scale]), render.width, render.height)
-        crop = cut(picture[..., ::-1], crops)[0]
+        crop = cut(image[..., ::-1], crops)[0]
         crop = crop[:, ::-1] if shot.left else crop
         return torch.from_numpy(crop.transpose(2, 0, 1).astype(np.float32) / 255)
 
@@ -121,7 +121,7 @@ def _freihand(folder: Path, trust_pickle: bool) -> Iterator[Shot]:
 def _ho3d(folder: Path, trust_pickle: bool) -> Iterator[Shot]:
     if not trust_pickle:
         raise InputError(
-            f"{folder}: HO3D's annotations are pickles, which can run code when read; set picture.trust_pickle "
+            f"{folder}: HO3D's annotations are pickles, which can run code when read; set image.trust_pickle "
             "if you trust where they come from"
         )
     for path in sorted((folder / "train").glob("*/meta/*.pkl")):
@@ -131,9 +131,9 @@ def _ho3d(folder: Path, trust_pickle: bool) -> Iterator[Shot]:
             continue
         sequence = path.parents[1]
         found = [sequence / "rgb" / f"{path.stem}{ending}" for ending in (".jpg", ".png")]
-        picture = next((each for each in found if each.is_file()), found[0])
+        image = next((each for each in found if each.is_file()), found[0])
         xyz = np.asarray(known["handJoints3D"])[list(HO3D_ORDER)] * OPENGL
-        yield Shot(picture, xyz, np.asarray(known["camMat"]), False, sequence.name, int(path.stem))
+        yield Shot(image, xyz, np.asarray(known["camMat"]), False, sequence.name, int(path.stem))
 
 
 def _interhand(folder: Path, trust_pickle: bool) -> Iterator[Shot]:

@@ -1,7 +1,7 @@
-"""Training windows of picture models: T crops of a hand or person, noisy keypoints, the truth in the crops' cameras.
+"""Training windows of image models: T crops of a hand or person, noisy keypoints, the truth in the crops' cameras.
 
 Motion before a camera -> detector -> what hides joints -> a box around the keypoints, as a robot would draw it ->
-pictures. What is particular to hands and to bodies is in `hand_pictures` and `body_pictures`.
+images. What is particular to hands and to bodies is in `hand_images` and `body_images`.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig, draw_skeleto
 from pose3d_ros.geometry.virtual_camera import look_along
 from pose3d_ros.lab.synthesis.capsules import View
 from pose3d_ros.lab.synthesis.detector import true_rays
-from pose3d_ros.lab.synthesis.image_config import PictureWindowConfig, Scene, Subject
+from pose3d_ros.lab.synthesis.image_config import ImageWindowConfig, Scene, Subject
 from pose3d_ros.lab.synthesis.render import RenderConfig
 from pose3d_ros.lab.synthesis.rng import Rng
 
@@ -24,7 +24,7 @@ STRAYED = 0.3  # lengths of the subject, on average over the keypoints
 HEATMAP_SPREAD = 1 / 64  # of the crop's height
 
 
-class PictureWindows(NamedTuple):
+class ImageWindows(NamedTuple):
     """N windows of T frames. `image` (N, T, 3, H, W), RGB as image networks expect it; `xy_px` (N, T, J, 2) keypoints
     in the crop and their `score` (N, T, J), 0 = none; `xyz` (N, T, J, 3) true joints from the wrist in the axes of
     the crop's virtual camera, metres; `uv` (N, T, J, 2) true joints in the crop, in halves of its height from its
@@ -49,12 +49,12 @@ class Shot(NamedTuple):
     view: View
 
 
-def draw(rng: Rng, count: int, config: PictureWindowConfig, subject: Subject) -> PictureWindows:
+def draw(rng: Rng, count: int, config: ImageWindowConfig, subject: Subject) -> ImageWindows:
     """`count` windows of the subject."""
     return assemble(*shoot(rng, count, config, subject), config)
 
 
-def shoot(rng: Rng, count: int, config: PictureWindowConfig, subject: Subject) -> Shot:
+def shoot(rng: Rng, count: int, config: ImageWindowConfig, subject: Subject) -> Shot:
     """`count` windows of the subject, before they are put into their crops."""
     scene = subject.scene(rng, count, config)
     rays, score, view = observe(rng, scene, config, subject)
@@ -64,22 +64,22 @@ def shoot(rng: Rng, count: int, config: PictureWindowConfig, subject: Subject) -
     return Shot(rgb, scene.xyz, rays, score, view)
 
 
-def observe(rng: Rng, scene: Scene, config: PictureWindowConfig, subject: Subject) -> tuple[Tensor, Tensor, View]:
+def observe(rng: Rng, scene: Scene, config: ImageWindowConfig, subject: Subject) -> tuple[Tensor, Tensor, View]:
     """Noisy rays (N, T, J, 2) and scores (N, T, J) of the joints, and the N * T crops around them."""
     rays, score = subject.detect(rng, scene, config)
     return rays, score, _boxes(rng, scene, rays, score, config, subject.length_m)
 
 
 def assemble(
-    rgb: Tensor, xyz: Tensor, rays: Tensor, score: Tensor, view: View, config: PictureWindowConfig
-) -> PictureWindows:
-    """Windows of pictures (N, T, 3, H, W) in 0..1 and what is known of them; NaN where joints have no truth."""
+    rgb: Tensor, xyz: Tensor, rays: Tensor, score: Tensor, view: View, config: ImageWindowConfig
+) -> ImageWindows:
+    """Windows of images (N, T, 3, H, W) in 0..1 and what is known of them; NaN where joints have no truth."""
     shape = score.shape[:2]
     seen = _to_uv(rays, view)
     # what lies far outside is no keypoint of this crop
     score = torch.where((seen.abs() < FAR).all(-1), score, 0.0)
     turn = look_along(view.centre, view.half).R.unflatten(0, shape)
-    return PictureWindows(
+    return ImageWindows(
         imagenet(rgb.flatten(0, 1)).unflatten(0, shape),
         torch.where(score[..., None] > 0, to_pixels(seen, config.render), 0.0),
         score,
@@ -117,8 +117,8 @@ def pose_input(
     return torch.cat((torch.where(score[..., None] > 0, xy, 0.0), score[..., None]), -1)
 
 
-def _boxes(rng: Rng, scene: Scene, rays: Tensor, score: Tensor, config: PictureWindowConfig, length_m: float) -> View:
-    """The crops of N * T pictures: around the keypoints that are seen or around all joints, not quite in the middle."""
+def _boxes(rng: Rng, scene: Scene, rays: Tensor, score: Tensor, config: ImageWindowConfig, length_m: float) -> View:
+    """The crops of N * T images: around the keypoints that are seen or around all joints, not quite in the middle."""
     count, frames = score.shape[:2]
     truth = true_rays(scene.xyz)
     seen = score >= config.crop.min_score
@@ -148,7 +148,7 @@ def _boxes(rng: Rng, scene: Scene, rays: Tensor, score: Tensor, config: PictureW
 
 
 def _shown(rays: Tensor, border: Tensor | None) -> Tensor:
-    """bool (N, T, J): inside of the camera's picture; all of them in frames where none is."""
+    """bool (N, T, J): inside of the camera's image; all of them in frames where none is."""
     if border is None:
         return torch.ones_like(rays[..., 0], dtype=torch.bool)
     inside = (rays.abs() < border[:, None, None]).all(-1)
@@ -156,7 +156,7 @@ def _shown(rays: Tensor, border: Tensor | None) -> Tensor:
 
 
 def _within(rgb: Tensor, border: Tensor, view: View) -> Tensor:
-    """Black where the crops (N, T, 3, H, W) reach beyond the camera's picture, as `geometry.crop.cut` leaves it."""
+    """Black where the crops (N, T, 3, H, W) reach beyond the camera's image, as `geometry.crop.cut` leaves it."""
     rays = view.rays(*rgb.shape[-2:])[..., :2].unflatten(0, rgb.shape[:2])
     outside = (rays.abs() > border[:, None, None, None]).any(-1)
     return rgb.masked_fill(outside[:, :, None], 0.0)
@@ -169,7 +169,7 @@ def _to_uv(rays: Tensor, view: View) -> Tensor:
 
 
 def _behind_things(
-    rng: Rng, rays: Tensor, score: Tensor, covered: Tensor, xyz: Tensor, config: PictureWindowConfig,
+    rng: Rng, rays: Tensor, score: Tensor, covered: Tensor, xyz: Tensor, config: ImageWindowConfig,
     length_m: float,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """What is behind a thing is lost, or guessed: off by more, with less of a score."""

@@ -1,4 +1,4 @@
-"""Recorded motion of single people: h36m17 joints in metres, z up, in clips of their own frame rate."""
+"""Recorded motion of single people: joints in metres, z up, in clips of their own frame rate."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ from pose3d_ros.lab.synthesis.rng import Rng
 
 @dataclass
 class MotionSet:
-    """Clips joined end to end. `joints` (F, 17, 3) relative to the pelvis, `root` (F, 3); world frame, z up, metres.
+    """Clips joined end to end. `joints` (F, J, 3) relative to the pelvis, `root` (F, 3); world frame, z up, metres; J
+    of h36m17 or body19.
 
     `start`, `length` (C,) rows, `fps` (C,), `weight` (C,) chance of a frame of the clip to be drawn.
     """
@@ -48,7 +49,7 @@ class MotionSet:
         return MotionSet(self.joints, self.root, **picked, names=names, subjects=subjects)
 
     def sample(self, rng: Rng, count: int, frames: int, rate_hz: float, speed: Tensor) -> tuple[Tensor, Tensor]:
-        """`count` windows at `rate_hz`, played at `speed` (count,): joints (N, T, 17, 3), root (N, T, 3)."""
+        """`count` windows at `rate_hz`, played at `speed` (count,): joints (N, T, J, 3), root (N, T, 3)."""
         clip = rng.choice(self.weight * self.length, count)
         step = self.fps[clip] * speed / rate_hz
         room = (self.length[clip] - 1 - step * (frames - 1)).clamp(min=0)
@@ -57,7 +58,7 @@ class MotionSet:
         return self._at(clip, rows)
 
     def clip(self, index: int, rate_hz: float) -> tuple[Tensor, Tensor]:
-        """One whole clip resampled: joints (T, 17, 3), root (T, 3)."""
+        """One whole clip resampled: joints (T, J, 3), root (T, 3)."""
         step = float(self.fps[index]) / rate_hz
         count = int((int(self.length[index]) - 1) / step) + 1
         rows = torch.arange(count, device=self.root.device)[None] * step
@@ -76,14 +77,17 @@ class MotionSet:
         return joints, torch.lerp(self.root[low], self.root[high], part[..., None])
 
 
-def load(paths: list[str | Path], source_weights: dict[str, float] | None = None) -> MotionSet:
-    """Motion files (npz: joints, root, clip_offset, clip_fps, clip_name, clip_subject, clip_source) and folders of
-    BVH files as one set.
+def load(
+    paths: list[str | Path], source_weights: dict[str, float] | None = None, skeleton: str = "h36m17"
+) -> MotionSet:
+    """Motion files (npz: joints, root, clip_offset, clip_fps, clip_name, clip_subject, clip_source; toes for body19)
+    and folders of BVH files as one set.
 
-    `source_weights`: factor on the chance of clips by their source, 1 where not named; the source of a BVH file is the
-    name of the folder that was given. Raises InputError for a file that lacks a key or holds another skeleton.
+    `skeleton`: h36m17, or body19, for which every file must hold toes. `source_weights`: factor on the chance of clips
+    by their source, 1 where not named; the source of a BVH file is the name of the folder that was given. Raises
+    InputError for a file that lacks a key or holds another skeleton.
     """
-    parts = [_load_one(Path(path)) for path in paths]
+    parts = [_load_one(Path(path), skeleton) for path in paths]
     offset = np.cumsum([0] + [len(part["root"]) for part in parts])
     starts = np.concatenate([part["clip_offset"][:-1] + base for part, base in zip(parts, offset[:-1], strict=True)])
     sources = np.concatenate([part["clip_source"] for part in parts])
@@ -103,16 +107,22 @@ def load(paths: list[str | Path], source_weights: dict[str, float] | None = None
 KEYS = ("joints", "root", "clip_offset", "clip_fps", "clip_name", "clip_subject", "clip_source")
 
 
-def _load_one(path: Path) -> dict[str, np.ndarray]:
+def _load_one(path: Path, skeleton: str) -> dict[str, np.ndarray]:
+    toes = skeleton == "body19"
+    if path.is_dir() and toes:
+        raise InputError(f"motion {path}: BVH files are read without toes; expected an npz file for body19, or h36m17")
     if path.is_dir():
         return bvh.load_folder(path)
     if not path.is_file():
         raise InputError(f"motion file {path}: expected a file, there is none")
     with np.load(path) as data:
-        missing = [key for key in KEYS if key not in data.files]
+        wanted = (*KEYS, "toes") if toes else KEYS
+        missing = [key for key in wanted if key not in data.files]
         if missing:
-            raise InputError(f"motion file {path}: expected the keys {KEYS}, it lacks {missing}")
-        part = {key: data[key] for key in KEYS}
+            raise InputError(f"motion file {path}: expected the keys {wanted}, it lacks {missing}")
+        part = {key: data[key] for key in wanted}
     if part["joints"].shape[1:] != (17, 3):
         raise InputError(f"motion file {path}: expected joints (F, 17, 3), got {part['joints'].shape}")
+    if toes:
+        part["joints"] = np.concatenate((part["joints"], part.pop("toes")), 1)
     return part

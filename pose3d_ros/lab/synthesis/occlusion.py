@@ -1,7 +1,7 @@
 """Occlusions as robots meet them. Each function gives a mask, bool (N, T, J): true = hidden, at `rate_hz`.
 
 `random` is the protocol of DTF (arXiv 2410.04574); it amounts to sampling each joint at some Hz, so that bursts, limbs,
-truncated pictures and lost frames stand beside it.
+truncated images and lost frames stand beside it.
 """
 
 import math
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pose3d_ros.core.errors import ConfigError
-from pose3d_ros.lab.synthesis.body import ARM, LEG, SIDES, SKELETON, J
+from pose3d_ros.lab.synthesis.body import ARM, BODY, LEG, SIDES, SKELETON, J
 from pose3d_ros.lab.synthesis.rng import Rng
 
 LIMBS = [
@@ -37,7 +37,7 @@ def one_kind(rng: Rng, rays: Tensor, chances: Any, kinds: dict[str, Callable[[Te
 
 
 def random(rng: Rng, rays: Tensor, hidden: Tensor | int) -> Tensor:
-    """`hidden` joints (one number, or one per window) in every frame, drawn anew each frame."""
+    """`hidden` joints (one number, or one per window) in every frame, drawn again each frame."""
     count, frames, joints = rays.shape[:3]
     order = rng.uniform(count, frames, joints).argsort(-1).argsort(-1)
     hidden = torch.as_tensor(hidden, device=rays.device).reshape(-1, 1, 1)
@@ -75,7 +75,7 @@ def limb(rng: Rng, rays: Tensor, rate_hz: float) -> Tensor:
 
 
 def truncated(rng: Rng, rays: Tensor) -> Tensor:
-    """One side of the picture cuts the person all the time: mostly the legs, else left, right or the top."""
+    """One side of the image cuts the person all the time: mostly the legs, else left, right or the top."""
     count = rays.shape[0]
     finite = torch.nan_to_num(rays)
     low, high = finite.flatten(1, 2).quantile(0.02, dim=1), finite.flatten(1, 2).quantile(0.98, dim=1)
@@ -89,7 +89,7 @@ def truncated(rng: Rng, rays: Tensor) -> Tensor:
 
 
 def passer(rng: Rng, rays: Tensor, rate_hz: float) -> Tensor:
-    """Somebody walks through between camera and person: an upright band sweeps over the picture, again and again."""
+    """Somebody walks through between camera and person: an upright band sweeps over the image, again and again."""
     count, frames = rays.shape[:2]
     x = torch.nan_to_num(rays[..., 0])
     centre = x.mean((1, 2), keepdim=True)
@@ -121,11 +121,23 @@ def slower(rng: Rng, rays: Tensor, share: Tensor) -> Tensor:
     return ((nearest > 0.5) & (back > 0))[..., None].expand(rays.shape[:3])
 
 
+def with_toes(hidden: Tensor, joints: int) -> Tensor:
+    """Masks (N, T, 17) for skeletons of `joints`: toes, which no protocol knows, are hidden with their ankles."""
+    if joints != len(SKELETON):
+        return hidden
+    return torch.cat((hidden, hidden[..., [LEG[side][-1] for side in SIDES]]), -1)
+
+
 def mask(name: str, rng: Rng, rays: Tensor, rate_hz: float) -> Tensor:
-    """The mask of an evaluation protocol by name: clean, random:M, burst, limb, truncated, lostframes, passer."""
+    """The mask of an evaluation protocol by name: clean, random:M, burst, limb, truncated, lostframes, passer.
+
+    Drawn for the joints of h36m17, also where there are toes.
+    """
+    if rays.shape[2] == len(SKELETON):
+        return with_toes(mask(name, rng, rays[:, :, : len(BODY)], rate_hz), len(SKELETON))
     if name == "clean":
         return torch.zeros(rays.shape[:3], dtype=torch.bool, device=rays.device)
-    if name.startswith("random:") and name[7:].isdigit() and int(name[7:]) < len(SKELETON):
+    if name.startswith("random:") and name[7:].isdigit() and int(name[7:]) < len(BODY):
         return random(rng, rays, int(name[7:]))
     makers = {"burst": burst, "limb": limb, "lostframes": lost_frames, "passer": passer}
     if name == "truncated":

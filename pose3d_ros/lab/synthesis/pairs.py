@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from pose3d_ros.core.errors import InputError
-from pose3d_ros.lab.synthesis.body import SKELETON
+from pose3d_ros.lab.synthesis.body import BODY
 
 KEYS = ("a_joints", "a_root", "b_joints", "b_root", "clip_offset", "clip_fps", "clip_name")
-TRUNK = SKELETON.indices(("left_hip", "right_hip", "left_shoulder", "right_shoulder"))
+TRUNK = BODY.indices(("left_hip", "right_hip", "left_shoulder", "right_shoulder"))
 
 
 class PairClip(NamedTuple):

@@ -1,6 +1,6 @@
-"""What pictures of hands and of bodies have in common: light, things in front, blur, backgrounds, what hides a joint.
+"""What images of hands and of bodies have in common: light, things in front, blur, backgrounds, what hides a joint.
 
-Nothing is taken from photographs: everything in the pictures is drawn from random numbers.
+Nothing is taken from photographs: everything in the images is drawn from random numbers.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from pose3d_ros.lab.synthesis.capsules import NOTHING, Capsules, Hits, View
 from pose3d_ros.lab.synthesis.rng import Rng
 
 THINGS = 3  # capsules that are held or in the way
-SHUTTER = 0.35  # farthest that something moves while a picture is taken, in halves of the crop's height
+SHUTTER = 0.35  # farthest that something moves while an image is taken, in halves of the crop's height
 # Skin from dark to light: sRGB of the Monk scale's range, Google 2022
 SKINS = (
     (0.16, 0.10, 0.08),
@@ -32,13 +32,13 @@ SKINS = (
 class RenderConfig:
     """Size and chances per window."""
 
-    width: int = param(48, "of the pictures, a multiple of 4", unit="px", low=16, high=512)
-    height: int = param(64, "of the pictures, a multiple of 4", unit="px", low=16, high=512)
+    width: int = param(48, "of the images, a multiple of 4", unit="px", low=16, high=512)
+    height: int = param(64, "of the images, a multiple of 4", unit="px", low=16, high=512)
     samples: int = param(2, "rays per pixel and axis", low=1, high=4)
     sleeve: float = param(0.5, "chance of a sleeve, of bodies: of long ones", low=0, high=1)
     held: float = param(0.25, "chance of a thing in the hand", low=0, high=1)
     before: float = param(0.2, "chance of things between hand or person and camera", low=0, high=1)
-    pasted: float = param(0.2, "chance of a flat shape over a part of the picture", low=0, high=1)
+    pasted: float = param(0.2, "chance of a flat shape over a part of the image", low=0, high=1)
     blurred: float = param(0.3, "chance of motion blur", low=0, high=1)
     second: float = param(
         0.2, "chance of another one: of bodies beside, behind or in front, of hands behind", low=0, high=1
@@ -48,7 +48,7 @@ class RenderConfig:
     __post_init__ = validate
 
 
-class Pictures(NamedTuple):
+class Images(NamedTuple):
     """`rgb` (N, T, 3, H, W) in 0..1; `covered` bool (N, T, J): a thing hides it; `inside`: it is in the crop."""
 
     rgb: Tensor
@@ -57,7 +57,7 @@ class Pictures(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """B pictures without their backgrounds: colours (B, 3, H, W), opacity (B, 1, H, W), depth (B, h, w) of the nearest
+    """B images without their backgrounds: colours (B, 3, H, W), opacity (B, 1, H, W), depth (B, h, w) of the nearest
     surface where it is a thing, else far."""
 
     rgb: Tensor
@@ -76,10 +76,10 @@ class Scale(NamedTuple):
     far: float
 
 
-def picture(
+def image(
     rng: Rng, xyz: Tensor, drawn: Drawn, view: View, config: RenderConfig, scale: Scale, second: float = 0.0
-) -> Pictures:
-    """What is `drawn` of joints (N, T, J, 3) in N * T pictures, as taken by a camera before a background. `second`:
+) -> Images:
+    """What is `drawn` of joints (N, T, J, 3) in N * T images, as taken by a camera before a background. `second`:
     chance that the one of another window is behind."""
     count, frames = xyz.shape[:2]
     rgb, alpha = moved(rng, drawn, xyz, view, config)
@@ -97,7 +97,7 @@ def picture(
     taken = camera_effects.taken(rng, torch.lerp(taken, paint, sticker), frames)
     covered, inside = _visibility(xyz.flatten(0, 1), view, drawn.depth, sticker, config, scale.deep)
     shape = count, frames
-    return Pictures(taken.unflatten(0, shape), covered.unflatten(0, shape), inside.unflatten(0, shape))
+    return Images(taken.unflatten(0, shape), covered.unflatten(0, shape), inside.unflatten(0, shape))
 
 
 def each_frame(look: Any, frames: int) -> Any:
@@ -172,7 +172,7 @@ def wide(colour: Tensor) -> Tensor:
 
 
 def _shadow(depth: Tensor, scale: Scale) -> Tensor:
-    """0..1: something nearby in the picture is nearer, but not by much: it takes light away."""
+    """0..1: something nearby in the image is nearer, but not by much: it takes light away."""
     coarse = depth.shape[1] // 32
     near = -functional.max_pool2d(-depth[:, None], coarse)
     near = -functional.max_pool2d(-near, 3, 1, 1)

@@ -44,7 +44,7 @@ def model_card(
         f"Views of recorded motion, made while training: {people_line(known.training)}.",
         f"Kept apart for the calibration of sigma: {people_line(known.held_out)}; factors {spec.sigma_seen:.3f} (seen "
         f"joints) and {spec.sigma_hidden:.3f} (hidden joints).",
-        f"Reported on, never learnt from: {people_line(known.validation)}.\n",
+        f"Reported on, never learned from: {people_line(known.validation)}.\n",
         *metric_lines(metrics),
         "## Limits\n",
         "Few bodies and little sitting, kneeling, carrying; no children, wheelchairs or old people in the recordings. "

@@ -4,13 +4,12 @@ from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import ConfigError
+from pose3d_ros.core.files import read_yaml
 from pose3d_ros.lab.evaluation.motion.images import MODALITIES
 from pose3d_ros.lab.synthesis.hand_windows import HandWindowConfig
-from pose3d_ros.lab.synthesis.image_config import PictureWindowConfig
+from pose3d_ros.lab.synthesis.image_config import ImageWindowConfig
 from pose3d_ros.lab.synthesis.windows import WindowConfig
 from pose3d_ros.models.dtf import DTFConfig
 from pose3d_ros.models.extpose import ExtPoseConfig
@@ -44,8 +43,8 @@ class PublishedConfig:
 
 
 @dataclass(frozen=True)
-class PictureTraining:
-    """What the picture models' training adds. Losses are means; lengths in metres, 2D in halves of the crop."""
+class ImageTraining:
+    """What the image models' training adds. Losses are means; lengths in metres, 2D in halves of the crop."""
 
     modalities: str = param("both", "what the network is shown", choices=MODALITIES)
     blank: float = param(
@@ -62,9 +61,9 @@ class PictureTraining:
     )
     places_weight: float = param(2.0, "of what the tokens are asked: each joint's patch and depth", low=0)
     start: str = param("", "weights or folder of a run to start from; only the temporal embedding may differ in size")
-    folders: tuple[str, ...] = param((), "recorded pictures beside the rendered ones, in the data folder")
+    folders: tuple[str, ...] = param((), "recorded images beside the rendered ones, in the data folder")
     trust_pickle: bool = param(False, "read HO3D's annotations, which are Python pickles and can run code")
-    recorded: float = param(0.5, "share of recorded pictures, where there are some", low=0, high=1)
+    recorded: float = param(0.5, "share of recorded images, where there are some", low=0, high=1)
 
     __post_init__ = validate
 
@@ -76,9 +75,10 @@ class TrainConfig:
     name: str = param("body_dtf27", "name of the weights")
     recipe: str = param(
         "views",
-        "views made of motion, the same for a streaming lifter, generated hands, pictures of them, the paper's recipe",
+        "views made of motion, the same for a streaming lifter, generated hands, images of them, the paper's recipe",
         choices=("views", "stream", "hands", "extpose", "published"),
     )  # fmt: skip
+    skeleton: str = param("h36m17", "what a body lifter takes and gives", choices=("h36m17", "body19"))
     motion: tuple[str, ...] = param((), "motion files (npz) or folders of BVH files, in the data folder")
     validation: tuple[str, ...] = param((), "motion files of other people, to report on while training")
     validation_windows: int = param(1024, "windows of them per occlusion protocol", low=1)
@@ -86,6 +86,7 @@ class TrainConfig:
     hold_out: tuple[str, ...] = param((), "subjects kept for the calibration of sigma")
     windows: int = param(1_000_000, "training windows in all", low=1)
     batch: int = param(128, "windows a step", low=1)
+    worker: bool = param(False, "make the windows in a process beside; the same windows")
     draw_batches: int = param(1, "batches that are made at a time: synthesis is quicker in larger pieces", low=1)
     learning_rate: float = param(3e-3, "peak learning rate", low=0)
     weight_decay: float = param(0.02, "of AdamW", low=0)
@@ -95,6 +96,7 @@ class TrainConfig:
     newest_weight: float = param(0.5, "share of the newest frame in the pose loss", low=0, high=1)
     velocity_weight: float = param(1.0, "of the velocity error against the position error", low=0)
     aperture_weight: float = param(0.5, "of the error of the apertures of hands against the position error", low=0)
+    bones_weight: float = param(0.5, "of the error of the bones' lengths against the position error", low=0)
     short: int = param(
         0, "frames of a streaming run's sequences until the rate falls; then, or with 0, they have data.frames",
         low=0,
@@ -105,8 +107,8 @@ class TrainConfig:
     compile: bool = param(False, "compile the network: 1.6 times as fast on a CPU, needs a C++ compiler")
     model: DTFConfig = field(default_factory=lambda: COMPACT)
     extpose: ExtPoseConfig = field(default_factory=ExtPoseConfig)
-    pictures: PictureWindowConfig = field(default_factory=PictureWindowConfig)
-    picture: PictureTraining = field(default_factory=PictureTraining)
+    images: ImageWindowConfig = field(default_factory=ImageWindowConfig)
+    image: ImageTraining = field(default_factory=ImageTraining)
     stream: StreamingConfig = field(default_factory=StreamingConfig)
     data: WindowConfig = field(default_factory=WindowConfig)
     hands: HandWindowConfig = field(default_factory=HandWindowConfig)
@@ -120,11 +122,7 @@ class TrainConfig:
 
 def load(path: Path) -> TrainConfig:
     """The run described by a YAML file. Raises ConfigError."""
-    try:
-        raw = yaml.safe_load(path.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: expected a YAML file of a training run ({error})") from None
-    return build(TrainConfig, raw, str(path))
+    return build(TrainConfig, read_yaml(path, "training run", ConfigError) or {}, str(path))
 
 
 def build(kind: type, raw: dict[str, Any], where: str, base: Any = None) -> Any:

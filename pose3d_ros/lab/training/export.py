@@ -19,10 +19,8 @@ from pose3d_ros.lab.training.run import RECORD, machine, trainer_of
 from pose3d_ros.lab.training.trainer import LOG_FILE, STATE, Trainer, load_average
 from pose3d_ros.lab.training.validation import Validator
 from pose3d_ros.models import ModelSpec, checkpoint
-from pose3d_ros.models.image_lifter import PictureSpec
+from pose3d_ros.models.image_lifter import ImageSpec
 from pose3d_ros.models.registry import CHECKSUMS, SUFFIX
-
-SKELETON = "h36m17"
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Exported:
 
     weights: Path
     card: Path
-    spec: ModelSpec | PictureSpec
+    spec: ModelSpec | ImageSpec
     metrics: dict[str, float]
 
 
@@ -66,7 +64,7 @@ def export(
         measure = Validator(known.validation, frames, rate_hz, guidance, PROTOCOLS, windows, trainer.assemble)
         metrics = measure(network)
     spec = ModelSpec(
-        config.name, SKELETON, network.config.frames, rate_hz, guidance, sigma_seen=seen, sigma_hidden=hidden
+        config.name, config.skeleton, network.config.frames, rate_hz, guidance, sigma_seen=seen, sigma_hidden=hidden
     )
     path = weights_dir / f"{config.name}{SUFFIX}"
     checkpoint.save(path, network, spec)
@@ -84,7 +82,7 @@ def _export_hands(
     return _exported(weights_dir, *export_hands(network, config, data, facts, weights_dir))
 
 
-def _exported(weights_dir: Path, path: Path, spec: ModelSpec | PictureSpec, metrics: dict[str, float]) -> Exported:
+def _exported(weights_dir: Path, path: Path, spec: ModelSpec | ImageSpec, metrics: dict[str, float]) -> Exported:
     update_checksums(weights_dir)
     return Exported(path, path.with_suffix(".md"), spec, metrics)
 

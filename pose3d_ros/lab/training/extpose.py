@@ -14,7 +14,7 @@ from pose3d_ros.lab.synthesis import image_windows
 from pose3d_ros.lab.synthesis.hand_images import HANDS
 from pose3d_ros.lab.synthesis.image_config import Subject
 from pose3d_ros.lab.synthesis.image_folders import Folders
-from pose3d_ros.lab.synthesis.image_windows import PictureWindows, pose_input
+from pose3d_ros.lab.synthesis.image_windows import ImageWindows, pose_input
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.training.config import TrainConfig
 from pose3d_ros.lab.training.losses import sigma_loss
@@ -27,20 +27,22 @@ from pose3d_ros.models import checkpoint
 from pose3d_ros.models.extpose import ExtPose
 
 PATCHES = "backbone.patch_embed.proj.weight"
-PRIMED = 128  # windows whose pictures the first layer is fitted to
-Source = Callable[[int], PictureWindows]
+PRIMED = 128  # windows whose images the first layer is fitted to
+Source = Callable[[int], ImageWindows]
 
 
-class PictureTrainer(Trainer):
-    """The loop on windows of pictures. Each batch is split: both modalities, the image alone, the pose alone; so that
+class ImageTrainer(Trainer):
+    """The loop on windows of images. Each batch is split: both modalities, the image alone, the pose alone; so that
     what is blanked costs nothing."""
+
+    feedable = False
 
     def __init__(self, config: TrainConfig, folder: Path, subject: Subject, source: Source | None = None):
         nobody = MotionSet(*(torch.zeros(0) for _ in range(6)), names=[], subjects=[])
         self.subject, self.source = subject, source
         super().__init__(config, nobody, folder)
-        if config.picture.start:
-            state = start_from(self.model, Path(config.picture.start))
+        if config.image.start:
+            state = start_from(self.model, Path(config.image.start))
             if "places" in state:
                 self.places.load_state_dict(state["places"])
         else:
@@ -72,17 +74,15 @@ class PictureTrainer(Trainer):
     def draw(self, count: int) -> tuple[Tensor, ...]:
         """image, pose, score, xyz, uv, turn of `count` windows."""
         config = self.config
-        recorded = round(count * config.picture.recorded) if self.source else 0
+        recorded = round(count * config.image.recorded) if self.source else 0
         drawn = None
         if count > recorded:
-            drawn = image_windows.draw(self.rng, count - recorded, config.pictures, self.subject)
+            drawn = image_windows.draw(self.rng, count - recorded, config.images, self.subject)
         if recorded:
-            found = PictureWindows(*(value.to(self.device) for value in self.source(recorded)))
-            drawn = found if drawn is None else PictureWindows(*map(torch.cat, zip(found, drawn, strict=True)))
-        pictures, skeleton = config.pictures, self.subject.skeleton
-        pose = pose_input(
-            config.extpose.pose_input, drawn.xy_px, drawn.score, pictures.render, pictures.drawing, skeleton
-        )
+            found = ImageWindows(*(value.to(self.device) for value in self.source(recorded)))
+            drawn = found if drawn is None else ImageWindows(*map(torch.cat, zip(found, drawn, strict=True)))
+        images, skeleton = config.images, self.subject.skeleton
+        pose = pose_input(config.extpose.pose_input, drawn.xy_px, drawn.score, images.render, images.drawing, skeleton)
         rows = torch.randperm(count, generator=self.rng.generator, device=self.device) if recorded else slice(None)
         parts = (drawn.image, pose, drawn.score, drawn.xyz, drawn.uv, drawn.turn)
         return tuple(part[rows] for part in parts)
@@ -100,7 +100,7 @@ class PictureTrainer(Trainer):
             share = len(part[0]) / len(batch[0])
             with torch.autocast(self.device.type, DTYPES[config.precision], enabled=config.precision != "fp32"):
                 out = self._forward(name, part)
-                tokens, weight = out.pop("tokens"), config.picture.places_weight
+                tokens, weight = out.pop("tokens"), config.image.places_weight
                 asked = {"places": weight * self.places(tokens, part[4], part[3])} if weight else {}
             losses, error = self.losses(out, *part[3:])
             losses |= asked
@@ -118,7 +118,7 @@ class PictureTrainer(Trainer):
 
     def losses(self, out: dict[str, Tensor], xyz: Tensor, uv: Tensor, turn: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Weighted losses by name, and the error (N, T, J) in metres. What is NaN in the truth does not count."""
-        weights, body = self.config.picture, self.model.body
+        weights, body = self.config.image, self.model.body
         out = {name: value.float() for name, value in out.items()}
         known = torch.isfinite(xyz).all(-1)
         truth = torch.where(known[..., None], xyz, 0.0)
@@ -147,7 +147,7 @@ class PictureTrainer(Trainer):
 
     def _parts(self, count: int) -> list[tuple[str, slice]]:
         """Kinds of input and their rows of a batch."""
-        settings = self.config.picture
+        settings = self.config.image
         if settings.modalities != "both":
             return [(settings.modalities, slice(0, count))]
         blanked = round(count * settings.blank)
@@ -157,7 +157,7 @@ class PictureTrainer(Trainer):
 
     def _forward(self, name: str, part: list[Tensor]) -> dict[str, Tensor]:
         image, pose, score = part[:3]
-        causal = self.config.picture.causal
+        causal = self.config.image.causal
         if name == "image":
             return self.forward(image, None, causal=causal, tokens=True)
         there = presence(score)
@@ -171,7 +171,7 @@ def unturned(xyz: Tensor, rotations: Tensor) -> Tensor:
 
 def start_from(network: ExtPose, path: Path) -> dict[str, Any]:
     """Weights of a file or a run's folder into `network`. Kept as they are: the temporal embedding where its size
-    differs, what embeds poses as numbers, and the channels of a joined picture that only the poses have, which start
+    differs, what embeds poses as numbers, and the channels of a joined image that only the poses have, which start
     from zero. Returns the run's state, empty for a file. Raises CheckpointError."""
     given, state = load_average(path) if path.is_dir() else (checkpoint.load(path)[0].state_dict(), {})
     own = network.state_dict()
@@ -197,26 +197,26 @@ def prepare_extpose(config: TrainConfig, data: Path, folder: Path) -> tuple[Trai
     """The loop, and its validation on held-back hands or people. Raises ConfigError, CheckpointError, InputError."""
     check_sizes(config)
     known, source = subjects(config, data), None
-    if config.picture.folders:
-        folders = [data / name for name in config.picture.folders]
-        source = Folders(folders, config.pictures, config.seed, config.picture.trust_pickle)
-    return PictureTrainer(config, folder, known.training, source), Check(config, known)
+    if config.image.folders:
+        folders = [data / name for name in config.image.folders]
+        source = Folders(folders, config.images, config.seed, config.image.trust_pickle)
+    return ImageTrainer(config, folder, known.training, source), Check(config, known)
 
 
 def check_sizes(config: TrainConfig) -> None:
-    """Raises ConfigError where network and pictures do not fit."""
-    render, vit = config.pictures.render, config.extpose.vit
+    """Raises ConfigError where network and images do not fit."""
+    render, vit = config.images.render, config.extpose.vit
     if (render.height, render.width) != vit.image_size:
         raise ConfigError(
-            f"pictures.render is {render.width}x{render.height}, extpose.vit takes {vit.image_width}x"
+            f"images.render is {render.width}x{render.height}, extpose.vit takes {vit.image_width}x"
             f"{vit.image_height}: expected the same"
         )
-    if config.pictures.frames > config.extpose.frames and not config.picture.causal:
-        raise ConfigError(f"pictures.frames {config.pictures.frames}: expected at most extpose.frames")
+    if config.images.frames > config.extpose.frames and not config.image.causal:
+        raise ConfigError(f"images.frames {config.images.frames}: expected at most extpose.frames")
     if config.extpose.head != "kinematic":
-        raise ConfigError(f"extpose.head {config.extpose.head}: rendered pictures train the kinematic head")
-    if config.picture.folders and config.extpose.skeleton != HANDS.skeleton.name:
-        raise ConfigError(f"picture.folders: expected {HANDS.skeleton.name}, got {config.extpose.skeleton}")
+        raise ConfigError(f"extpose.head {config.extpose.head}: rendered images train the kinematic head")
+    if config.image.folders and config.extpose.skeleton != HANDS.skeleton.name:
+        raise ConfigError(f"image.folders: expected {HANDS.skeleton.name}, got {config.extpose.skeleton}")
 
 
 class Check:
@@ -225,16 +225,16 @@ class Check:
     def __init__(self, config: TrainConfig, known: Subjects, count: int | None = None):
         self.config, self.subject = config, known.validation
         self.count = config.validation_windows if count is None else count
-        self.windows: PictureWindows | None = None
+        self.windows: ImageWindows | None = None
 
     def __call__(self, network: ExtPose) -> dict[str, float]:
         config = self.config
         if self.windows is None:
-            self.windows = held_back(self.count, config.pictures, subject=self.subject)
-        shown = MODALITIES if config.picture.modalities == "both" else (config.picture.modalities,)
+            self.windows = held_back(self.count, config.images, subject=self.subject)
+        shown = MODALITIES if config.image.modalities == "both" else (config.image.modalities,)
         found = {}
         for name in shown:
-            xyz, _ = predict(network, self.windows, config.pictures, name, config.picture.causal)
-            measured = measure(xyz, self.windows, config.pictures.rate_hz, self.subject)
+            xyz, _ = predict(network, self.windows, config.images, name, config.image.causal)
+            measured = measure(xyz, self.windows, config.images.rate_hz, self.subject)
             found |= {f"{key} {name}": value for key, value in measured.items() if value is not None}
         return found

@@ -1,4 +1,4 @@
-"""From a run on rendered pictures to shipped weights: sigma calibrated on held-back ones, and an honest model card."""
+"""From a run on rendered images to shipped weights: sigma calibrated on held-back ones, and an honest model card."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from pose3d_ros.lab.training.config import TrainConfig, as_dict
 from pose3d_ros.lab.training.people import Subjects, subjects
 from pose3d_ros.models import checkpoint
 from pose3d_ros.models.extpose import ExtPose
-from pose3d_ros.models.image_lifter import PictureSpec
+from pose3d_ros.models.image_lifter import ImageSpec
 from pose3d_ros.models.registry import SUFFIX
 
 CALIBRATION = HELD_BACK + 1  # its windows are neither trained nor reported on
@@ -30,7 +30,7 @@ CALIBRATION = HELD_BACK + 1  # its windows are neither trained nor reported on
 
 def export_extpose(
     network: ExtPose, config: TrainConfig, data: Path, facts: Facts, weights_dir: Path, windows: int = 512
-) -> tuple[Path, PictureSpec, dict[str, float]]:
+) -> tuple[Path, ImageSpec, dict[str, float]]:
     """Write `NAME.safetensors` and `NAME.md`. Returns the file, its spec, and the card's errors by "<metric> <row>"."""
     known = subjects(config, data)
     spec = _spec(config, *_sigma_factors(network, config, known, windows))
@@ -42,10 +42,10 @@ def export_extpose(
     return path, spec, {f"{key} {name}": row[key] for name, row in rows.items() for key in _keys(known)}
 
 
-def _spec(config: TrainConfig, seen: float, hidden: float) -> PictureSpec:
-    pictures, network = config.pictures, config.extpose
-    return PictureSpec(
-        config.name, network.skeleton, network.frames, pictures.rate_hz, pictures.crop, pictures.drawing,
+def _spec(config: TrainConfig, seen: float, hidden: float) -> ImageSpec:
+    images, network = config.images, config.extpose
+    return ImageSpec(
+        config.name, network.skeleton, network.frames, images.rate_hz, images.crop, images.drawing,
         sigma_seen=seen, sigma_hidden=hidden,
     )  # fmt: skip
 
@@ -59,10 +59,10 @@ def _sigma_factors(network: ExtPose, config: TrainConfig, known: Subjects, windo
     if not network.config.uncertainty:
         return 1.0, 1.0
     error, sigma, seen = [], [], []
-    clean = held_back(windows, config.pictures, CALIBRATION, subject=known.calibration)
+    clean = held_back(windows, config.images, CALIBRATION, subject=known.calibration)
     for fault in ("none", "missing"):
-        given = faulty(clean, fault, config.pictures.render.height)
-        xyz, spread = predict(network, given, config.pictures, _shown(config)[0], config.picture.causal)
+        given = faulty(clean, fault, config.images.render.height)
+        xyz, spread = predict(network, given, config.images, _shown(config)[0], config.image.causal)
         error.append(np.linalg.norm(xyz - clean.xyz.numpy(), axis=-1)[..., 1:].ravel())
         sigma.append(spread[..., 1:].ravel())
         seen.append((given.score > 0).numpy()[..., 1:].ravel())
@@ -71,25 +71,25 @@ def _sigma_factors(network: ExtPose, config: TrainConfig, known: Subjects, windo
 
 
 def _shown(config: TrainConfig) -> tuple[str, ...]:
-    return MODALITIES if config.picture.modalities == "both" else (config.picture.modalities,)
+    return MODALITIES if config.image.modalities == "both" else (config.image.modalities,)
 
 
 def _rows(network: ExtPose, config: TrainConfig, known: Subjects, windows: int) -> dict[str, dict]:
     """Errors by kind of input, and of the fullest one with wrong keypoints."""
-    clean = held_back(windows, config.pictures, subject=known.validation)
+    clean = held_back(windows, config.images, subject=known.validation)
     given = [(name, name, clean) for name in _shown(config)]
-    if config.picture.modalities != "image":
-        first, height = _shown(config)[0], config.pictures.render.height
+    if config.image.modalities != "image":
+        first, height = _shown(config)[0], config.images.render.height
         given += [(f"{first}, 2D {fault}", first, faulty(clean, fault, height)) for fault in FAULTS[1:]]
     rows = {}
     for name, modality, part in given:
-        xyz, _ = predict(network, part, config.pictures, modality, config.picture.causal)
-        rows[name] = measure(xyz, clean, config.pictures.rate_hz, known.validation)
+        xyz, _ = predict(network, part, config.images, modality, config.image.causal)
+        rows[name] = measure(xyz, clean, config.images.rate_hz, known.validation)
     return rows
 
 
 def _card(
-    network: ExtPose, config: TrainConfig, known: Subjects, spec: PictureSpec, facts: Facts, rows: dict[str, dict],
+    network: ExtPose, config: TrainConfig, known: Subjects, spec: ImageSpec, facts: Facts, rows: dict[str, dict],
     windows: int, data: Path,
 ) -> str:  # fmt: skip
     shown, about = _keys(known), ABOUT[spec.skeleton]
@@ -113,7 +113,7 @@ def _card(
         hours=facts.seconds / 3600,
         machine=f"{facts.machine}, {config.precision}",
         commit=commit(),
-        recorded="" if not config.picture.folders else f" Recorded pictures: {', '.join(config.picture.folders)}.",
+        recorded="" if not config.image.folders else f" Recorded images: {', '.join(config.image.folders)}.",
         held=windows,
         seen=spec.sigma_seen,
         hidden=spec.sigma_hidden,
@@ -126,10 +126,10 @@ def _people(known: Subjects) -> str:
     """Who they are, where they are recorded people."""
     if not isinstance(known.training, Bodies):
         return ""
-    learnt, calibrated, reported = (people_line(each.motion) for each in known)
+    learned, calibrated, reported = (people_line(each.motion) for each in known)
     return f"""
 
-- Learnt from, widened to other bodies and poses: {learnt}.
+- Learned from, widened to other bodies and poses: {learned}.
 - Sigma calibrated on: {calibrated}.
 - Reported on, as recorded: {reported}."""
 
@@ -140,7 +140,7 @@ ABOUT = {
         "sides": "; left hands are shown mirrored",
         "drawn": "hands drawn as shaded capsules around generated joints (`pose3d_ros/lab/synthesis/hand_render.py`)",
         "held_back": "generated hands",
-        "others": "other hands, postures, pictures and noise than in training",
+        "others": "other hands, postures, images and noise than in training",
         "limits": "no wrinkles, no hands that touch, simple light. Adult hands. Sizes are guesses of a hand seen by "
         "one camera.",
         "sources": "Statistics of the hands from: hand recordings from leapjs-playback, Copyright 2015 LeapMotion, "
@@ -152,7 +152,7 @@ ABOUT = {
         "drawn": "people drawn as shaded capsules around joints of recorded motion "
         "(`pose3d_ros/lab/synthesis/body_render.py`)",
         "held_back": "people",
-        "others": "other people's motion, other pictures and noise than in training",
+        "others": "other people's motion, other images and noise than in training",
         "limits": "no folds, few kinds of clothes, simple light, no rooms. Adults, few bodies. Sizes are guesses of a "
         "body seen by one camera.",
         "sources": "The motion they were trained on:\n",
@@ -161,7 +161,7 @@ ABOUT = {
 
 CARD = """# {name}
 
-ExtPose: crops of {size} pixels and {skeleton} keypoints drawn as pictures, {frames} at {rate:g} Hz in; metric
+ExtPose: crops of {size} pixels and {skeleton} keypoints drawn as images, {frames} at {rate:g} Hz in; metric
 {root} joints, their sigma, bone rotations and a weak-perspective camera out{sides}.
 {parameters:.1f} million parameters.
 
@@ -169,7 +169,7 @@ ExtPose: crops of {size} pixels and {skeleton} keypoints drawn as pictures, {fra
 
 {windows:,} windows ({share:.0f} % of the run), {hours:.1f} h on {machine}; package at commit {commit}.
 
-**Trained on synthetic pictures**: {drawn}, no photograph among them.{recorded} Sigma is calibrated on {held_back}
+**Trained on synthetic images**: {drawn}, no photograph among them.{recorded} Sigma is calibrated on {held_back}
 outside of training: factors {seen:.3f} (seen joints) and {hidden:.3f} (hidden joints).{people}
 
 ## Errors on held-back {held_back}
@@ -180,7 +180,7 @@ outside of training: factors {seen:.3f} (seen joints) and {hidden:.3f} (hidden j
 
 ## Limits
 
-Synthetic pictures are simpler than real ones: {limits} Do not use it to keep people safe from machines.
+Synthetic images are simpler than real ones: {limits} Do not use it to keep people safe from machines.
 
 ## Licence and sources
 

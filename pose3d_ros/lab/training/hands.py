@@ -29,6 +29,8 @@ SHOWN = ("mpjpe_mm", "pa_mpjpe_mm", "known_size_mm", "palm_deg", "pinch", "sigma
 class HandTrainer(Trainer):
     """The loop on windows of generated hands."""
 
+    feedable = False
+
     def __init__(self, config: TrainConfig, folder: Path):
         nobody = MotionSet(*(torch.zeros(0) for _ in range(6)), names=[], subjects=[])
         super().__init__(config, nobody, folder)

@@ -19,6 +19,13 @@ def pose_loss(xyz: Tensor, target: Tensor, newest_weight: float, velocity_weight
     return position + velocity_weight * velocity, error
 
 
+def bones_loss(bones: Tensor, log_sigma: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean error in metres of lengths (N, T, B), and the loss of their sigma; lengths that are NaN do not count."""
+    known = torch.isfinite(target).expand_as(bones)
+    error = (bones - target).abs()[known]
+    return error.mean(), sigma_loss(log_sigma[known], error)
+
+
 def sigma_loss(log_sigma: Tensor, error: Tensor) -> Tensor:
     """Quantile (pinball) loss on the logarithm: at its minimum 68 % of the errors lie below sigma."""
     miss = error.detach().clamp(min=1e-4).log() - log_sigma

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 
 @torch.no_grad()
-def refresh(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Set the running statistics of every batch norm to the mean over `batches` of inputs. Dropout stays off."""
+def refresh(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
+    """Set the running statistics of every batch norm to the mean over `batches` of inputs, each with the condition
+    where the network takes one. Dropout stays off."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d)]
     memory = [norm.momentum for norm in norms]
     network.eval()
@@ -20,8 +21,8 @@ def refresh(network: nn.Module, batches: Iterable[Tensor]) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # plain mean
         norm.train()
-    for inputs in batches:
-        network(inputs)
+    for inputs, *condition in batches:
+        network(inputs, **({"condition": condition[0]} if condition else {}))
     for norm, momentum in zip(norms, memory, strict=True):
         norm.momentum = momentum
     network.eval()

@@ -15,6 +15,8 @@ ENDS = (
     "embeddings",
     "regression",
     "uncertainty",
+    "bones",
+    "condition",
     "pose_embed",
     "head.dec",
     "head.transformer.to_token",

@@ -13,7 +13,7 @@ from pose3d_ros.lab.training.validation import People
 
 
 class Subjects(NamedTuple):
-    """Of pictures. Hands are generated, so that other seeds are other hands."""
+    """Of images. Hands are generated, so that other seeds are other hands."""
 
     training: Subject
     calibration: Subject
@@ -24,13 +24,14 @@ def people(config: TrainConfig, data: Path) -> People:
     """Load the motion of a run from the folder `data`. Raises InputError, ConfigError."""
     if not config.motion:
         raise ConfigError("motion: expected at least one motion file or folder of BVH files, got none")
-    everybody = motion.load([data / name for name in config.motion], dict(config.source_weights))
+    everybody = motion.load([data / name for name in config.motion], dict(config.source_weights), config.skeleton)
     unknown = set(config.hold_out) - set(everybody.subjects)
     if unknown:
         raise ConfigError(f"hold_out: no such subjects {sorted(unknown)}; known are {sorted(set(everybody.subjects))}")
     kept = [subject in config.hold_out for subject in everybody.subjects]
     held_out = everybody.subset(kept) if any(kept) else None
-    validation = motion.load([data / name for name in config.validation]) if config.validation else None
+    reported = [data / name for name in config.validation]
+    validation = motion.load(reported, skeleton=config.skeleton) if reported else None
     return People(everybody.subset([not keep for keep in kept]), held_out, validation)
 
 

@@ -1,4 +1,4 @@
-"""What picture networks are asked beside the pose while they train: where in the crop each joint is, and how deep.
+"""What image networks are asked beside the pose while they train: where in the crop each joint is, and how deep.
 
 The published networks begin from ViTPose's weights, which heatmaps of joints were trained on. Here nothing is begun
 from, so the tokens answer for the heatmaps in the same run: one query's pose is a faint signal to learn to see by, a
@@ -15,7 +15,7 @@ DEPTH_M = {"hand21": 0.05, "h36m17": 0.4}  # scale of the depths
 
 
 class Places(nn.Module):
-    """From tokens (N, T, tokens, width) of one or two pictures: the loss of the joints' patches and depths."""
+    """From tokens (N, T, tokens, width) of one or two images: the loss of the joints' patches and depths."""
 
     def __init__(self, config: ExtPoseConfig):
         super().__init__()
@@ -27,13 +27,13 @@ class Places(nn.Module):
         root, metres; joints outside of the crop and those that are NaN do not count. Tokens of coordinates are not
         asked."""
         count = self.vit.tokens
-        pictures = tokens.shape[2] // count
+        images = tokens.shape[2] // count
         patch, inside = self.patch_of(uv)
         inside = inside & torch.isfinite(xyz[..., 2])
-        if not pictures or not inside.any():
+        if not images or not inside.any():
             return tokens.sum() * 0.0
-        read = self.linear(tokens[:, :, : pictures * count].unflatten(2, (pictures, count))).float()
-        where, depth = read.movedim(3, -1).unflatten(3, (2, -1)).unbind(3)  # (N, T, pictures, J, tokens)
+        read = self.linear(tokens[:, :, : images * count].unflatten(2, (images, count))).float()
+        where, depth = read.movedim(3, -1).unflatten(3, (2, -1)).unbind(3)  # (N, T, images, J, tokens)
         at = patch[:, :, None, :, None].expand(*where.shape[:4], 1)
         missed = -functional.log_softmax(where, -1).gather(-1, at)[..., 0]
         off = depth.gather(-1, at)[..., 0] - (xyz[:, :, None, :, 2] / self.depth_m).nan_to_num()

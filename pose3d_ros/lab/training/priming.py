@@ -1,9 +1,9 @@
-"""A better beginning for picture networks that start from nothing. The network itself stays as it is.
+"""A better beginning for image networks that start from nothing. The network itself stays as it is.
 
 A ViT with random weights first has to find out that neighbouring patches are neighbours and that a patch is mostly its
-slow parts; with the few hundred thousand pictures that a CPU allows it spends most of them on that. So the position
+slow parts; with the few hundred thousand images that a CPU allows it spends most of them on that. So the position
 embedding starts as sines and cosines of the place (Vaswani et al. 2017, in two dimensions), as loud as the patches, and
-the patch embedding as the whitened principal components of the training's patches. Both are learnt on.
+the patch embedding as the whitened principal components of the training's patches. Both are learned on.
 """
 
 import math
@@ -30,13 +30,13 @@ def prime(network: ExtPose, image: Tensor, pose: Tensor) -> None:
     network.backbone.pos_embed[0, 1:] = positions(config.vit).to(image.device)
     image, pose = (part.flatten(0, 1) for part in (image, pose))
     if network.joined:
-        pictures = torch.cat((image, pose), 1)
+        images = torch.cat((image, pose), 1)
     elif config.pose_input == "image":
-        pictures = torch.cat((image, pose))
+        images = torch.cat((image, pose))
     else:
-        pictures = image
+        images = image
     layer = network.backbone.patch_embed.proj
-    weight, bias = whitening(pictures, config.vit.patch, len(layer.weight))
+    weight, bias = whitening(images, config.vit.patch, len(layer.weight))
     layer.weight[: len(weight)], layer.bias[: len(bias)] = weight, bias
     for number, block in enumerate(network.backbone.blocks):
         look_about(block.attn, config.vit, number)
@@ -81,10 +81,10 @@ def _rates(vit: ViTConfig) -> Tensor:
     return math.pi * (vit.image_height // vit.patch) ** torch.linspace(0, 1, vit.width // 4)
 
 
-def whitening(pictures: Tensor, patch: int, outputs: int) -> tuple[Tensor, Tensor]:
-    """Weight (M, channels, patch, patch) and bias (M,), M <= `outputs`, that turn patches of pictures (B, channels, H,
+def whitening(images: Tensor, patch: int, outputs: int) -> tuple[Tensor, Tensor]:
+    """Weight (M, channels, patch, patch) and bias (M,), M <= `outputs`, that turn patches of images (B, channels, H,
     W) into their principal components of equal spread, each with both signs."""
-    patches = functional.unfold(pictures.float().cpu(), patch, stride=patch).transpose(1, 2).flatten(0, 1)
+    patches = functional.unfold(images.float().cpu(), patch, stride=patch).transpose(1, 2).flatten(0, 1)
     patches = patches[:: max(1, len(patches) // SAMPLE)]
     mean = patches.mean(0)
     off = patches - mean
@@ -93,4 +93,4 @@ def whitening(pictures: Tensor, patch: int, outputs: int) -> tuple[Tensor, Tenso
     spread, axes = spread.flip(0)[:count], axes.flip(1)[:, :count]
     half = (axes / (spread + FLAT).sqrt()).T
     weight = CONTENT * torch.cat((half, -half))
-    return weight.unflatten(1, (-1, patch, patch)).to(pictures.device), -(weight @ mean).to(pictures.device)
+    return weight.unflatten(1, (-1, patch, patch)).to(images.device), -(weight @ mean).to(images.device)

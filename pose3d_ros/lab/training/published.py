@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.lab.synthesis import h36m
-from pose3d_ros.lab.synthesis.body import SKELETON
+from pose3d_ros.lab.synthesis.body import BODY
 from pose3d_ros.lab.synthesis.h36m import Video
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.training.config import TrainConfig
@@ -21,7 +21,7 @@ from pose3d_ros.lab.training.trainer import Trainer
 EVALUATION_BATCH = 64
 
 
-class Frames:
+class PublishedFrames:
     """Windows centred on every frame of videos, the ends repeated."""
 
     def __init__(self, videos: list[Video], inputs: list[Tensor], frames: int, device: str):
@@ -47,13 +47,13 @@ def mirrored(x: Tensor, flip: Tensor | bool) -> Tensor:
     """(N, T, 17, 3) with x negated and sides exchanged where `flip`."""
     flip = torch.as_tensor(flip, device=x.device).reshape(-1, 1, 1, 1)
     sign = torch.tensor([-1.0, 1.0, 1.0], device=x.device)
-    return torch.where(flip, x[:, :, torch.as_tensor(SKELETON.mirror, device=x.device)] * sign, x)
+    return torch.where(flip, x[:, :, torch.as_tensor(BODY.mirror, device=x.device)] * sign, x)
 
 
 class PublishedTrainer(Trainer):
     """The loop with the paper's optimiser, order and loss."""
 
-    def __init__(self, config: TrainConfig, frames: Frames, folder: Path):
+    def __init__(self, config: TrainConfig, frames: PublishedFrames, folder: Path):
         super().__init__(config, MotionSet(*(torch.zeros(0) for _ in range(6)), names=[], subjects=[]), folder)
         self.frames = frames
         self._order: tuple[int, Tensor] | None = None
@@ -89,7 +89,7 @@ class PublishedTrainer(Trainer):
 
 
 @torch.inference_mode()
-def centre_errors(network: nn.Module, frames: Frames, device: str) -> dict[str, float]:
+def centre_errors(network: nn.Module, frames: PublishedFrames, device: str) -> dict[str, float]:
     """Protocols 1 and 2 in millimetres: centre frames, averaged with the mirrored window's; mean over the actions."""
     was_training = network.training
     network.eval()
@@ -122,7 +122,7 @@ def prepare_published(config: TrainConfig, data: Path, folder: Path) -> tuple[Tr
         parts = [h36m.load_3dhp(data, train) for train in (True, False)]
     guidance, hidden = config.data.guidance, (paper.hidden_low, paper.hidden_high)
     train, test = (
-        Frames(videos, h36m.hide(videos, limits, config.seed + i, guidance), config.data.frames, config.device)
+        PublishedFrames(videos, h36m.hide(videos, limits, config.seed + i, guidance), config.data.frames, config.device)
         for i, (videos, limits) in enumerate(zip(parts, (hidden, (paper.hidden_test,) * 2), strict=True))
     )
     whole = replace(config, windows=2 * len(train) * paper.epochs)

@@ -9,7 +9,7 @@ import torch
 
 from pose3d_ros.core.errors import ConfigError, EngineError
 from pose3d_ros.lab.training.config import TrainConfig, as_dict
-from pose3d_ros.lab.training.extpose import PictureTrainer, prepare_extpose
+from pose3d_ros.lab.training.extpose import ImageTrainer, prepare_extpose
 from pose3d_ros.lab.training.hands import prepare_hands
 from pose3d_ros.lab.training.people import people
 from pose3d_ros.lab.training.published import prepare_published
@@ -63,8 +63,8 @@ def prepare(config: TrainConfig, data: Path, folder: Path) -> tuple[Trainer, Cal
 
 
 def trainer_of(config: TrainConfig) -> type[Trainer]:
-    """The loop for windows or sequences made of motion, or for pictures."""
-    return {"stream": StreamTrainer, "extpose": PictureTrainer}.get(config.recipe, Trainer)
+    """The loop for windows or sequences made of motion, or for images."""
+    return {"stream": StreamTrainer, "extpose": ImageTrainer}.get(config.recipe, Trainer)
 
 
 def write_record(config: TrainConfig, folder: Path) -> None:

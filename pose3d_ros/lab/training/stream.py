@@ -16,10 +16,9 @@ class StreamTrainer(Trainer):
 
     assemble = staticmethod(windows.assemble_sequences)
 
-    @property
-    def window(self) -> windows.WindowConfig:
+    def window_at(self, windows_seen: int) -> windows.WindowConfig:
         config = self.config
-        if config.short and self.windows_seen < (1 - config.decay) * config.windows:
+        if config.short and windows_seen < (1 - config.decay) * config.windows:
             return replace(config.data, frames=config.short)
         return config.data
 

@@ -10,15 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pose3d_ros.core import formats
 from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.lab.synthesis import windows
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.lab.synthesis.windows import WindowConfig
 from pose3d_ros.lab.training.config import TrainConfig
-from pose3d_ros.lab.training.losses import pose_loss, sigma_loss
+from pose3d_ros.lab.training.feed import Feed, draw_windows, piece_seed
+from pose3d_ros.lab.training.losses import bones_loss, pose_loss, sigma_loss
 from pose3d_ros.lab.training.norms import refresh
 from pose3d_ros.lab.training.optimizers import MuonAdamW
+from pose3d_ros.models.conditions import bone_lengths
 from pose3d_ros.models.dtf import DTF
 
 LOG = logging.getLogger(__name__)
@@ -52,6 +55,7 @@ class Trainer:
     """One run in one folder: `state.pt` to resume from, `log.jsonl` with a line per report."""
 
     assemble = staticmethod(windows.assemble_windows)
+    feedable = True  # its windows are made of motion alone: a process beside can make them
 
     def __init__(self, config: TrainConfig, motion: MotionSet, folder: Path):
         self.config, self.folder = config, folder
@@ -66,12 +70,12 @@ class Trainer:
         self.rng = Rng(config.seed, self.device)
         self.windows_seen = 0
         self.seconds = 0.0
+        self._piece = self._taken = 0
+        self._feed: Feed | None = None
         self._batches = self.batches()
-        self._drawn_from, self._taken = self.rng.generator.get_state(), 0
 
-    @property
-    def window(self) -> WindowConfig:
-        """What is drawn now."""
+    def window_at(self, windows_seen: int) -> WindowConfig:
+        """What is drawn when so many were seen."""
         return self.config.data
 
     @staticmethod
@@ -85,9 +89,14 @@ class Trainer:
             refresh(self.average.module, self.norm_batches())
         return self.average.module
 
-    def norm_batches(self) -> list[Tensor]:
+    def norm_batches(self) -> list[tuple[Tensor, ...]]:
         """Inputs for fresh batch norm statistics, always the same and apart from the run's own draws."""
-        return self.apart(lambda: [self.draw(NORM_WINDOWS)[0] for _ in range(NORM_BATCHES)])
+
+        def drawn() -> tuple[Tensor, ...]:
+            inputs, _, *condition = self.draw(NORM_WINDOWS)
+            return inputs, *condition
+
+        return self.apart(lambda: [drawn() for _ in range(NORM_BATCHES)])
 
     def apart(self, drawing: Callable[[], Any]) -> Any:
         """What `drawing` draws, always the same and apart from the run's own draws."""
@@ -101,24 +110,34 @@ class Trainer:
         config = self.config
         return MuonAdamW(self.model, config.learning_rate, config.weight_decay)
 
-    def draw(self, count: int) -> tuple[Tensor, Tensor]:
-        """`count` windows: inputs (N, T, J, 3) and targets (N, T, J, 3) in metres."""
-        drawn = windows.draw(self.rng, self.motion, count, self.window, self.assemble)
-        return drawn.inputs, drawn.targets
+    def draw(self, count: int) -> tuple[Tensor, ...]:
+        """`count` windows: inputs (N, T, J, 3), targets (N, T, J, 3) in metres, and the condition."""
+        return draw_windows(self.rng, self.motion, count, self.window_at(self.windows_seen), self.assemble)
 
     def pose_loss(self, xyz: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Loss and the errors (N, T, J) in metres."""
         return pose_loss(xyz, targets, self.config.newest_weight, self.config.velocity_weight)
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """`draw_batches` batches at a time: the synthesis is quicker in larger pieces."""
+    def batches(self) -> Iterator[tuple[Tensor, ...]]:
+        """`draw_batches` batches at a time: the synthesis is quicker in larger pieces. Every piece has draws of its
+        own, fixed by seed and number, wherever it is made."""
         config = self.config
         while True:
-            self._drawn_from, self._taken = self.rng.generator.get_state(), 0
-            drawn = self.draw(config.batch * config.draw_batches)
-            for batch in zip(*(tensor.split(config.batch) for tensor in drawn), strict=True):
+            self.rng, self._taken = Rng(piece_seed(config.seed, self._piece), self.device), 0
+            for batch in zip(*(tensor.split(config.batch) for tensor in self.next_piece()), strict=True):
                 self._taken += 1
                 yield batch
+            self._piece += 1
+
+    def next_piece(self) -> tuple[Tensor, ...]:
+        """The windows of the present piece, from the worker process where there is one."""
+        config, count = self.config, self.config.batch * self.config.draw_batches
+        if not (config.worker and self.feedable):
+            return self.draw(count)
+        if self._feed is None:
+            self._feed = Feed(self.motion, self.assemble, config.seed, count)
+        ahead = self.windows_seen + count
+        return self._feed.take(self._piece, self.window_at(self.windows_seen), self.window_at(ahead))
 
     def learning_rate(self) -> float:
         """Rises over the warm-up, stays, falls linearly to zero over the last `decay` of the run."""
@@ -132,13 +151,18 @@ class Trainer:
         config = self.config
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
-        inputs, targets = next(self._batches)
+        inputs, targets, *condition = next(self._batches)
         with torch.autocast(self.device.type, DTYPES[config.precision], enabled=config.precision != "fp32"):
-            out = self.forward(inputs)
+            out = self.forward(inputs, None, *condition)
         loss, error = self.pose_loss(out["xyz"].float(), targets)
-        total = loss
+        total, report = loss, {"loss": loss, "newest_mm": 1000 * error[:, -1].mean()}
         if "log_sigma" in out:
             total = total + 0.1 * sigma_loss(out["log_sigma"].float(), error)
+        if "bones" in out:
+            lengths = bone_lengths(targets, formats.get(config.skeleton)).mean(1, keepdim=True)
+            off, spread = bones_loss(out["bones"].float(), out["log_sigma_bones"].float(), lengths)
+            total = total + config.bones_weight * off + 0.05 * spread
+            report["bones_mm"] = 1000 * off
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(total).backward()
         self.scaler.unscale_(self.optimizer)
@@ -147,7 +171,7 @@ class Trainer:
         self.scaler.update()
         self.average.update_parameters(self.model)
         self.windows_seen += len(inputs)
-        return {"loss": loss, "newest_mm": 1000 * error[:, -1].mean()}
+        return report
 
     def run(
         self,
@@ -195,7 +219,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             # a piece of several batches is drawn again on resuming, and what was taken of it is skipped
-            "rng": self._drawn_from,
+            "piece": self._piece,
             "taken": self._taken,
             "torch_rng": torch.get_rng_state(),
             "windows_seen": self.windows_seen,
@@ -226,11 +250,10 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
-        self.rng.generator.set_state(state["rng"].cpu())
         torch.set_rng_state(state["torch_rng"].cpu())
         if "cuda_rng" in state and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda_rng"].cpu(), self.device)
-        taken = state.get("taken", 0)
+        self._piece, taken = state["piece"], state["taken"]
         self.windows_seen = state["windows_seen"] - taken * self.config.batch
         self._batches = self.batches()
         for _ in range(taken):

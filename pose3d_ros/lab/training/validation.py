@@ -9,20 +9,23 @@ from torch import Tensor, nn
 from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.guidance import GuidanceConfig
 from pose3d_ros.lab.synthesis import occlusion
-from pose3d_ros.lab.synthesis.cameras import CameraConfig, view
-from pose3d_ros.lab.synthesis.detector import STANDARD, detect
+from pose3d_ros.lab.synthesis.cameras import VirtualCameraConfig, view
+from pose3d_ros.lab.synthesis.detector import STANDARD, detect_apart
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.rng import Rng
-from pose3d_ros.lab.synthesis.windows import Assemble, Windows, assemble_windows
+from pose3d_ros.lab.synthesis.told import EVERYTHING, NOTHING, tell
+from pose3d_ros.lab.synthesis.windows import Assemble, DrawnWindows, assemble_windows
 from pose3d_ros.models.lifter import DEFAULT_SIGMA_M
 
-CAMERA = CameraConfig(distance_low_m=1.5, distance_high_m=8.0, rolled=0.0, moving=0.0)
+CAMERA = VirtualCameraConfig(
+    height_low_m=0.3, height_high_m=2.5, distance_low_m=1.5, distance_high_m=8.0, rolled=0.0, upended=0.0, moving=0.0
+)
 BATCH = 256
 
 
 @dataclass
 class People:
-    """Who is learnt from, who sigma is calibrated on, who is reported on. The last two may be absent."""
+    """Who is learned from, who sigma is calibrated on, who is reported on. The last two may be absent."""
 
     training: MotionSet
     held_out: MotionSet | None
@@ -30,7 +33,7 @@ class People:
 
 
 @dataclass
-class Newest:
+class NewestErrors:
     """Errors at the newest frame: `error_m`, `sigma_m` (N, J) float, `seen` (N, J) bool, `pa_error_m` (N, J)."""
 
     error_m: np.ndarray
@@ -48,22 +51,28 @@ def protocol_windows(
     guidance: GuidanceConfig,
     seed: int = 7,
     assemble: Assemble = assemble_windows,
-) -> Windows:
-    """Windows of recorded, not widened motion under one occlusion protocol; the same people for every protocol."""
+) -> DrawnWindows:
+    """DrawnWindows of recorded, not widened motion under one occlusion protocol; the same people for every protocol.
+
+    Nothing is told beside the keypoints, or, with `+told` behind the protocol's name, everything.
+    """
+    protocol, plus, _ = protocol.partition("+told")
     rng = Rng(seed, motion.root.device)
     joints, root = motion.sample(rng, count, frames, rate_hz, torch.ones(count, device=rng.device))
     views = view(rng, joints, root, CAMERA)
-    rays, score = detect(rng, views, STANDARD, rate_hz)
+    rays, score = detect_apart(rng, Rng(seed + 2, rng.device), views, STANDARD, rate_hz)
     hidden = occlusion.mask(protocol, rng, rays, rate_hz)
-    return assemble(rays, torch.where(hidden, 0.0, score), views.xyz, guidance)
+    told = tell(Rng(seed + 1, rng.device), views, EVERYTHING if plus else NOTHING)
+    return assemble(rays, torch.where(hidden, 0.0, score), views.xyz, guidance, told)
 
 
 @torch.inference_mode()
-def newest_errors(network: nn.Module, windows: Windows) -> Newest:
+def newest_errors(network: nn.Module, windows: DrawnWindows) -> NewestErrors:
     """Errors of the newest frame's joints against their pelvis."""
     was_training = network.training
     network.eval()
-    outs = [network(part, frame=-1) for part in windows.inputs.split(BATCH)]
+    parts = zip(*(given.split(BATCH) for given in windows.given), strict=True)
+    outs = [network(inputs, -1, *condition) for inputs, *condition in parts]
     network.train(was_training)
     xyz = torch.cat([out["xyz"][:, 0] for out in outs]).float()
     xyz = _numpy(xyz - xyz[:, :1])
@@ -72,7 +81,7 @@ def newest_errors(network: nn.Module, windows: Windows) -> Newest:
         sigma = torch.cat([out["log_sigma"][:, 0] for out in outs]).float().exp()
     else:
         sigma = torch.full(xyz.shape[:2], DEFAULT_SIGMA_M)
-    return Newest(
+    return NewestErrors(
         np.linalg.norm(xyz - target, axis=-1),
         np.linalg.norm(procrustes(xyz, target) - target, axis=-1),
         _numpy(sigma),
@@ -93,7 +102,7 @@ class Validator:
         frames: int,
         rate_hz: float,
         guidance: GuidanceConfig,
-        protocols: tuple[str, ...] = ("clean", "random:12"),
+        protocols: tuple[str, ...] = ("clean", "random:12", "burst"),
         count: int = 1024,
         assemble: Assemble = assemble_windows,
     ):

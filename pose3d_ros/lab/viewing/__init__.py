@@ -1,1 +1,1 @@
-"""Pictures, videos and a report from a recorded bag. Needs no ROS: rosbags reads, OpenCV draws."""
+"""Images, videos and a report from a recorded bag. Needs no ROS: rosbags reads, OpenCV draws."""

@@ -48,7 +48,7 @@ class Movie:
                     return writer
         raise EngineError(
             f"{self.path}: OpenCV {cv2.__version__} can write none of {', '.join(self._codecs)}; "
-            "install opencv-python-headless, or look at the pictures only"
+            "install opencv-python-headless, or look at the images only"
         )
 
 

@@ -1,4 +1,4 @@
-"""The camera's picture with the 2D keypoints that went in and the 3D skeletons that came out, reprojected."""
+"""The camera's image with the 2D keypoints that went in and the 3D skeletons that came out, reprojected."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""`view`: a recording as one video, a sheet of pictures and a report."""
+"""`view`: a recording as one video, a sheet of images and a report."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -49,13 +49,13 @@ def view(
     written = Written(out / "video", out / "sheet.png", out / "report.json", report(recording, sent_stamps), "")
     chosen = np.unique(np.linspace(0, len(recording.stamps) - 1, SHEET_MOMENTS + 2).round().astype(int)[1:-1])
     written.report.write_text(json.dumps(written.numbers, indent=2) + "\n")
-    pictures = []
+    images = []
     with Movie(written.video, recording.rate_hz, codecs) as movie:
-        for number, picture in enumerate(frames(recording, title or recording.path.name)):
-            movie.write(picture)
+        for number, image in enumerate(frames(recording, title or recording.path.name)):
+            movie.write(image)
             if number in chosen:
-                pictures.append(picture)
-    cv2.imwrite(str(written.sheet), sheet(pictures))
+                images.append(image)
+    cv2.imwrite(str(written.sheet), sheet(images))
     return written._replace(video=movie.path, codec=movie.codec)
 
 
@@ -71,7 +71,7 @@ def _videos(out: Path) -> list[Path]:
 
 
 def frames(recording: Recording, title: str) -> Iterator[np.ndarray]:
-    """Each moment as a picture: overlay on the left, two 3D views on the right."""
+    """Each moment as an image: overlay on the left, two 3D views on the right."""
     scene = Scene(recording.camera, recording.skeletons.values())
     left = _left_size(recording.size)
     (first_at, first_size), (second_at, second_size) = _panels(left[0] + 2 * GAP, scene.box)
@@ -84,12 +84,12 @@ def frames(recording: Recording, title: str) -> Iterator[np.ndarray]:
     for moment in recording.moments():
         time_s = (moment.stamp_ns - recording.stamps[0]) / NS_PER_S
         scene.remember(moment)
-        picture = overlay.draw(moment, recording.camera, left, recording.size)
+        image = overlay.draw(moment, recording.camera, left, recording.size)
         turn = TURN_DEG + SWAY_DEG * np.sin(2 * np.pi * time_s / SWAY_PERIOD_S)
         turned = Viewer.orbit(target, turn, ELEVATION_DEG, distance_m, first_size)
         canvas = page.copy()
         for panel, (x, y), caption in (
-            (picture, (GAP, HEADER + (HEIGHT - HEADER - GAP - left[1]) // 2), _facts(moment, time_s)),
+            (image, (GAP, HEADER + (HEIGHT - HEADER - GAP - left[1]) // 2), _facts(moment, time_s)),
             (scene.draw(moment, turned), first_at, "3D, grid of 0.5 m"),
             (scene.draw(moment, aside), second_at, "from the side"),
         ):
@@ -109,9 +109,9 @@ def _panels(x: int, box: np.ndarray) -> list[tuple[tuple[int, int], tuple[int, i
     return [((x, HEADER), (width, half)), ((x, HEADER + half + GAP), (width, half))]
 
 
-def sheet(pictures: list[np.ndarray]) -> np.ndarray:
-    """Pictures in rows of two, smaller."""
-    small = [cv2.resize(p, None, fx=SHEET_SCALE, fy=SHEET_SCALE, interpolation=cv2.INTER_AREA) for p in pictures]
+def sheet(images: list[np.ndarray]) -> np.ndarray:
+    """Images in rows of two, smaller."""
+    small = [cv2.resize(p, None, fx=SHEET_SCALE, fy=SHEET_SCALE, interpolation=cv2.INTER_AREA) for p in images]
     small += [np.full_like(small[0], strokes.BACKGROUND)] * (-len(small) % SHEET_COLUMNS)
     return np.vstack([np.hstack(small[i : i + SHEET_COLUMNS]) for i in range(0, len(small), SHEET_COLUMNS)])
 

@@ -44,7 +44,7 @@ def export(moments: Iterable[tuple[Moment, tuple[Person3D, ...]]], camera: Camer
         stream.set_time("stamp", duration=(moment.stamp_ns - first_ns) / NS_PER_S)
         for entity in (KEYPOINTS, PEOPLE, TRUTH):  # who is not there now is not there any more
             stream.log(entity, rerun.Clear(recursive=True))
-        _log_picture(rerun, stream, moment)
+        _log_image(rerun, stream, moment)
         for person in moment.skeletons.people if moment.skeletons else ():
             alpha = np.where(person.state == JointState.MEASURED, 255, 90)
             rgb = [strokes.side_colour(joint)[::-1] for joint in formats.get(person.skeleton).joints]
@@ -55,7 +55,7 @@ def export(moments: Iterable[tuple[Moment, tuple[Person3D, ...]]], camera: Camer
     stream.flush()
 
 
-def _log_picture(rerun: Any, stream: Any, moment: Moment) -> None:
+def _log_image(rerun: Any, stream: Any, moment: Moment) -> None:
     if moment.image is not None:
         jpeg = cv2.imencode(".jpg", moment.image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
         stream.log(IMAGE, rerun.EncodedImage(contents=jpeg.tobytes(), media_type="image/jpeg"))

@@ -167,7 +167,7 @@ def _hand(canvas: np.ndarray, viewer: Viewer, hand: HandView) -> None:
 
 
 def _paste(canvas: np.ndarray, image: np.ndarray, corners: np.ndarray) -> None:
-    """The picture on the frustum's end, half transparent."""
+    """The image on the frustum's end, half transparent."""
     height, width = image.shape[:2]
     small = cv2.resize(image, (160, max(1, round(160 * height / width))), interpolation=cv2.INTER_AREA)
     height, width = small.shape[:2]

@@ -1,4 +1,4 @@
-"""What every picture is made of: lines, joints and text on BGR images. Seen is solid and filled, inferred is not."""
+"""What every image is made of: lines, joints and text on BGR images. Seen is solid and filled, inferred is not."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -107,9 +107,9 @@ def shade(image: np.ndarray, x0: int, y0: int, x1: int, y1: int, share: float = 
 def _mask(string: str, size: int, bold: bool, anchor: str) -> tuple[np.ndarray, tuple[int, int]]:
     """Opacity 0..1 of rendered text and its place relative to the anchor."""
     left, top, right, bottom = _font(size, bold).getbbox(string, anchor=anchor)
-    picture = Image.new("L", (max(1, right - left), max(1, bottom - top)))
-    ImageDraw.Draw(picture).text((-left, -top), string, 255, _font(size, bold), anchor=anchor)
-    return np.asarray(picture, np.float32) / 255, (left, top)
+    image = Image.new("L", (max(1, right - left), max(1, bottom - top)))
+    ImageDraw.Draw(image).text((-left, -top), string, 255, _font(size, bold), anchor=anchor)
+    return np.asarray(image, np.float32) / 255, (left, top)
 
 
 @lru_cache(maxsize=16)

@@ -1,4 +1,4 @@
-"""`Viewer`: an imagined camera that looks at the scene, for pictures of 3D points."""
+"""`Viewer`: an imagined camera that looks at the scene, for images of 3D points."""
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def _distance(corners: np.ndarray, target: np.ndarray, azimuths_deg, elevation_d
         seen = [
             Viewer.orbit(target, azimuth, elevation_deg, middle, size).project(corners)[0] for azimuth in azimuths_deg
         ]
-        # the middle of what is seen need not be the picture's: aiming comes later
+        # the middle of what is seen need not be the image's: aiming comes later
         fits = all(np.isfinite(xy).all() and (np.ptp(xy, axis=0) / 2 <= limit).all() for xy in seen)
         low, high = (low, middle) if fits else (middle, high)
     return high

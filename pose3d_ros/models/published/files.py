@@ -1,23 +1,21 @@
-"""Checkpoints of HMR2.0 and HaMeR as their authors give them, written anew as weights that the registry loads."""
+"""Checkpoints of HMR2.0 and HaMeR as their authors give them, written again as weights that the registry loads."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import is_zipfile
 
-import torch
-
 from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.geometry.crop import CropConfig
 from pose3d_ros.models import checkpoint
 from pose3d_ros.models.extpose import ExtPose
-from pose3d_ros.models.image_lifter import PictureSpec
+from pose3d_ros.models.image_lifter import ImageSpec
 from pose3d_ros.models.lifter import DEFAULT_SIGMA_M
 from pose3d_ros.models.published import unpickler
 from pose3d_ros.models.published.vit import load_hamer, load_hmr2
 from pose3d_ros.models.registry import SUFFIX
 
-RATE_HZ = 30.0  # one picture at a time: it says how long somebody is remembered, no more
+RATE_HZ = 30.0  # one image at a time: it says how long somebody is remembered, no more
 
 
 class Published(NamedTuple):
@@ -41,8 +39,8 @@ HEADS = {
 
 def convert(
     source: Path, target: Path, sigma_m: float | None = None, padding: float | None = None, backbone_heads: int = 16
-) -> tuple[PictureSpec, str]:
-    """Write a checkpoint's network to `target`, to be shown the picture alone, one frame at a time. Returns its spec
+) -> tuple[ImageSpec, str]:
+    """Write a checkpoint's network to `target`, to be shown the image alone, one frame at a time. Returns its spec
     and its head, "smpl" or "mano".
 
     `sigma_m`, `padding`: instead of those of `Published`. The licensed body model that lies in a checkpoint is left
@@ -52,6 +50,8 @@ def convert(
         raise CheckpointError(f"{target}: expected the name of a new file that ends in {SUFFIX}")
     state = read(source)
     state = state.get("state_dict", state)
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{source}: expected a state_dict of tensors, got {type(state).__name__}")
     found = [known for prefix, known in HEADS.items() if any(prefix in str(name) for name in state)]
     if len(found) != 1:
         raise CheckpointError(f"{source}: expected a checkpoint of HMR2.0 (smpl_head) or of HaMeR (mano_head)")
@@ -59,7 +59,7 @@ def convert(
     network = known.load(state, heads=backbone_heads, frames=1)
     factor = (known.sigma_m if sigma_m is None else sigma_m) / DEFAULT_SIGMA_M
     crop = CropConfig(known.padding if padding is None else padding)
-    spec = PictureSpec(
+    spec = ImageSpec(
         target.stem, network.config.skeleton, 1, RATE_HZ, crop, sigma_seen=factor, sigma_hidden=factor, drawn=False
     )
     checkpoint.save(target, network, spec)
@@ -78,9 +78,12 @@ def read(path: Path) -> dict:
     if not is_zipfile(path):
         raise CheckpointError(f"checkpoint {path}: expected a file as torch writes it, got something else")
     try:
-        found = torch.load(path, "cpu", unpickler, weights_only=False, mmap=True)
+        found = unpickler.Archive(path).load()
+    except CheckpointError:
+        raise
     except Exception as error:  # a damaged or foreign pickle raises anything
-        raise CheckpointError(f"checkpoint {path}: cannot be read ({type(error).__name__}: {error})") from None
-    if not isinstance(found, dict):
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise CheckpointError(f"checkpoint {path}: cannot be read ({why})") from None
+    if not isinstance(found, dict) or isinstance(found, unpickler.Foreign):
         raise CheckpointError(f"checkpoint {path}: expected a dict of tensors, got {type(found).__name__}")
     return found

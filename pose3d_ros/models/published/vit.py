@@ -6,6 +6,7 @@ decoder keep their parameter names here; only what is around them is renamed. Ex
 
 import math
 
+import torch
 from torch import Tensor
 
 from pose3d_ros.core.errors import CheckpointError, ConfigError
@@ -41,15 +42,17 @@ def _load(
 ) -> ExtPose:
     tensors = _ours(state_dict.get("state_dict", state_dict), renamed)
     try:
-        network = ExtPose(_config(kind, tensors, heads, frames), body_model)
-    except (KeyError, IndexError, ConfigError) as error:
+        config = _config(kind, tensors, heads, frames)
+        with torch.device("meta"):  # names first: a made-up file must not cost the memory of what it promises
+            wanted = {name for name in ExtPose(config).state_dict() if not name.startswith(OURS)}
+        if wanted != set(tensors):
+            raise CheckpointError(
+                f"{kind} weights: missing {sorted(wanted - set(tensors))[:5]}, "
+                f"unexpected {sorted(set(tensors) - wanted)[:5]}"
+            )
+        network = ExtPose(config, body_model)
+    except (KeyError, IndexError, ValueError, ConfigError) as error:
         raise CheckpointError(f"{kind} weights: not those of such a network ({error})") from None
-    wanted = {name for name in network.state_dict() if not name.startswith(OURS)}
-    if wanted != set(tensors):
-        raise CheckpointError(
-            f"{kind} weights: missing {sorted(wanted - set(tensors))[:5]}, "
-            f"unexpected {sorted(set(tensors) - wanted)[:5]}"
-        )
     try:
         network.load_state_dict(tensors, strict=False)  # all names were compared, but for those of `OURS`
     except RuntimeError as error:
@@ -61,6 +64,10 @@ def _ours(state_dict: dict, renamed: dict[str, str]) -> dict[str, Tensor]:
     """Our names. "module." (data parallel) and "model." (wrapped) in front are dropped."""
     tensors = {}
     for name, tensor in state_dict.items():
+        if not isinstance(name, str) or name.startswith(IGNORED):
+            continue
+        if not isinstance(tensor, Tensor):
+            raise CheckpointError(f"weights: expected a tensor for {name:.80}, got {type(tensor).__name__}")
         name = name.removeprefix("module.").removeprefix("model.")
         if name.startswith(IGNORED):
             continue
@@ -76,7 +83,7 @@ def _config(kind: str, tensors: dict[str, Tensor], heads: int, frames: int) -> E
     tokens = tensors["backbone.pos_embed"].shape[1] - 1
     unit = math.isqrt(tokens // 12)
     if 12 * unit * unit != tokens:
-        raise ConfigError(f"expected the tokens of a picture of 4 : 3, got {tokens}")
+        raise ConfigError(f"expected the tokens of an image of 4 : 3, got {tokens}")
     query = "head.transformer.to_token_embedding.weight"
     layer = "head.transformer.transformer.layers.0"
     decoder = DecoderConfig(
@@ -100,4 +107,8 @@ def _config(kind: str, tensors: dict[str, Tensor], heads: int, frames: int) -> E
 
 
 def _count(tensors: dict[str, Tensor], prefix: str) -> int:
-    return 1 + max(int(name[len(prefix) :].split(".")[0]) for name in tensors if name.startswith(prefix))
+    """How many layers; each has a tensor, so no more than there are tensors. Raises ConfigError."""
+    count = 1 + max(int(name[len(prefix) :].split(".")[0]) for name in tensors if name.startswith(prefix))
+    if count > len(tensors):
+        raise ConfigError(f"{prefix}: {count} layers in {len(tensors)} tensors")
+    return count

@@ -17,7 +17,7 @@ from pose3d_ros.stages.hand_image import HandRefiner
 from pose3d_ros.stages.image_refiner import RefineReason
 
 SO_FAR = "reasons so far"
-LATE = "picture"  # the node's reason for keypoints whose picture did not come
+LATE = "image"  # the node's reason for keypoints whose image did not come
 
 
 def weights(body: str = "", hands: str = "") -> dict[str, str]:
@@ -30,15 +30,15 @@ def weights(body: str = "", hands: str = "") -> dict[str, str]:
 
 
 def summary(bag: Path) -> Iterator[str]:
-    """Lines: how many answers of a recorded bag are the picture's, and why the others are not."""
+    """Lines: how many answers of a recorded bag are the image's, and why the others are not."""
     recorded = Bag(bag)
     estimates = recorded.estimates()
     people = [person.method for frame in estimates.frames for person in frame.people] if estimates else []
     hands = [hand.method for of_frame in recorded.hands().values() for hand in of_frame]
     for what, methods in (("bodies", people), ("hands", hands)):
         taken = sum(method == Method.EXTPOSE for method in methods)
-        yield f"{what:<7} the picture's answer was taken for {taken} of {len(methods)}, the lifter's for the others"
-    known = {LATE, str(RefineReason.PICTURE_SIZE)}
+        yield f"{what:<7} the image's answer was taken for {taken} of {len(methods)}, the lifter's for the others"
+    known = {LATE, str(RefineReason.IMAGE_SIZE)}
     known |= {reason.of(refiner.WHOM) for reason in RefineReason for refiner in (BodyRefiner, HandRefiner)}
     kept = ", ".join(f"{name} {count}" for name, count in reasons(bag).most_common() if name in known)
     yield f"why     {kept or 'nothing was told'}"

@@ -19,9 +19,9 @@ from pose3d_ros.ros.demo.control import control
 NAMESPACE = "demo"  # apart from a robot's own nodes in the same DDS domain
 PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # of Fast DDS 2 and 3
 READY_S, ANSWER_S = 60.0, 20.0
-# every frame is to be answered: none while an engine is being built beside the node, and by its picture
+# every frame is to be answered: none while an engine is being built beside the node, and by its image
 LIFTER = {"body.wait_for_engine": "true"}
-WITH_PICTURES = {"picture.transport": "compressed", "picture.wait_s": "1.0"}
+WITH_IMAGES = {"image.transport": "compressed", "image.wait_s": "1.0"}
 Say = Callable[[str], None]
 
 
@@ -82,9 +82,7 @@ class _Session:
     def start_lifter(self, weights: str, more: Sequence[str] = (), refine: Mapping[str, str] | None = None) -> None:
         self._recorded = ["--diagnostics"] if refine else []
         name, executable = ("pose_vit", "pose_vit_node") if refine else ("lifter", "lifter_node")
-        given = (
-            LIFTER | (WITH_PICTURES | dict(refine) if refine else {}) | ({"body.weights": weights} if weights else {})
-        )
+        given = LIFTER | (WITH_IMAGES | dict(refine) if refine else {}) | ({"body.weights": weights} if weights else {})
         arguments = ["--ros-args", "-r", f"__ns:=/{NAMESPACE}"]
         for parameter, value in given.items():
             arguments += ["-p", f"{parameter}:={value}"]

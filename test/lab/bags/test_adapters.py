@@ -240,7 +240,7 @@ def test_a_joint_map_file_is_read_and_its_faults_are_named(tmp_path):
         ("joints: {nase: 1}", "no joint 'nase'"),
         ("joints: {nose: 1}\nunit: inch", "one of m, cm, mm"),
         ("joints: {nose: 1}\nframe: map", "unknown keys frame"),
-        ("joints: [", "cannot be read"),
+        ("joints: [", "expected YAML"),
     ):
         file.write_text(text)
         with pytest.raises(ConfigError, match=fault):

@@ -7,7 +7,7 @@ from pose3d_ros.lab.synthesis import augmentation, body, motion
 from pose3d_ros.lab.synthesis.augmentation import WidenConfig
 from pose3d_ros.lab.synthesis.rng import Rng
 
-NOTHING = {"mirror": 0.0, "bodies": 0.0, "mix": 0.0, "angles": 0.0, "legs": 0.0, "arms": 0.0, "tilt": 0.0}
+NOTHING = {name: 0.0 for name in ("mirror", "bodies", "definitions", "mix", "angles", "legs", "arms", "tilt")}
 
 
 @pytest.fixture(scope="module")

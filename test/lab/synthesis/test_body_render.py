@@ -9,14 +9,14 @@ from pose3d_testing.agreement import assert_agreement
 
 from pose3d_ros.geometry.crop import imagenet
 from pose3d_ros.lab.synthesis import image_windows, motion
-from pose3d_ros.lab.synthesis.body import SKELETON, J
+from pose3d_ros.lab.synthesis.body import BODY, J
 from pose3d_ros.lab.synthesis.body_images import Bodies
 from pose3d_ros.lab.synthesis.body_render import _build, render
 from pose3d_ros.lab.synthesis.body_solid import DARK, HAIR, SHOES, SKIN, frame, solid
-from pose3d_ros.lab.synthesis.cameras import CameraConfig
+from pose3d_ros.lab.synthesis.cameras import VirtualCameraConfig
 from pose3d_ros.lab.synthesis.capsules import NOTHING, Capsules, View, trace
 from pose3d_ros.lab.synthesis.detector import PERFECT
-from pose3d_ros.lab.synthesis.image_config import BodySceneConfig, PictureWindowConfig
+from pose3d_ros.lab.synthesis.image_config import BodySceneConfig, ImageWindowConfig
 from pose3d_ros.lab.synthesis.render import RenderConfig
 from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.lab.synthesis.windows import NO_OCCLUSION
@@ -24,8 +24,10 @@ from pose3d_ros.lab.synthesis.windows import NO_OCCLUSION
 SAMPLE = Path(__file__).parents[2] / "data" / "motion_sample.npz"
 SMALL = RenderConfig(width=24, height=32, samples=1)
 PLAIN = RenderConfig(width=48, height=64, samples=1, held=0, before=0, pasted=0, blurred=0, second=0, alike=0)
-CONFIG = PictureWindowConfig(frames=3, render=SMALL)
-WHOLE = BodySceneConfig(camera=CameraConfig(distance_low_m=3.0, centred=True), detector=PERFECT, occlusion=NO_OCCLUSION)
+CONFIG = ImageWindowConfig(frames=3, render=SMALL)
+WHOLE = BodySceneConfig(
+    camera=VirtualCameraConfig(distance_low_m=3.0, centred=True), detector=PERFECT, occlusion=NO_OCCLUSION
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +37,8 @@ def subject():
 
 @pytest.fixture(scope="module")
 def people(subject):
-    """(12, 2, 17, 3) before cameras, whole in the picture."""
-    return subject.scene(Rng(3), 12, PictureWindowConfig(frames=2, body=WHOLE)).xyz
+    """(12, 2, 17, 3) before cameras, whole in the image."""
+    return subject.scene(Rng(3), 12, ImageWindowConfig(frames=2, body=WHOLE)).xyz
 
 
 def around(xyz, factor=1.4):
@@ -62,7 +64,7 @@ def test_joints_are_drawn_where_they_project(people):
     body, view = solid(xyz, _build(Rng(1), 12, PLAIN)), around(people[:, :1])
     hits = trace(Capsules(*body[:3]), view, 64, 48)
     column, row = ((view.project(xyz) * 32 + torch.tensor([24.0, 32.0])).long()).unbind(-1)
-    limbs = [J[name] for name in SKELETON.joints if name != "head_top"]
+    limbs = [J[name] for name in BODY.joints if name != "head_top"]
     depth = hits.depth[torch.arange(12)[:, None], 0, row[:, limbs], column[:, limbs]]
     assert (depth < NOTHING).float().mean() > 0.98
     assert (depth < xyz[:, limbs, 2] + 0.02)[depth < NOTHING].float().mean() > 0.98
@@ -81,7 +83,7 @@ def test_eyes_and_toes_are_in_front_of_standing_people():
     assert ((shoes * axes.forward[:, None]).sum(-1) > 0.0).all()
 
 
-def test_pictures_have_size_and_range_and_follow_the_seed(people):
+def test_images_have_size_and_range_and_follow_the_seed(people):
     view = around(people)
     first, again, other = (render(Rng(seed), people, view, SMALL) for seed in (1, 1, 2))
     assert first.rgb.shape == (12, 2, 3, 32, 24)
@@ -100,7 +102,7 @@ def test_things_and_others_in_front_cover_joints_and_nothing_else_does(people, k
 
 
 def test_keypoints_truth_and_crop_agree(subject):
-    config = PictureWindowConfig(frames=2, render=PLAIN, body=WHOLE, by_keypoints=1.0)
+    config = ImageWindowConfig(frames=2, render=PLAIN, body=WHOLE, by_keypoints=1.0)
     drawn = image_windows.draw(Rng(5), 6, config, subject)
     assert_agreement(drawn, PLAIN)
 
@@ -114,10 +116,10 @@ def test_windows_are_finite_and_hidden_joints_are_zero(subject):
     assert (drawn.xy_px[hidden] == 0).all()
 
 
-def test_beyond_the_cameras_border_pictures_are_black_and_joints_have_no_keypoints(subject):
-    near = CameraConfig(distance_low_m=0.9, distance_high_m=1.2)
+def test_beyond_the_cameras_border_images_are_black_and_joints_have_no_keypoints(subject):
+    near = VirtualCameraConfig(distance_low_m=0.9, distance_high_m=1.2)
     body = BodySceneConfig(camera=near, detector=replace(PERFECT, borders=1.0), occlusion=NO_OCCLUSION)
-    config = PictureWindowConfig(frames=1, render=PLAIN, body=body)
+    config = ImageWindowConfig(frames=1, render=PLAIN, body=body)
     scene = subject.scene(Rng(8), 16, config)
     ends = torch.isfinite(scene.border).all(-1)
     assert ends.any()
@@ -129,7 +131,7 @@ def test_beyond_the_cameras_border_pictures_are_black_and_joints_have_no_keypoin
     black = imagenet(torch.zeros(1, 3, 1, 1))
     dark = (drawn.image[:, 0] == black).all(1)
     assert dark.flatten(1).any(1).any()
-    # keypoints lie where there is a picture, up to the border's own pixel
+    # keypoints lie where there is an image, up to the border's own pixel
     column, row = drawn.xy_px[:, 0].round().long().unbind(-1)
     seen = (drawn.score[:, 0] > 0) & (column > 0) & (column < 47) & (row > 0) & (row < 63)
     number = torch.arange(16)[:, None].expand_as(row)

@@ -28,14 +28,14 @@ def folder(tmp_path_factory):
     for subject in ("S1", "S9"):
         xyz = rng.normal((0, 0, 0.9), (0.5, 0.5, 0.5), (60, 32, 3)).astype(np.float32)
         world[subject] = {"Walking 1": xyz}
-        pictures = []
+        images = []
         for (R, t), (width, height) in zip(cameras(), h36m.H36M_SIZES, strict=True):
             K = np.array([[1145, 0, width / 2 + 12], [0, 1143, height / 2 + 5], [0, 0, 1.0]])
             points = xyz[:, h36m.H36M_17_OF_32].reshape(-1, 3).astype(np.float64)
             xy, _ = cv2.projectPoints(points, cv2.Rodrigues(R)[0], t, K, np.array([-0.2, 0.24, 0, 0, 0]))
-            pictures.append(xy.reshape(60, 17, 2).astype(np.float32))
-        exact[subject] = {"Walking 1": pictures}
-        detected[subject] = {"Walking 1": [np.concatenate((xy + 1, xy[:3])) for xy in pictures]}
+            images.append(xy.reshape(60, 17, 2).astype(np.float32))
+        exact[subject] = {"Walking 1": images}
+        detected[subject] = {"Walking 1": [np.concatenate((xy + 1, xy[:3])) for xy in images]}
     np.savez(path / "data_3d_h36m.npz", positions_3d=np.array(world, dtype=object))
     np.savez(path / "data_2d_h36m_gt.npz", positions_2d=np.array(exact, dtype=object))
     np.savez(path / "data_2d_h36m_cpn.npz", positions_2d=np.array(detected, dtype=object))

@@ -154,10 +154,10 @@ def test_the_wrist_lies_below_the_middle_in_every_window():
     wrist = drawn.inputs[:, -1, 0]
     assert wrist[:, 0].abs().max() < 0.06
     assert (wrist[:, 1] > 0).all()
-    # the drawn hand and the target agree: seen from afar x and y of the target are the picture's
-    picture = drawn.inputs[:, -1, 1:, :2] - wrist[:, None, :2]
+    # the drawn hand and the target agree: seen from afar x and y of the target are the image's
+    image = drawn.inputs[:, -1, 1:, :2] - wrist[:, None, :2]
     target = drawn.targets[:, -1, 1:, :2]
-    cosine = torch.nn.functional.cosine_similarity(picture.flatten(1), target.flatten(1))
+    cosine = torch.nn.functional.cosine_similarity(image.flatten(1), target.flatten(1))
     assert cosine.median() > 0.98
 
 

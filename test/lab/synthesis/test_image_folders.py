@@ -1,4 +1,4 @@
-"""Data sets' folders, made up in their layouts: every joint is a bright dot in the picture, and must be in the crop."""
+"""Data sets' folders, made up in their layouts: every joint is a bright dot in the image, and must be in the crop."""
 
 import json
 import pickle
@@ -12,13 +12,13 @@ from pose3d_ros.core.errors import InputError
 from pose3d_ros.lab.synthesis import camera_effects, hand_motion
 from pose3d_ros.lab.synthesis.hand_detector import PERFECT
 from pose3d_ros.lab.synthesis.hand_windows import NO_OCCLUSION
-from pose3d_ros.lab.synthesis.image_config import PictureWindowConfig
+from pose3d_ros.lab.synthesis.image_config import ImageWindowConfig
 from pose3d_ros.lab.synthesis.image_folders import HO3D_ORDER, INTERHAND_ORDER, OPENGL, Folders
 from pose3d_ros.lab.synthesis.render import RenderConfig
 from pose3d_ros.lab.synthesis.rng import Rng
 
 K = np.array(((400.0, 0, 111.0), (0, 400.0, 113.0), (0, 0, 1)))
-CONFIG = PictureWindowConfig(
+CONFIG = ImageWindowConfig(
     frames=2, render=RenderConfig(width=96, height=128, samples=1), detector=PERFECT, occlusion=NO_OCCLUSION, zoom=0.0
 )
 
@@ -26,7 +26,7 @@ CONFIG = PictureWindowConfig(
 @pytest.fixture(autouse=True)
 def plain_camera(monkeypatch):
     """Colours as in the file, so that dots can be looked for."""
-    monkeypatch.setattr(camera_effects, "taken", lambda rng, pictures, frames: pictures)
+    monkeypatch.setattr(camera_effects, "taken", lambda rng, images, frames: images)
 
 
 def hands(count=3, left=False):
@@ -34,7 +34,7 @@ def hands(count=3, left=False):
     return xyz * ((-1.0, 1, 1) if left else 1.0) + (0.02, -0.01, 0.8)
 
 
-def picture(path, xyz):
+def image(path, xyz):
     path.parent.mkdir(parents=True, exist_ok=True)
     image = np.zeros((224, 224, 3), np.uint8)
     for x, y, z in xyz @ K.T:
@@ -59,7 +59,7 @@ def check(folder, **options):
 def freihand(folder):
     xyz = hands()
     for row, hand in enumerate([*xyz, *xyz]):
-        picture(folder / "training" / "rgb" / f"{row:08d}.jpg", hand)
+        image(folder / "training" / "rgb" / f"{row:08d}.jpg", hand)
     (folder / "training_xyz.json").write_text(json.dumps(xyz.tolist()))
     (folder / "training_K.json").write_text(json.dumps([K.tolist()] * len(xyz)))
 
@@ -68,13 +68,13 @@ def test_freihand(tmp_path):
     freihand(tmp_path)
     drawn = check(tmp_path)
     assert torch.isfinite(drawn.xyz).all()
-    assert drawn.xyz.norm(dim=-1).diff(dim=1).abs().max() < 1e-5  # single pictures stand still
+    assert drawn.xyz.norm(dim=-1).diff(dim=1).abs().max() < 1e-5  # single images stand still
 
 
 def test_ho3d_frames_follow_each_other_and_pickles_need_trust(tmp_path):
     xyz = hands(4)
     for row, hand in enumerate(xyz):
-        picture(tmp_path / "train" / "ABF1" / "rgb" / f"{row:04d}.png", hand)
+        image(tmp_path / "train" / "ABF1" / "rgb" / f"{row:04d}.png", hand)
         meta = tmp_path / "train" / "ABF1" / "meta" / f"{row:04d}.pkl"
         meta.parent.mkdir(exist_ok=True)
         stored = np.empty((21, 3))
@@ -93,7 +93,7 @@ def test_interhand_left_hands_are_mirrored_and_unknown_joints_do_not_count(tmp_p
     notes, images, joints = [], [], {}
     for row, hand in enumerate(left):
         name = f"Capture0/fist/cam40/{row}.jpg"
-        picture(tmp_path / "images" / "train" / name, hand)
+        image(tmp_path / "images" / "train" / name, hand)
         world, valid = np.zeros((42, 3)), np.zeros((42, 1), int)
         rows = np.array(INTERHAND_ORDER) + 21
         world[rows], valid[rows] = 1e3 * (hand @ turn + place), 1
@@ -128,9 +128,9 @@ def test_other_folders_are_refused(tmp_path):
         Folders([tmp_path], CONFIG)
 
 
-def test_a_picture_that_cannot_be_read_is_named(tmp_path):
+def test_an_image_that_cannot_be_read_is_named(tmp_path):
     freihand(tmp_path)
     for path in (tmp_path / "training" / "rgb").glob("*.jpg"):
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"no image")
     with pytest.raises(InputError, match=r"0000000\d\.jpg"):
         Folders([tmp_path], CONFIG)(2)

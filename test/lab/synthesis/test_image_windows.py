@@ -17,14 +17,14 @@ from pose3d_ros.lab.synthesis.hand_images import HANDS
 from pose3d_ros.lab.synthesis.hand_render import render
 from pose3d_ros.lab.synthesis.hand_solid import backs, solid
 from pose3d_ros.lab.synthesis.hand_windows import NO_OCCLUSION
-from pose3d_ros.lab.synthesis.image_config import PictureWindowConfig
+from pose3d_ros.lab.synthesis.image_config import ImageWindowConfig
 from pose3d_ros.lab.synthesis.image_windows import pose_input
 from pose3d_ros.lab.synthesis.render import Drawn, RenderConfig, another, moved
 from pose3d_ros.lab.synthesis.rng import Rng
 
 SMALL = RenderConfig(width=24, height=32, samples=1)
 PLAIN = RenderConfig(width=48, height=64, samples=1, sleeve=0, held=0, before=0, pasted=0, blurred=0, second=0, alike=0)
-CONFIG = PictureWindowConfig(frames=3, render=SMALL)
+CONFIG = ImageWindowConfig(frames=3, render=SMALL)
 
 
 def hands(count=4, frames=1):
@@ -45,7 +45,7 @@ def disc(view):
     return Drawn(paint.expand(-1, 3, 64, 48).clone(), alpha.clone(), torch.full((len(alpha), 64, 48), NOTHING))
 
 
-def test_pictures_have_size_and_range_and_follow_the_seed():
+def test_images_have_size_and_range_and_follow_the_seed():
     xyz = hands(3, 2)
     left = torch.tensor([False, True, False])
     first, again, other = (render(Rng(seed), xyz, left, around(xyz), SMALL) for seed in (1, 1, 2))
@@ -116,7 +116,7 @@ def test_moved_while_taken_is_soft_and_stays_in_place():
     assert torch.isfinite(rgb).all()
 
 
-def test_a_hand_that_crosses_the_picture_is_blurred_along_its_way_though_crops_follow_it():
+def test_a_hand_that_crosses_the_image_is_blurred_along_its_way_though_crops_follow_it():
     xyz = hands(4)[:, :1] + 0.05 * torch.arange(3.0)[:, None, None] * torch.tensor((1.0, 0.0, 0.0))
     view = around(xyz)
     still = disc(view)
@@ -147,8 +147,8 @@ def test_another_hand_stays_the_same_one_in_all_frames_of_a_window():
     assert 0.1 < (behind[:, 0] != 0.5).flatten(1).any(1).float().mean() < 0.9
 
 
-def test_a_cut_hand_has_no_keypoints_where_the_picture_ends():
-    config = PictureWindowConfig(render=PLAIN, cut=1.0)
+def test_a_cut_hand_has_no_keypoints_where_the_image_ends():
+    config = ImageWindowConfig(render=PLAIN, cut=1.0)
     scene = HANDS.scene(Rng(3), 64, config)
     rays = true_rays(scene.xyz).abs()
     beyond = (rays > scene.border[:, None, None]).any(-1)
@@ -157,8 +157,8 @@ def test_a_cut_hand_has_no_keypoints_where_the_picture_ends():
     assert (score > 0).any()
     found, _ = HANDS.detect(Rng(4), scene._replace(border=None), config)
     assert (found[beyond] > 0).any()
-    picture = image_windows.draw(Rng(3), 64, config, HANDS).image
-    black = (picture - imagenet(torch.zeros(1, 3, 1, 1))).abs().amax(2) < 1e-4
+    image = image_windows.draw(Rng(3), 64, config, HANDS).image
+    black = (image - imagenet(torch.zeros(1, 3, 1, 1))).abs().amax(2) < 1e-4
     assert black.flatten(1).float().mean(1).quantile(0.5) > 0.02
 
 
@@ -173,7 +173,7 @@ def test_the_nearer_finger_hides_the_other():
 
 
 def test_keypoints_truth_and_crop_agree():
-    config = PictureWindowConfig(
+    config = ImageWindowConfig(
         frames=2, render=PLAIN, detector=PERFECT, occlusion=NO_OCCLUSION, by_keypoints=1.0, distance_low_m=0.8, cut=0
     )
     drawn = image_windows.draw(Rng(5), 6, config, HANDS)

@@ -13,11 +13,11 @@ from pose3d_ros.core.errors import CheckpointError, ConfigError
 from pose3d_ros.lab.evaluation.motion.images import FAULTS, faulty, held_back, measure, predict
 from pose3d_ros.lab.synthesis import hand_motion
 from pose3d_ros.lab.synthesis.body import bones
-from pose3d_ros.lab.synthesis.image_config import PictureWindowConfig
+from pose3d_ros.lab.synthesis.image_config import ImageWindowConfig
 from pose3d_ros.lab.synthesis.render import RenderConfig
 from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.lab.training import run
-from pose3d_ros.lab.training.config import PictureTraining, TrainConfig
+from pose3d_ros.lab.training.config import ImageTraining, TrainConfig
 from pose3d_ros.lab.training.export import export
 from pose3d_ros.lab.training.extpose import start_from
 from pose3d_ros.lab.training.priming import STEPS, look_about, positions, whitening
@@ -32,14 +32,14 @@ NETWORK = ExtPoseConfig(
     decoder=DecoderConfig(width=32, depth=1, heads=2, head_width=16, mlp=32),
     frames=2,
 )
-PICTURES = PictureWindowConfig(frames=2, render=RenderConfig(width=24, height=32, samples=1))
+IMAGES = ImageWindowConfig(frames=2, render=RenderConfig(width=24, height=32, samples=1))
 
 
 @pytest.fixture
 def config() -> TrainConfig:
     return TrainConfig(
         name="tiny", recipe="extpose", windows=32, batch=8, warmup=8, ema=0.5, validation_windows=8, precision="fp32",
-        extpose=NETWORK, pictures=PICTURES,
+        extpose=NETWORK, images=IMAGES,
     )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def test_it_learns_a_batch_by_heart(config, tmp_path, pose_input):
 
 @pytest.mark.parametrize(("modalities", "kinds"), [("image", {"image_mm"}), ("pose", {"pose_mm"})])
 def test_one_modality_alone(config, tmp_path, modalities, kinds):
-    trainer, check = run.prepare(replace(config, picture=PictureTraining(modalities=modalities)), tmp_path, tmp_path)
+    trainer, check = run.prepare(replace(config, image=ImageTraining(modalities=modalities)), tmp_path, tmp_path)
     assert {name for name in trainer.step() if name.endswith("_mm")} == kinds
     assert set(check(trainer.network)) == {f"{key} {modalities}" for key in ("mpjpe_mm", "pa_mpjpe_mm", "pck20")}
 
@@ -82,13 +82,13 @@ def test_a_run_resumes_and_its_weights_load(config, tmp_path):
     assert trainer.windows_seen == 32
     done = export(folder, tmp_path, tmp_path / "weights", windows=8)
     network, spec = checkpoint.load(done.weights)
-    assert (spec.skeleton, spec.frames, spec.crop) == ("hand21", 2, PICTURES.crop)
+    assert (spec.skeleton, spec.frames, spec.crop) == ("hand21", 2, IMAGES.crop)
     assert spec.sigma_seen > 0
-    assert "synthetic pictures" in done.card.read_text()
+    assert "synthetic images" in done.card.read_text()
     assert set(done.metrics) >= {"pa_mpjpe_mm both", "pa_mpjpe_mm pose", "mpjpe_mm both, 2D shifted"}
-    windows = held_back(4, PICTURES)
-    expected, _ = predict(trainer.network, windows, PICTURES)
-    np.testing.assert_allclose(predict(network, windows, PICTURES)[0], expected, atol=1e-6)
+    windows = held_back(4, IMAGES)
+    expected, _ = predict(trainer.network, windows, IMAGES)
+    np.testing.assert_allclose(predict(network, windows, IMAGES)[0], expected, atol=1e-6)
 
 
 def test_a_run_on_bodies_resumes_and_its_weights_load(config, tmp_path):
@@ -106,13 +106,13 @@ def test_a_run_on_bodies_resumes_and_its_weights_load(config, tmp_path):
     card = done.card.read_text()
     assert "people drawn as shaded capsules" in card
     assert "motion_sample.npz" in card
-    windows = held_back(4, PICTURES, subject=trainer.subject)
+    windows = held_back(4, IMAGES, subject=trainer.subject)
     assert windows.xyz.shape == (4, 2, 17, 3)
-    expected, _ = predict(trainer.network, windows, PICTURES)
-    np.testing.assert_allclose(predict(network, windows, PICTURES)[0], expected, atol=1e-6)
+    expected, _ = predict(trainer.network, windows, IMAGES)
+    np.testing.assert_allclose(predict(network, windows, IMAGES)[0], expected, atol=1e-6)
 
 
-def test_bodies_that_are_measured_are_others_than_those_learnt_from(config, tmp_path):
+def test_bodies_that_are_measured_are_others_than_those_learned_from(config, tmp_path):
     with np.load(DATA / "motion_sample.npz") as file:
         clips = dict(file)
     first = int(clips["clip_offset"][1])
@@ -140,16 +140,14 @@ def test_bodies_need_motion_and_other_people(config, tmp_path):
     with pytest.raises(ConfigError, match="validation"):
         run.prepare(replace(config, motion=("motion_sample.npz",)), DATA, tmp_path)
     with pytest.raises(ConfigError, match="hand21"):
-        run.prepare(replace(config, picture=PictureTraining(folders=(".",))), DATA, tmp_path)
+        run.prepare(replace(config, image=ImageTraining(folders=(".",))), DATA, tmp_path)
 
 
 def test_more_frames_start_from_one(config, tmp_path):
-    one = replace(config, extpose=replace(NETWORK, frames=1), pictures=replace(PICTURES, frames=1))
+    one = replace(config, extpose=replace(NETWORK, frames=1), images=replace(IMAGES, frames=1))
     trainer, _ = run.prepare(one, tmp_path, tmp_path / "one")
     trainer.save()
-    two, _ = run.prepare(
-        replace(config, picture=PictureTraining(start=str(tmp_path / "one"))), tmp_path, tmp_path / "two"
-    )
+    two, _ = run.prepare(replace(config, image=ImageTraining(start=str(tmp_path / "one"))), tmp_path, tmp_path / "two")
     for a, b in zip(trainer.network.backbone.parameters(), two.model.backbone.parameters(), strict=True):
         assert torch.equal(a, b)
     with pytest.raises(CheckpointError, match="another"):
@@ -158,7 +156,7 @@ def test_more_frames_start_from_one(config, tmp_path):
         start_from(two.model, tmp_path)
 
 
-def test_recorded_pictures_join_the_rendered_ones(config, tmp_path):
+def test_recorded_images_join_the_rendered_ones(config, tmp_path):
     xyz = hand_motion.draw(Rng(1), 2, 1, 30.0)[:, 0] + torch.tensor([0.0, 0.0, 0.7])
     xyz[0, 20] = torch.nan
     (tmp_path / "training" / "rgb").mkdir(parents=True)
@@ -166,8 +164,8 @@ def test_recorded_pictures_join_the_rendered_ones(config, tmp_path):
         cv2.imwrite(str(tmp_path / "training" / "rgb" / f"{row:08d}.jpg"), np.full((224, 224, 3), 90, np.uint8))
     (tmp_path / "training_xyz.json").write_text(json.dumps(xyz.tolist()))
     (tmp_path / "training_K.json").write_text(json.dumps([[[480, 0, 112], [0, 480, 112], [0, 0, 1]]] * 2))
-    picture = PictureTraining(folders=(".",), recorded=0.5)
-    trainer, _ = run.prepare(replace(config, picture=picture), tmp_path, tmp_path / "run")
+    training = ImageTraining(folders=(".",), recorded=0.5)
+    trainer, _ = run.prepare(replace(config, image=training), tmp_path, tmp_path / "run")
     image = trainer.draw(8)[0]
     assert sum(bool(each.std((0, 2, 3)).max() < 0.5) for each in image) >= 3
     assert all(torch.isfinite(value) for value in trainer.step().values())
@@ -177,23 +175,21 @@ def test_recorded_pictures_join_the_rendered_ones(config, tmp_path):
     "network",
     [{}, {"pose_input": "coordinates"}, {"pose_input": "heatmaps"}, {"fusion": "channel_concat"}, {"fusion": "late"}],
 )
-def test_every_kind_of_network_starts_from_pictures_alone(config, tmp_path, network):
+def test_every_kind_of_network_starts_from_images_alone(config, tmp_path, network):
     folder = tmp_path / "run"
-    alone = replace(config, windows=8, picture=PictureTraining(modalities="image"))
+    alone = replace(config, windows=8, image=ImageTraining(modalities="image"))
     first = run.train(alone, tmp_path, folder, resume=False, report_every=1)
-    started = replace(
-        config, extpose=replace(NETWORK, **network), picture=PictureTraining(start=str(folder)), windows=8
-    )
+    started = replace(config, extpose=replace(NETWORK, **network), image=ImageTraining(start=str(folder)), windows=8)
     trainer, _ = run.prepare(started, tmp_path, tmp_path / "other")
     assert all(torch.equal(a, b) for a, b in zip(trainer.places.parameters(), first.places.parameters(), strict=True))
-    windows = held_back(4, PICTURES)
-    expected, _ = predict(first.network, windows, PICTURES, "image")
-    np.testing.assert_allclose(predict(trainer.network, windows, PICTURES, "image")[0], expected, atol=1e-5)
+    windows = held_back(4, IMAGES)
+    expected, _ = predict(first.network, windows, IMAGES, "image")
+    np.testing.assert_allclose(predict(trainer.network, windows, IMAGES, "image")[0], expected, atol=1e-5)
 
 
 def test_turning_the_whole_hand_is_no_error_of_its_posture(config, tmp_path):
     trainer, _ = run.prepare(config, tmp_path, tmp_path)
-    windows = held_back(4, PICTURES)
+    windows = held_back(4, IMAGES)
     body = trainer.model.body
     truth = windows.xyz
     rotations, shape = body.rotations_of(truth), body.shape_of(truth)
@@ -230,10 +226,10 @@ def test_priming_makes_every_head_look_at_a_place_beside():
 
 
 def test_priming_whitens_patches_and_tells_places_apart():
-    pictures = torch.rand(40, 3, 32, 24, generator=torch.Generator().manual_seed(0))
-    pictures = torch.nn.functional.avg_pool2d(pictures, 5, 1, 2)
-    weight, bias = whitening(pictures, 8, 32)
-    out = torch.nn.functional.conv2d(pictures, weight, bias, stride=8).permute(1, 0, 2, 3).flatten(1)
+    images = torch.rand(40, 3, 32, 24, generator=torch.Generator().manual_seed(0))
+    images = torch.nn.functional.avg_pool2d(images, 5, 1, 2)
+    weight, bias = whitening(images, 8, 32)
+    out = torch.nn.functional.conv2d(images, weight, bias, stride=8).permute(1, 0, 2, 3).flatten(1)
     assert weight.shape == (32, 3, 8, 8)
     torch.testing.assert_close(out.mean(1), torch.zeros(32), atol=1e-3, rtol=0)
     covariance = out[:16] @ out[:16].T / out.shape[1]
@@ -248,14 +244,14 @@ def test_priming_whitens_patches_and_tells_places_apart():
 def test_sizes_that_do_not_fit_are_refused(config, tmp_path):
     with pytest.raises(ConfigError, match="24x64"):
         run.prepare(
-            replace(config, pictures=replace(PICTURES, render=replace(PICTURES.render, height=64))), tmp_path, tmp_path
+            replace(config, images=replace(IMAGES, render=replace(IMAGES.render, height=64))), tmp_path, tmp_path
         )
     with pytest.raises(ConfigError, match=r"extpose\.frames"):
-        run.prepare(replace(config, pictures=replace(PICTURES, frames=3)), tmp_path, tmp_path)
+        run.prepare(replace(config, images=replace(IMAGES, frames=3)), tmp_path, tmp_path)
 
 
 def test_wrong_keypoints_are_wrong_as_said():
-    windows = held_back(8, PICTURES)
+    windows = held_back(8, IMAGES)
     seen = windows.score > 0
     by_name = {fault: faulty(windows, fault, 32) for fault in FAULTS}
     moved = (by_name["shifted"].xy_px - windows.xy_px)[seen].norm(dim=-1)
@@ -268,7 +264,7 @@ def test_wrong_keypoints_are_wrong_as_said():
 
 
 def test_metrics_of_known_errors():
-    windows = held_back(4, replace(PICTURES, frames=3))
+    windows = held_back(4, replace(IMAGES, frames=3))
     truth = windows.xyz.numpy()
     assert measure(truth, windows, 30.0) == {
         "mpjpe_mm": 0.0, "pa_mpjpe_mm": 0.0, "pck20": 1.0, "accel_error_m_s2": 0.0

@@ -1,4 +1,4 @@
-"""What tokens are asked while training: patches of joints, what lies outside, one picture or two."""
+"""What tokens are asked while training: patches of joints, what lies outside, one image or two."""
 
 import pytest
 import torch

@@ -8,12 +8,15 @@ import pytest
 import torch
 
 from pose3d_ros.guidance import GuidanceConfig, frames
+from pose3d_ros.lab.synthesis.cameras import Views
+from pose3d_ros.lab.synthesis.rng import Rng
+from pose3d_ros.lab.synthesis.told import EVERYTHING, tell
 from pose3d_ros.lab.synthesis.windows import WindowConfig, assemble_sequences
 from pose3d_ros.lab.training import config as settings
 from pose3d_ros.lab.training import run
 from pose3d_ros.lab.training.config import TrainConfig
 from pose3d_ros.lab.training.export import export
-from pose3d_ros.models import registry
+from pose3d_ros.models import conditions, registry
 from pose3d_ros.models.streaming import StreamingConfig
 from pose3d_ros.models.streaming_lifter import StreamingLifter
 
@@ -33,13 +36,19 @@ def test_every_frame_is_seen_as_on_arrival():
     rng = torch.Generator().manual_seed(0)
     xyz = torch.randn(2, 9, 17, 3, generator=rng) * 0.3 + torch.tensor([0.2, 0.0, 3.0])
     rays, score = xyz[..., :2] / xyz[..., 2:], (torch.rand(2, 9, 17, generator=rng) > 0.4).float()
-    drawn = assemble_sequences(rays, score, xyz, GuidanceConfig())
+    views = Views(xyz, torch.ones(2), torch.ones(2), xyz / xyz.norm(dim=-1, keepdim=True), torch.ones(2))
+    views.up = views.up[:, :, 3]
+    told = tell(Rng(1), views, EVERYTHING)
+    drawn = assemble_sequences(rays, score, xyz, GuidanceConfig(), told)
     state = frames.start(score[:, 0].numpy())
     for t in range(9):
         state, frame = frames.advance(state, rays[:, t].numpy(), score[:, t].numpy(), GuidanceConfig())
         np.testing.assert_allclose(drawn.inputs[:, t], frame.features, atol=1e-5)
         back = frame.camera.to_camera(drawn.targets[:, t].numpy())
         np.testing.assert_allclose(back, xyz[:, t] - xyz[:, t, :1], atol=1e-5)
+        # gravity turns with the virtual camera, too
+        up = frame.camera.to_camera(drawn.condition[:, t, :3].numpy())
+        np.testing.assert_allclose(up, told.up[:, t], atol=1e-5)
 
 
 @pytest.mark.parametrize("cut", [2, 5])  # in a piece of several batches; after the sequences became long
@@ -86,3 +95,43 @@ def test_the_shipped_settings_load():
     path = Path(__file__).parents[3] / "config" / "train" / "body_stream.yaml"
     loaded = settings.load(path)
     assert (loaded.recipe, loaded.stream.window, loaded.short, loaded.data.frames) == ("stream", 32, 32, 64)
+
+
+@pytest.fixture
+def with_feet(config) -> TrainConfig:
+    return replace(config, skeleton="body19", stream=replace(TINY, joints=19, condition=conditions.SIZE, bones=11))
+
+
+def test_a_lifter_with_feet_that_may_be_told_more(with_feet, motion_file, tmp_path):
+    run.train(with_feet, motion_file.parent, tmp_path / "run", False, report_every=4)
+    done = export(tmp_path / "run", motion_file.parent, tmp_path / "weights", windows=16)
+    lifter = registry.load(done.weights)
+    assert lifter.spec.skeleton == "body19"
+    lifter.warm_up()
+    inputs, _, condition = run.prepare(with_feet, motion_file.parent, tmp_path / "run")[0].draw(4)
+    with torch.inference_mode():
+        alone, told = lifter.network(inputs), lifter.network(inputs, None, condition)
+        nothing = lifter.network(inputs, None, torch.zeros_like(condition))
+    torch.testing.assert_close(nothing, alone)  # what is absent is zero
+    assert float((told["xyz"] - alone["xyz"]).abs().max()) > 1e-4
+    assert told["bones"].shape == told["log_sigma_bones"].shape == (4, inputs.shape[1], len(conditions.NAMES))
+
+
+def test_frame_after_frame_is_the_whole_sequence_also_where_more_is_told(with_feet, motion_file, tmp_path):
+    trainer, _ = run.prepare(with_feet, motion_file.parent, tmp_path)
+    torch.nn.init.normal_(trainer.model.condition[2].weight)
+    inputs, _, condition = trainer.draw(3)
+    state = trainer.model.start(3)
+    with torch.inference_mode():
+        whole = trainer.model(inputs, None, condition)
+        for t in range(inputs.shape[1]):
+            out, state = trainer.model.step(inputs[:, t], state, condition[:, t])
+            torch.testing.assert_close(out["xyz"][:, 0], whole["xyz"][:, t], atol=2e-5, rtol=1e-4)
+
+
+def test_a_process_beside_makes_the_same_windows(with_feet, motion_file, tmp_path):
+    alone, _ = run.prepare(with_feet, motion_file.parent, tmp_path)
+    beside, _ = run.prepare(replace(with_feet, worker=True), motion_file.parent, tmp_path)
+    for _ in range(5):
+        for mine, theirs in zip(next(alone._batches), next(beside._batches), strict=True):
+            torch.testing.assert_close(theirs, mine, rtol=0, atol=0, equal_nan=True)

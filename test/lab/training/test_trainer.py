@@ -166,11 +166,11 @@ def test_the_average_soon_forgets_the_initial_weights(config, data, tmp_path):
 
 def test_refreshed_norms_are_those_of_the_batches():
     network = torch.nn.Sequential(torch.nn.BatchNorm1d(3), torch.nn.Dropout(0.5))
-    batches = [torch.randn(500, 3) * 4 + 5 for _ in range(3)]
+    batches = [(torch.randn(500, 3) * 4 + 5,) for _ in range(3)]
     network(torch.randn(8, 3))
     refresh(network, batches)
-    np.testing.assert_allclose(network[0].running_mean, torch.cat(batches).mean(0), rtol=1e-4)
-    np.testing.assert_allclose(network[0].running_var, torch.cat(batches).var(0), rtol=1e-2)
+    np.testing.assert_allclose(network[0].running_mean, torch.cat([part for (part,) in batches]).mean(0), rtol=1e-4)
+    np.testing.assert_allclose(network[0].running_var, torch.cat([part for (part,) in batches]).var(0), rtol=1e-2)
     assert network[0].momentum == 0.1
     assert not network.training
 

@@ -94,14 +94,14 @@ def test_invalid_joints_are_not_drawn():
 def test_overlay_puts_joints_where_the_camera_sees_them(make_bag):
     recording = Recording(make_bag(frames=1))
     (moment,) = recording.moments()
-    picture = overlay.draw(moment, recording.camera, (640, 480), recording.size)
+    image = overlay.draw(moment, recording.camera, (640, 480), recording.size)
     pelvis = (recording.camera.project(moment.skeletons.people[0].xyz_m[0]) + 0.5) * 2 - 0.5
     x, y = pelvis.round().astype(int)
-    assert picture[y, x].min() > 200  # white, on a red picture
-    assert picture[5, 5, 2] > 100 > picture[5, 5, :2].max()
+    assert image[y, x].min() > 200  # white, on a red image
+    assert image[5, 5, 2] > 100 > image[5, 5, :2].max()
 
 
-def test_hands_are_drawn_over_the_picture_in_their_sides_colour(make_bag):
+def test_hands_are_drawn_over_the_image_in_their_sides_colour(make_bag):
     recording = Recording(make_bag(frames=1))
     (moment,) = recording.moments()
     xyz_m = np.column_stack((np.linspace(-0.4, 0.4, 21), np.full((21, 2), (0.5, 2.0))))

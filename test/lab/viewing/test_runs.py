@@ -105,12 +105,12 @@ def test_moments_shown_are_the_worst_and_apart(run):
     assert moments.chosen(run, 4) == [40, 0]  # the others are within a second of these, or better than usual
 
 
-def test_a_moment_shows_truth_in_its_own_colour_over_the_picture(run, tmp_path):
+def test_a_moment_shows_truth_in_its_own_colour_over_the_image(run, tmp_path):
     run.frames.truth_m[2, :, 0] += 0.3
     (shown,) = moments.worst(run, Bag(tmp_path / "bag").image, 1)
-    flat = shown.picture[: moments.HEIGHT - 30, : moments.LEFT_WIDTH].astype(int)
+    flat = shown.image[: moments.HEIGHT - 30, : moments.LEFT_WIDTH].astype(int)
     assert (np.abs(flat - (255, 90, 225)).max(-1) < 8).sum() > 200
-    assert (np.abs(flat - (0, 0, 172)).max(-1) < 8).sum() > 10_000  # the red picture, a little darker
+    assert (np.abs(flat - (0, 0, 172)).max(-1) < 8).sum() > 10_000  # the red image, a little darker
     assert shown.who == "anna"
 
 

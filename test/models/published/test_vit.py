@@ -48,7 +48,7 @@ def test_a_lightning_checkpoint_and_what_it_holds_besides():
         (lambda t: t.pop("backbone.blocks.1.mlp.fc1.bias"), r"missing \['backbone\.blocks\.1\.mlp\.fc1\.bias'\]"),
         (lambda t: t.update({"backbone.cls_token": torch.ones(1)}), r"unexpected \['backbone\.cls_token'\]"),
         (lambda t: t.update({"smpl_head.deccam.weight": torch.ones(3, 7)}), "deccam"),
-        (lambda t: t.update({"backbone.pos_embed": torch.ones(1, 198, 32)}), "a picture of 4 : 3, got 197"),
+        (lambda t: t.update({"backbone.pos_embed": torch.ones(1, 198, 32)}), "an image of 4 : 3, got 197"),
         (lambda t: t.pop("smpl_head.init_body_pose"), "init_pose"),
         (lambda t: t.clear(), "not those of such a network"),
     ],

@@ -11,6 +11,7 @@ import pytest
 from pose3d_ros.core import formats
 from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Person2D, Person3D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
+from pose3d_ros.stages.articulation import Articulation
 
 STEP_NS = 33_333_333
 CAMERA = Camera(np.array([[600.0, 0, 320], [0, 600, 240], [0, 0, 1]]), width=640, height=480)
@@ -46,6 +47,7 @@ class FakePipeline:
         self.closed = False
         self.errors: list[Exception] = []
         self.with_hands = False
+        self.articulation = Articulation()
         self.go = threading.Event()
         self.go.set()
         self.entered = threading.Event()
@@ -58,6 +60,7 @@ class FakePipeline:
             raise self.errors.pop(0)
         people = tuple(person3d(p, number) for number, p in enumerate(frame.people) if not p.side)
         hands = tuple(hand3d(p.id, p.track, side) for p in people for side in ("left", "right") if self.with_hands)
+        people = tuple(self.articulation.articulate(frame.stamp_ns, people))
         return Skeletons3D(frame.stamp_ns, frame.frame_id, people, hands, {"model": 1.5, "total": 2.0})
 
     def observe(self, frame: Keypoints2D, camera: Camera) -> None:

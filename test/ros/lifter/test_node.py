@@ -293,7 +293,29 @@ def test_roi_and_binning_shift_the_principal_point():
     assert (camera.width, camera.height) == (200, 150)
 
 
-def test_body_frames_are_broadcast_where_tf_exists(bench, make, monkeypatch):
+def test_body24_comes_out_with_a_rotation_and_a_frame_a_joint(bench, make, tf):
+    b = ready(bench, output__skeleton="body24", output__tf_joints=True)
+    out, defined = (
+        b.inbox(Skeleton3DArray, "skeletons"),
+        b.inbox(SkeletonDefinition, "skeleton_definition", qos.latched(9)),
+    )
+    b.send(make.frame(0, make.body("anna")))
+    (person,) = out.wait(1)[0].people
+    joints = defined.wait_for(lambda d: d.name == "body24").joints
+    assert person.skeleton == "body24"
+    assert len(person.xyz_m) == 72
+    assert len(person.quat_xyzw) == 96
+    b.ros.until(lambda: tf, "transforms")
+    assert [t.child_frame_id for t in tf[0]] == [f"{joint}_anna" for joint in joints]
+    knee = next(t.transform for t in tf[0] if t.child_frame_id == "left_knee_anna")
+    row = list(joints).index("left_knee")
+    assert knee.translation.z == pytest.approx(person.xyz_m[3 * row + 2])
+    assert knee.rotation.w == pytest.approx(person.quat_xyzw[4 * row + 3])
+
+
+@pytest.fixture
+def tf(monkeypatch):
+    """What is broadcast."""
     sent = []
 
     class Broadcaster:
@@ -304,13 +326,17 @@ def test_body_frames_are_broadcast_where_tf_exists(bench, make, monkeypatch):
             sent.append(transforms)
 
     monkeypatch.setattr("pose3d_ros.ros.compat.TransformBroadcaster", Broadcaster)
+    return sent
+
+
+def test_body_frames_are_broadcast_where_tf_exists(bench, make, tf):
     b = ready(bench, output__tf=True)
     b.send(make.frame(4, make.body("anna"), make.body("")))
-    b.ros.until(lambda: sent, "transforms")
-    assert [(t.header.frame_id, t.child_frame_id) for t in sent[0]] == [
+    b.ros.until(lambda: tf, "transforms")
+    assert [(t.header.frame_id, t.child_frame_id) for t in tf[0]] == [
         ("camera_optical_frame", "body_anna"), ("camera_optical_frame", "body_1")
     ]  # fmt: skip
-    assert conversions.stamp_to_ns(sent[0][0].header.stamp) == make.frame(4).stamp_ns
+    assert conversions.stamp_to_ns(tf[0][0].header.stamp) == make.frame(4).stamp_ns
     for step in ("deactivate", "cleanup"):
         getattr(b.node, f"trigger_{step}")()
     assert not [p for p in b.node.publishers if p.topic_name == "/tf_of_the_test"]

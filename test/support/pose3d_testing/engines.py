@@ -12,7 +12,7 @@ CPU = Target("cpu")
 
 
 class Affine(nn.Module):
-    """Two inputs, two outputs, as the networks that see pictures have them."""
+    """Two inputs, two outputs, as the networks that see images have them."""
 
     def __init__(self, scale: float = 2.0):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Evaluation of a bag: lift it anew or take what the robot published, compare with the truth, sum up."""
+"""Evaluation of a bag: lift it again or take what the robot published, compare with the truth, sum up."""
 
 import hashlib
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""From answers to `Frames`: flat arrays of estimates, their keypoints, and the truth beside them."""
+"""From answers to `RunFrames`: flat arrays of estimates, their keypoints, and the truth beside them."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -14,7 +14,7 @@ from pose3d_ros.core.types import CLOCKS_AGREE_MS, JointState, Keypoints2D, Pers
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.lab.evaluation.bags.config import ScoringConfig
 from pose3d_ros.lab.evaluation.bags.estimates import Answer
-from pose3d_ros.lab.evaluation.bags.run import Frames, Timings
+from pose3d_ros.lab.evaluation.bags.run import RunFrames, Timings
 from pose3d_ros.lab.evaluation.bags.truth import Identities, Truth, pair_frames
 from pose3d_ros.lab.evaluation.metrics import FrameErrors, frame_errors
 from pose3d_ros.lab.evaluation.metrics import Sequence as Clip
@@ -25,7 +25,7 @@ OWN_SHARE = 0.5  # keypoints farther from a projected skeleton than this share o
 
 def collect(
     answers: Sequence[Answer], skeleton: Skeleton, truth: Truth | None, config: ScoringConfig, min_score: float
-) -> Frames:
+) -> RunFrames:
     """All arrays. `min_score`: keypoints with a lower score count as missing."""
     people = [_of(answer, skeleton) for answer in answers]
     rows = [person for found in people for person in found]
@@ -44,7 +44,7 @@ def collect(
     columns |= _seen(answers, columns["xyz_m"], frame, skeleton, min_score)
     stamps_ns = np.array([answer.stamp_ns for answer in answers], np.int64)
     columns |= _beside_truth(stamps_ns, columns, truth, config)
-    frames = Frames(
+    frames = RunFrames(
         stamp_ns=stamps_ns,
         arrival_ns=np.array([_arrival(answer) for answer in answers], np.int64),
         answered=np.array([answer.skeletons is not None for answer in answers], bool),
@@ -90,10 +90,10 @@ class PersonErrors(NamedTuple):
     errors: FrameErrors
 
 
-def person_errors(frames: Frames, people: int, root: tuple[int, ...]) -> list[PersonErrors]:
+def person_errors(frames: RunFrames, people: int, root: tuple[int, ...]) -> list[PersonErrors]:
     """Errors of every true person over all frames that have a truth of them.
 
-    Frames without an answer do not interrupt velocities: a slower camera has them too.
+    RunFrames without an answer do not interrupt velocities: a slower camera has them too.
     """
     rate_hz = usual_rate_hz(frames.stamp_ns[frames.answered])
     found = []
@@ -198,7 +198,7 @@ def _project(answers: Sequence[Answer], xyz_m: np.ndarray, frame: np.ndarray) ->
     return projected, np.where(np.isfinite(size), size, np.nan).astype(np.float32)
 
 
-def keypoint_rays(answers: Sequence[Answer], frames: Frames) -> np.ndarray:
+def keypoint_rays(answers: Sequence[Answer], frames: RunFrames) -> np.ndarray:
     """The keypoints of the estimated people as points (N, J, 3) at depth 1, NaN where missing."""
     found = np.full(frames.xyz_m.shape, np.nan)
     for camera, rows in _by_camera(answers, frames.frame).items():

@@ -30,7 +30,7 @@ class BagEvaluationConfig:
     - `topics`: where those of the bag are not found by their types.
     - `truth`: source as `bags.truth.load_truth` takes it, "" = none.
     - `offset_ms`: added to the stamps of the truth; None = estimated, from `offset_start_ms` on.
-    - `estimates`: "rerun" lifts the bag's keypoints anew, "recorded" takes what the robot published.
+    - `estimates`: "rerun" lifts the bag's keypoints again, "recorded" takes what the robot published.
     - `faults`: specifications `name:severity`, applied in this order (reruns only).
 
     Raises ConfigError.

@@ -1,4 +1,4 @@
-"""What is evaluated: frames of a bag and the skeletons that answer them, lifted anew or as the robot published them."""
+"""What is evaluated: frames of a bag and the skeletons for them, lifted again or as the robot published them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ BURST_JOINTS = (1, 8)
 LIMB_S = (0.5, 3.0)
 SWAP_S = (0.1, 1.0)
 SHUFFLE_EVERY_S = 2.0
-OCCLUDER_S = 4.0  # for one way over the picture
+OCCLUDER_S = 4.0  # for one way over the image
 LIMBS = (
     ("left_shoulder", "left_elbow", "left_wrist"), ("right_shoulder", "right_elbow", "right_wrist"),
     ("left_hip", "left_knee", "left_ankle"), ("right_hip", "right_knee", "right_ankle"),
@@ -38,10 +38,10 @@ class Fault:
     unit: str
     high: float
     standard: tuple[float, ...]
-    apply: Callable[["Frames", float, np.random.Generator], Stream]
+    apply: Callable[["FaultyFrames", float, np.random.Generator], Stream]
 
 
-class Frames:
+class FaultyFrames:
     """A stream while a fault works on it: the frames that are left, with their times in seconds since the first."""
 
     def __init__(self, stream: Sequence[Input | None]) -> None:
@@ -78,7 +78,7 @@ def apply(specifications: Sequence[str], inputs: Sequence[Input], seed: int) -> 
     for place, (fault, severity) in enumerate([parse(text) for text in specifications]):
         if severity > 0:
             rng = np.random.default_rng([seed, zlib.crc32(fault.name.encode()), place])
-            stream = fault.apply(Frames(stream), severity, rng)
+            stream = fault.apply(FaultyFrames(stream), severity, rng)
     return stream
 
 
@@ -117,8 +117,8 @@ def _members(person: Person2D, joints: Sequence[str]) -> np.ndarray:
     return np.isin(formats.get(person.format).joints, joints)
 
 
-def _joints(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
-    """So many joints of every person hidden, drawn anew each frame."""
+def _joints(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> Stream:
+    """So many joints of every person hidden, drawn again each frame."""
 
     def change(_: int, person: Person2D, __: Input) -> Person2D:
         order = rng.random(len(person.score)).argsort().argsort()
@@ -127,7 +127,7 @@ def _joints(frames: Frames, severity: float, rng: np.random.Generator) -> Stream
     return frames.people(change)
 
 
-def _burst(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
+def _burst(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> Stream:
     """Groups of joints hidden for a while, several at a time; the same joints of everybody."""
     spans = frames.spans(rng, severity, BURST_S)
     sizes = rng.integers(BURST_JOINTS[0], BURST_JOINTS[1] + 1, len(spans))
@@ -143,7 +143,7 @@ def _burst(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
     return frames.people(change)
 
 
-def _limb(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
+def _limb(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> Stream:
     """A whole limb, both lower legs or the head hidden for a while."""
     spans = frames.spans(rng, severity, LIMB_S)
     chosen = rng.integers(len(LIMBS), size=len(spans))
@@ -158,12 +158,12 @@ def _limb(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
     return frames.people(change)
 
 
-def _truncated(side: str) -> Callable[[Frames, float, np.random.Generator], Stream]:
-    """One side of the picture is cut off: this share of its width or height."""
+def _truncated(side: str) -> Callable[[FaultyFrames, float, np.random.Generator], Stream]:
+    """One side of the image is cut off: this share of its width or height."""
     axis, upper = {"left": (0, False), "right": (0, True), "top": (1, False), "bottom": (1, True)}[side]
 
-    def cut(frames: Frames, severity: float, _: np.random.Generator) -> Stream:
-        size = picture_size(frames.stream)[axis]
+    def cut(frames: FaultyFrames, severity: float, _: np.random.Generator) -> Stream:
+        size = image_size(frames.stream)[axis]
         line = size * (1 - severity) if upper else size * severity
 
         def change(_: int, person: Person2D, __: Input) -> Person2D:
@@ -175,9 +175,9 @@ def _truncated(side: str) -> Callable[[Frames, float, np.random.Generator], Stre
     return cut
 
 
-def _occluder(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
-    """An upright band of this share of the picture's width slides to and fro over it."""
-    width = picture_size(frames.stream)[0]
+def _occluder(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> Stream:
+    """An upright band of this share of the image's width slides to and fro over it."""
+    width = image_size(frames.stream)[0]
     phase = rng.uniform(0, 2)
     half = 0.5 * severity * width
 
@@ -189,7 +189,7 @@ def _occluder(frames: Frames, severity: float, rng: np.random.Generator) -> Stre
     return frames.people(change)
 
 
-def picture_size(stream: Sequence[Input | None]) -> tuple[float, float]:
+def image_size(stream: Sequence[Input | None]) -> tuple[float, float]:
     """Width and height in pixels; from the farthest keypoints where no message says it."""
     for entry in stream:
         for told in (entry.keypoints, entry.camera) if entry is not None else ():
@@ -202,7 +202,7 @@ def picture_size(stream: Sequence[Input | None]) -> tuple[float, float]:
     return float(high[0]), float(high[1])
 
 
-def _lost(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
+def _lost(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> Stream:
     """This share of the frames never arrives."""
     for i, gone in zip(frames.left, rng.random(len(frames.left)) < severity, strict=True):
         if gone:
@@ -210,7 +210,7 @@ def _lost(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
     return frames.stream
 
 
-def _delayed(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
+def _delayed(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> Stream:
     """Every frame arrives late by an exponential time of this mean, so that some overtake others."""
     for i, late_ms in zip(frames.left, rng.exponential(severity, len(frames.left)), strict=True):
         entry = frames.stream[i]
@@ -218,7 +218,7 @@ def _delayed(frames: Frames, severity: float, rng: np.random.Generator) -> Strea
     return frames.stream
 
 
-def _rate(frames: Frames, severity: float, _: np.random.Generator) -> Stream:
+def _rate(frames: FaultyFrames, severity: float, _: np.random.Generator) -> Stream:
     """A camera slower by this factor: the frames between are not taken."""
     taken = -1
     for k, i in enumerate(frames.left):
@@ -229,7 +229,7 @@ def _rate(frames: Frames, severity: float, _: np.random.Generator) -> Stream:
     return frames.stream
 
 
-def _stamps(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
+def _stamps(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> Stream:
     """Stamps off by normal noise of this standard deviation; the frames arrive as they did."""
     for i, off_ms in zip(frames.left, rng.normal(0, severity, len(frames.left)), strict=True):
         entry = frames.stream[i]
@@ -238,7 +238,7 @@ def _stamps(frames: Frames, severity: float, rng: np.random.Generator) -> Stream
     return frames.stream
 
 
-def _scores(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
+def _scores(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> Stream:
     """Normal noise of this standard deviation on the scores of what is seen."""
 
     def change(_: int, person: Person2D, __: Input) -> Person2D:
@@ -248,7 +248,7 @@ def _scores(frames: Frames, severity: float, rng: np.random.Generator) -> Stream
     return frames.people(change)
 
 
-def _noise(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
+def _noise(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> Stream:
     """Normal noise of this standard deviation on the keypoints, in percent of the longer side of the person's box."""
 
     def change(_: int, person: Person2D, __: Input) -> Person2D:
@@ -261,7 +261,7 @@ def _noise(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
     return frames.people(change)
 
 
-def _sides(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
+def _sides(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> Stream:
     """Left and right exchanged for a while, this share of the time."""
     spans = frames.spans(rng, severity, SWAP_S)
 
@@ -274,8 +274,8 @@ def _sides(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
     return frames.people(change)
 
 
-def _ids(frames: Frames, severity: float, rng: np.random.Generator) -> Stream:
-    """The source's ids are dealt out anew among the people of a frame, for a while; this share of the time."""
+def _ids(frames: FaultyFrames, severity: float, rng: np.random.Generator) -> Stream:
+    """The source's ids are dealt out again among the people of a frame, for a while; this share of the time."""
     spans = frames.spans(rng, severity, (SHUFFLE_EVERY_S / 2, SHUFFLE_EVERY_S))
     for k, i in enumerate(frames.left):
         active = [n for n, (start, end) in enumerate(spans) if start <= frames.seconds[k] < end]
@@ -303,11 +303,11 @@ FAULTS = {
         Fault("burst", "groups of joints hidden for 0.3 to 2 s", "groups at a time", 20, (0, 0.5, 1, 2, 4), _burst),
         Fault("limb", "limbs, lower legs or head hidden for 0.5 to 3 s", "limbs at a time", 10, (0, 0.5, 1, 2), _limb),
         *(
-            Fault(f"truncated_{side}", f"{side} of the picture cut off", "share of the picture", 1, CUTS,
+            Fault(f"truncated_{side}", f"{side} of the image cut off", "share of the image", 1, CUTS,
                   _truncated(side))
             for side in ("bottom", "top", "left", "right")
         ),
-        Fault("occluder", "an upright band slides over the picture", "share of the width", 1, CUTS, _occluder),
+        Fault("occluder", "an upright band slides over the image", "share of the width", 1, CUTS, _occluder),
         Fault("lost", "frames that never arrive", "share of the frames", 1, SHARES, _lost),
         Fault("delayed", "frames that arrive late, some out of order", "ms on average", 10000,
               (0, 20, 50, 100, 200), _delayed),

@@ -8,7 +8,7 @@ import numpy as np
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.types import JointState
 from pose3d_ros.lab.evaluation.bags.collect import usual_rate_hz
-from pose3d_ros.lab.evaluation.bags.run import Frames
+from pose3d_ros.lab.evaluation.bags.run import RunFrames
 from pose3d_ros.lab.evaluation.metrics import derivative, mean, rounded
 
 TAKEN_OVER_S, TAKEN_OVER_M = 1.0, 0.5
@@ -24,7 +24,7 @@ class Quality:
     was an estimate. `jitter_m_s2`: mean acceleration of the joints. `bone_cv_percent`: standard deviation of a bone's
     length over time in percent of its mean, the mean of all bones; `bones_cv_percent` for each, named by its child.
     `reprojection_px`, `reprojection_percent`: mean distance from joints to their keypoints, in pixels and in percent of
-    the person's height in the picture. `id_switches`: tracks that began within 1 s and 0.5 m of where another had
+    the person's height in the image. `id_switches`: tracks that began within 1 s and 0.5 m of where another had
     ended. `share_inferred`: of the joints with a position.
     """
 
@@ -48,7 +48,7 @@ class Quality:
 
 @dataclass(frozen=True)
 class RowQuality:
-    """The same before it is averaged: `accel_m_s2` (N, J) and `bone_m` (N, B) of the rows of `Frames`, NaN where there
+    """The same before it is averaged: `accel_m_s2` (N, J), `bone_m` (N, B) of the rows of `RunFrames`, NaN where there
     is none; `taken_over` bool (N,): a track begins here where another ended."""
 
     accel_m_s2: np.ndarray
@@ -56,7 +56,7 @@ class RowQuality:
     taken_over: np.ndarray
 
 
-def row_quality(frames: Frames, skeleton: Skeleton) -> RowQuality:
+def row_quality(frames: RunFrames, skeleton: Skeleton) -> RowQuality:
     """Of every estimated person."""
     count, joints = frames.sigma_m.shape
     accel = np.full((count, joints), np.nan)
@@ -72,7 +72,7 @@ def row_quality(frames: Frames, skeleton: Skeleton) -> RowQuality:
 
 
 def measure_quality(
-    frames: Frames, rows: RowQuality, skeleton: Skeleton, of_frames: np.ndarray, of_rows: np.ndarray
+    frames: RunFrames, rows: RowQuality, skeleton: Skeleton, of_frames: np.ndarray, of_rows: np.ndarray
 ) -> Quality:
     """Of the frames and rows for which bool (F,) and (N,) are true."""
     states = frames.state[of_rows]
@@ -119,7 +119,7 @@ def _bones_cv_percent(bone_m: np.ndarray, track: np.ndarray) -> np.ndarray:
     return np.where(weight > 0, total / np.maximum(weight, 1), np.nan)
 
 
-def _taken_over(frames: Frames) -> np.ndarray:
+def _taken_over(frames: RunFrames) -> np.ndarray:
     """bool (N,): first row of a track where another track ended shortly before."""
     found = np.zeros(len(frames.track), bool)
     numbers, first = np.unique(frames.track, return_index=True)

@@ -3,7 +3,7 @@
 A run is a folder of three files:
 
 - `run.json`: everything that can be told in a few numbers (`RunResult.info`).
-- `frames.npz`: `Frames`, the results of every frame.
+- `frames.npz`: `RunFrames`, the results of every frame.
 - `timings.npz`: `Timings`. Only this file differs between two runs of the same bag, weights and options.
 """
 
@@ -17,22 +17,23 @@ from typing import Any
 
 import numpy as np
 
-from pose3d_ros.core import formats
+from pose3d_ros.core import files, formats
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.core.skeleton import Skeleton
 
 RUN_VERSION = 1
+RUN_BYTES = 64 << 20
 JSON, FRAMES, TIMINGS = "run.json", "frames.npz", "timings.npz"
-# Curves, report and pictures beside a run; of another run they would be untrue
+# Curves, report and images beside a run; of another run they would be untrue
 MADE_OF_A_RUN = ("curves.json", "report.html", "run.rrd", "timeline.png", "joints.png", "curve_*.png", "worst_*.png")
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date of the format: no clock time gets into compared files
 
 
 @dataclass(frozen=True)
-class Frames:
+class RunFrames:
     """Results of F frames, with N estimated people and M true people in all of them together; J joints.
 
-    Frames, by their stamps:
+    RunFrames, by their stamps:
     - `stamp_ns` int64 (F,), `arrival_ns` int64 (F,): of the keypoints at the recorder; the estimate's where there are
       no keypoints.
     - `answered` bool (F,): an estimate was given, if only of nobody. False: the frame was lost (recorded runs), or
@@ -96,7 +97,7 @@ class Frames:
 
 @dataclass(frozen=True)
 class Timings:
-    """Of F frames, as `Frames`; NaN where there is nothing to tell.
+    """Of F frames, as `RunFrames`; NaN where there is nothing to tell.
 
     - `push_ms` float32 (F, S): of `Pipeline.push`, stages as `stage`; the last one is "total". Reruns only.
     - `latency_ms` float32 (F,): arrival of the recorded estimate, minus arrival of its keypoints. Recorded runs and
@@ -147,7 +148,7 @@ class RunResult:
     """
 
     info: dict[str, Any]
-    frames: Frames
+    frames: RunFrames
     timings: Timings
     folder: Path | None = None
 
@@ -193,16 +194,16 @@ def load_run(folder: Path) -> RunResult:
     if not (folder / JSON).is_file():
         raise InputError(f"{folder}: expected the folder of a run, it holds no {JSON}; make one: pose3d evaluate --bag")
     try:
-        info = json.loads((folder / JSON).read_text())
+        info = files.parse_json(files.read_text(folder / JSON, "run", RUN_BYTES), str(folder / JSON))
         version = info["version"]
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"{folder / JSON}: damaged, expected a run ({error!r}); evaluate the bag again") from None
     if version != RUN_VERSION:
         raise InputError(f"{folder}: expected a run of version {RUN_VERSION}, got {version}; evaluate the bag again")
-    return RunResult(info, _read_npz(folder / FRAMES, Frames), _read_npz(folder / TIMINGS, Timings), folder)
+    return RunResult(info, _read_npz(folder / FRAMES, RunFrames), _read_npz(folder / TIMINGS, Timings), folder)
 
 
-def _write_npz(path: Path, arrays: Frames | Timings) -> None:
+def _write_npz(path: Path, arrays: RunFrames | Timings) -> None:
     """Compressed; the same bytes for the same arrays."""
     with zipfile.ZipFile(path, "w") as file:
         for entry in fields(arrays):
@@ -215,7 +216,7 @@ def _write_npz(path: Path, arrays: Frames | Timings) -> None:
 
 def _read_npz(path: Path, kind: type) -> Any:
     try:
-        with np.load(path, allow_pickle=False) as data:
-            return kind(**{entry.name: data[entry.name] for entry in fields(kind)})
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        data = files.read_npz(path, "run")
+        return kind(**{entry.name: data[entry.name] for entry in fields(kind)})
+    except (ValueError, KeyError) as error:
         raise InputError(f"{path}: missing or damaged ({type(error).__name__}); evaluate the bag again") from None

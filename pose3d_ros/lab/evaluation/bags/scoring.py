@@ -8,7 +8,7 @@ import numpy as np
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.lab.evaluation.bags.collect import PersonErrors, person_errors
 from pose3d_ros.lab.evaluation.bags.quality import RowQuality, measure_quality, row_quality
-from pose3d_ros.lab.evaluation.bags.run import Frames
+from pose3d_ros.lab.evaluation.bags.run import RunFrames
 from pose3d_ros.lab.evaluation.bags.truth import Truth
 from pose3d_ros.lab.evaluation.metrics import FrameErrors, rounded, summarise
 
@@ -32,7 +32,7 @@ class Detections:
         return {name: rounded(value) for name, value in vars(self).items()}
 
 
-def slices(frames: Frames, segment_s: float) -> tuple[list[tuple[float, float]], np.ndarray]:
+def slices(frames: RunFrames, segment_s: float) -> tuple[list[tuple[float, float]], np.ndarray]:
     """[(start, end)] in seconds since the first stamp, and the number of the slice of each frame (F,)."""
     seconds = frames.seconds
     number = (seconds // segment_s).astype(np.int64)
@@ -41,7 +41,7 @@ def slices(frames: Frames, segment_s: float) -> tuple[list[tuple[float, float]],
     return [(i * segment_s, min((i + 1) * segment_s, end_s)) for i in range(count)], number
 
 
-def metrics(frames: Frames, truth: Truth, skeleton: Skeleton, segment_s: float) -> dict[str, Any]:
+def metrics(frames: RunFrames, truth: Truth, skeleton: Skeleton, segment_s: float) -> dict[str, Any]:
     """{"all": M, "people": {name: M}, "segments": [{"start_s", "end_s", **M}]}; M = Metrics and Detections."""
     people = person_errors(frames, len(truth.people), truth.root)
     spans, number = slices(frames, segment_s)
@@ -59,7 +59,7 @@ def metrics(frames: Frames, truth: Truth, skeleton: Skeleton, segment_s: float) 
     }
 
 
-def quality(frames: Frames, skeleton: Skeleton, segment_s: float) -> dict[str, Any]:
+def quality(frames: RunFrames, skeleton: Skeleton, segment_s: float) -> dict[str, Any]:
     """{"all": Q, "tracks": {number: Q}, "segments": [{"start_s", "end_s", **Q}]}."""
     rows = row_quality(frames, skeleton)
     spans, number = slices(frames, segment_s)
@@ -78,7 +78,7 @@ def quality(frames: Frames, skeleton: Skeleton, segment_s: float) -> dict[str, A
     }
 
 
-def _of_track(frames: Frames, rows: RowQuality, skeleton: Skeleton, track: int) -> dict[str, Any]:
+def _of_track(frames: RunFrames, rows: RowQuality, skeleton: Skeleton, track: int) -> dict[str, Any]:
     """Over the frames from its first to its last; coverage: its share of those."""
     mine = frames.track == track
     first, last = frames.frame[mine][[0, -1]]
@@ -89,7 +89,7 @@ def _of_track(frames: Frames, rows: RowQuality, skeleton: Skeleton, track: int) 
 
 
 def _one(
-    frames: Frames, people: list[PersonErrors], skeleton: Skeleton, of_frames: np.ndarray, whole: bool
+    frames: RunFrames, people: list[PersonErrors], skeleton: Skeleton, of_frames: np.ndarray, whole: bool
 ) -> dict[str, Any]:
     """M of some people in the frames for which bool (F,) is true. `whole`: they are all people."""
     parts = [taken(person.errors, of_frames[person.frame]) for person in people]

@@ -42,7 +42,7 @@ def estimate(
 ) -> Offset:
     """The offset, of all within +- `search_ms`, of estimates with stamps (N,), track numbers (N,), joints (N, J, 3).
 
-    Compared is the picture: joints by their rays, at the depth of the truth, since the depth of a single camera errs
+    Compared is the image: joints by their rays, at the depth of the truth, since the depth of a single camera errs
     slowly; keypoints, as points at any depth, serve as well, and do not lag as lifted joints do. A grid of half the
     truth's step, refined by Brent's method with the truth linear between its frames.
     Raises InputError where they never overlap or nobody moves.

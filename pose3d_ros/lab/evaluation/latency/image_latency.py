@@ -1,4 +1,4 @@
-"""What `pose3d benchmark --pictures` measures: one step of a picture model, backends beside each other."""
+"""What `pose3d benchmark --images` measures: one step of an image model, backends beside each other."""
 
 import time
 from copy import deepcopy
@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from pose3d_ros.core.errors import CheckpointError, ConfigError, EngineError
-from pose3d_ros.engines import CHOICES, Cache, EngineOptions
+from pose3d_ros.engines import CHOICES, EngineCache, EngineOptions
 from pose3d_ros.engines.backends.choice import FILES
 from pose3d_ros.engines.images import on_engine
 from pose3d_ros.lab.evaluation.latency.latency import ALL, EAGER, Progress, host
-from pose3d_ros.lab.evaluation.latency.timing import Contestant, in_turns, percentiles
+from pose3d_ros.lab.evaluation.latency.timing import TimedCandidate, in_turns, percentiles
 from pose3d_ros.models import registry, use_threads
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
-from pose3d_ros.models.image_lifter import PictureLifter, PictureSpec
+from pose3d_ros.models.image_lifter import ImageLifter, ImageSpec
 from pose3d_ros.models.vit import PRESETS
 
 RATE_HZ = 30.0
@@ -26,7 +26,7 @@ CALLS = 4  # of a block: a step may take a second
 
 
 @dataclass(frozen=True)
-class PictureBenchmarkConfig:
+class ImageBenchmarkConfig:
     """`models`: presets of `models.vit`, which get random weights, or weights. `crops`: hands or people in one step.
     `frames`: that a preset sees, this one and those of its cache; weights say themselves. `seconds`: of measuring, of
     each model. Raises ConfigError."""
@@ -48,7 +48,7 @@ class PictureBenchmarkConfig:
             raise ConfigError(f"seconds: expected 0 to 3600, got {self.seconds}")
 
 
-def measure(config: PictureBenchmarkConfig, on_progress: Progress = lambda doing, share: None) -> dict[str, Any]:
+def measure(config: ImageBenchmarkConfig, on_progress: Progress = lambda doing, share: None) -> dict[str, Any]:
     """The report: `runs` (model, frames, crops, backend), and why backends are missing.
 
     A step is from crops and drawn skeletons to joints, with the cache of the frames before full. `torch` keeps the
@@ -64,7 +64,7 @@ def measure(config: PictureBenchmarkConfig, on_progress: Progress = lambda doing
         title, start = f"{model}, T = {spec.frames}", number / len(plan)
         with TemporaryDirectory() as folder:  # engines of random weights are of no further use
             on_progress(f"{title}: starting", start)
-            opened = _open_all(config, network, spec, Cache(Path(folder)), left_out)
+            opened = _open_all(config, network, spec, EngineCache(Path(folder)), left_out)
             on_progress(f"{title}: measuring", start)
             rows += _rows(config, model, opened)
             for lifter in opened.values():
@@ -72,30 +72,30 @@ def measure(config: PictureBenchmarkConfig, on_progress: Progress = lambda doing
     return {"runs": rows, "left_out": left_out, **host(rows[0]["device"])}
 
 
-def _plan(config: PictureBenchmarkConfig) -> list[tuple[str, int]]:
+def _plan(config: ImageBenchmarkConfig) -> list[tuple[str, int]]:
     """(model, frames); 0 where the weights say it."""
     return [(model, frames) for model in config.models for frames in (config.frames if model in PRESETS else (0,))]
 
 
-def _network(model: str, frames: int) -> tuple[ExtPose, PictureSpec]:
+def _network(model: str, frames: int) -> tuple[ExtPose, ImageSpec]:
     """Raises CheckpointError."""
     if model in PRESETS:
         torch.manual_seed(0)
         network = ExtPose(ExtPoseConfig(PRESETS[model], frames=frames)).eval()
-        return network, PictureSpec(model, network.config.skeleton, frames, RATE_HZ)
+        return network, ImageSpec(model, network.config.skeleton, frames, RATE_HZ)
     lifter = registry.load(model)
-    if not isinstance(lifter, PictureLifter):
+    if not isinstance(lifter, ImageLifter):
         raise CheckpointError(
-            f"{model}: expected a preset ({', '.join(PRESETS)}) or the weights of a picture model, got a lifter's"
+            f"{model}: expected a preset ({', '.join(PRESETS)}) or the weights of an image model, got a lifter's"
         )
     return lifter.network, lifter.spec
 
 
 def _open_all(
-    config: PictureBenchmarkConfig, network: ExtPose, spec: PictureSpec, cache: Cache, left_out: dict[str, str]
-) -> dict[str, PictureLifter]:
+    config: ImageBenchmarkConfig, network: ExtPose, spec: ImageSpec, cache: EngineCache, left_out: dict[str, str]
+) -> dict[str, ImageLifter]:
     """Lifters by backend, best first. What is not built yet is built."""
-    opened: dict[str, PictureLifter] = {}
+    opened: dict[str, ImageLifter] = {}
     for name in FILES if config.backend == ALL else (config.backend,):
         try:
             lifter = _open(replace(config.options, backend=name), network, spec, cache)
@@ -108,11 +108,11 @@ def _open_all(
     return opened
 
 
-def _open(options: EngineOptions, network: ExtPose, spec: PictureSpec, cache: Cache) -> PictureLifter:
+def _open(options: EngineOptions, network: ExtPose, spec: ImageSpec, cache: EngineCache) -> ImageLifter:
     """Raises EngineError where another backend would stand in for the named one."""
     if options.backend == EAGER:
-        return PictureLifter(deepcopy(network), spec, options.device, options.precision)
-    lifter = on_engine(PictureLifter(network, spec), options, wait=True, cache=cache)
+        return ImageLifter(deepcopy(network), spec, options.device, options.precision)
+    lifter = on_engine(ImageLifter(network, spec), options, wait=True, cache=cache)
     if options.named and lifter.engine.info.name != options.backend:
         stands_in = lifter.engine.description
         lifter.close()
@@ -120,12 +120,12 @@ def _open(options: EngineOptions, network: ExtPose, spec: PictureSpec, cache: Ca
     return lifter
 
 
-def _rows(config: PictureBenchmarkConfig, model: str, opened: dict[str, PictureLifter]) -> list[dict[str, Any]]:
+def _rows(config: ImageBenchmarkConfig, model: str, opened: dict[str, ImageLifter]) -> list[dict[str, Any]]:
     """Times of all backends and numbers of crops, in turns."""
     steppers = {
         (crops, backend): Stepper(lifter, crops) for crops in config.crops for backend, lifter in opened.items()
     }
-    runs = {key: Contestant(stepper.step, CALLS) for key, stepper in steppers.items()}
+    runs = {key: TimedCandidate(stepper.step, CALLS) for key, stepper in steppers.items()}
     in_turns(list(runs.values()), config.seconds)
     for lifter in opened.values():
         if lifter.engine and lifter.engine.falls:
@@ -150,7 +150,7 @@ class Stepper:
     """An endless stream whose cache is full. `cpu_ms`: processor time of its steps, which other processes do not
     lengthen as they do the time that passes."""
 
-    def __init__(self, lifter: PictureLifter, crops: int) -> None:
+    def __init__(self, lifter: ImageLifter, crops: int) -> None:
         rng, (width, height) = np.random.default_rng(0), lifter.size
         self._lifter, self._cache = lifter, lifter.start(crops)
         self._images = rng.integers(0, 256, (crops, height, width, 3), np.uint8)

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 
 from pose3d_ros.core.errors import ConfigError, EngineError, Pose3DError
-from pose3d_ros.engines import Cache, EngineOptions, Ladder, open_lifter
+from pose3d_ros.engines import EngineCache, EngineOptions, Ladder, open_lifter
 from pose3d_ros.engines.backends.choice import CHOICES, FILES, rungs
 from pose3d_ros.engines.cache import identity
 from pose3d_ros.engines.lifters import from_file
 from pose3d_ros.lab.evaluation.latency.energy import meter
 from pose3d_ros.lab.evaluation.latency.roofline import Reach, Work, probes, reach, work
 from pose3d_ros.lab.evaluation.latency.synthetic_keypoints import CAMERA, crowd
-from pose3d_ros.lab.evaluation.latency.timing import Clocked, Contestant, in_turns, percentiles, resident_mb
+from pose3d_ros.lab.evaluation.latency.timing import Clocked, TimedCandidate, in_turns, percentiles, resident_mb
 from pose3d_ros.lab.evaluation.report import machine
 from pose3d_ros.models import Lifter, use_threads
 from pose3d_ros.models.dtf import DTF, PUBLISHED
@@ -85,8 +85,8 @@ class Run:
 
     backend: str
     people: int
-    push: Contestant
-    model: Contestant
+    push: TimedCandidate
+    model: TimedCandidate
     around_ms: list[float]
     stages_ms: list[dict[str, float]]
     work: Work
@@ -101,14 +101,14 @@ def measure(config: BenchmarkConfig, on_progress: Progress = lambda doing, share
     opened, left_out = _open_all(config, on_progress)
     eager = opened.get(EAGER) or _open(config, EAGER)
     device = next(iter(opened.values())).device
-    published = Contestant(_published(device), calls=1)
+    published = TimedCandidate(_published(device), calls=1)
     dtype = torch.float16 if device.type == "cuda" and config.pipeline.body.precision == "fp16" else torch.float32
-    multiply, copy = (Contestant(probe, calls=1) for probe in probes(device, dtype))
+    multiply, copy = (TimedCandidate(probe, calls=1) for probe in probes(device, dtype))
     runs = [_run(config, found, people) for people in config.people for found in opened.values()]
     references = [_run(config, eager, people) for people in config.people] if EAGER not in opened else []
     energy = meter(str(device))
-    contestants = [published, multiply, copy, *(part for run in (*runs, *references) for part in (run.push, run.model))]
-    in_turns(contestants, config.seconds, energy, lambda share: on_progress("measuring", share))
+    candidates = [published, multiply, copy, *(part for run in (*runs, *references) for part in (run.push, run.model))]
+    in_turns(candidates, config.seconds, energy, lambda share: on_progress("measuring", share))
     eager_ms = {run.people: _p50(run.model) for run in (*references, *runs) if run.backend == EAGER}
     reached = reach(device, min(multiply.times_ms) / 1e3, min(copy.times_ms) / 1e3)
     rows = [_row(run, eager_ms[run.people], _p50(published), reached, energy is not None) for run in runs]
@@ -174,7 +174,7 @@ def _start_up(weights: str, options: EngineOptions, running: Ladder) -> dict[str
         rung for rung in rungs(options)
         if (rung.kind.name, rung.target.device) == (running.info.name, running.info.device)
     )  # fmt: skip
-    cache = Cache.default()
+    cache = EngineCache.default()
     folder = cache.find(identity(program, rung.kind, rung.target)) if rung.kind.built and cache else None
     times = [time.perf_counter()]
     engine = rung.kind.load(program, rung.target, folder)
@@ -198,11 +198,11 @@ def _run(config: BenchmarkConfig, opened: Opened, people: int) -> Run:
 
     around_ms: list[float] = []
     stages_ms: list[dict[str, float]] = []
-    push = Contestant(_pusher(config.pipeline, opened, people, around_ms, stages_ms))
+    push = TimedCandidate(_pusher(config.pipeline, opened, people, around_ms, stages_ms))
     total = Work(0, 0)
     for name, batch in zip(config.weights, inputs, strict=True):
         total += work(from_file(name).module, (torch.from_numpy(batch),))
-    return Run(opened.name, people, push, Contestant(model), around_ms, stages_ms, total)
+    return Run(opened.name, people, push, TimedCandidate(model), around_ms, stages_ms, total)
 
 
 def _pusher(
@@ -251,8 +251,8 @@ def _published(device: torch.device) -> Callable[[], None]:
     return run
 
 
-def _p50(contestant: Contestant) -> float:
-    return float(np.percentile(contestant.times_ms, 50))
+def _p50(candidate: TimedCandidate) -> float:
+    return float(np.percentile(candidate.times_ms, 50))
 
 
 def _row(run: Run, eager_ms: float, published_ms: float, reached: Reach, metered: bool) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Times of several contestants in one process, in turns, so that whatever else the machine does meets all alike."""
+"""Times of several candidates in one process, in turns, so that whatever else the machine does meets all alike."""
 
 import gc
 import os
@@ -16,7 +16,7 @@ MIN_ROUNDS = 3
 
 
 @dataclass
-class Contestant:
+class TimedCandidate:
     """`run` is timed in blocks of `calls`; what was found is beside it."""
 
     run: Callable[[], None]
@@ -51,18 +51,18 @@ class Clocked:
 
 
 def in_turns(
-    contestants: list[Contestant], seconds: float, energy: Meter | None = None,
+    candidates: list[TimedCandidate], seconds: float, energy: Meter | None = None,
     on_progress: Callable[[float], object] = lambda share: None,
 ) -> None:  # fmt: skip
     """Blocks of one, then of the next, round after round for this long; at least three rounds."""
-    for contestant in contestants:
-        contestant.run()
+    for candidate in candidates:
+        candidate.run()
     gc.collect()
     begin, rounds = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - begin) < seconds or rounds < MIN_ROUNDS:
         on_progress(min(1.0, elapsed / seconds))
-        for contestant in contestants:
-            _block(contestant, energy)
+        for candidate in candidates:
+            _block(candidate, energy)
         rounds += 1
 
 
@@ -80,10 +80,10 @@ def resident_mb() -> float | None:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def _block(contestant: Contestant, energy: Meter | None) -> None:
+def _block(candidate: TimedCandidate, energy: Meter | None) -> None:
     before = energy.joules() if energy else 0.0
-    for _ in range(contestant.calls):
+    for _ in range(candidate.calls):
         begin = time.perf_counter()
-        contestant.run()
-        contestant.times_ms.append(1e3 * (time.perf_counter() - begin))
-    contestant.joules += energy.joules() - before if energy else 0.0
+        candidate.run()
+        candidate.times_ms.append(1e3 * (time.perf_counter() - begin))
+    candidate.joules += energy.joules() - before if energy else 0.0

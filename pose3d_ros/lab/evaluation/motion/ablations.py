@@ -6,7 +6,7 @@ Every study is {row: {protocol: metrics}} on the same cameras, noise and occlusi
 from dataclasses import replace
 
 from pose3d_ros.lab.evaluation.metrics import Metrics
-from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, contestant, evaluate
+from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, candidate, evaluate
 from pose3d_ros.lab.synthesis import detector
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.models import Lifter
@@ -31,29 +31,27 @@ def guidance(lifter: Lifter, motion: MotionSet, config: EvaluationConfig) -> Stu
     }
     variants |= {f"f_past {reach}": replace(own, f_past=reach) for reach in REACHES if reach != own.f_past}
     variants |= {f"f_future {reach}": replace(own, f_future=reach) for reach in REACHES if reach != own.f_future}
-    return evaluate(motion, [contestant(name, lifter, changed) for name, changed in variants.items()], config)
+    return evaluate(motion, [candidate(name, lifter, changed) for name, changed in variants.items()], config)
 
 
 def threshold(lifter: Lifter, motion: MotionSet, config: EvaluationConfig) -> Study:
     """From which score on a keypoint of a noisy detector should count."""
     return {
-        f"{low:g}": evaluate(motion, [contestant("", lifter)], replace(config, min_score=low), NOISY)[""]
+        f"{low:g}": evaluate(motion, [candidate("", lifter)], replace(config, min_score=low), NOISY)[""]
         for low in THRESHOLDS
     }
 
 
 def rate(lifter: Lifter, motion: MotionSet, config: EvaluationConfig) -> Study:
     """Cameras slower and faster than the model's rate."""
-    return {
-        f"{hz:g} Hz": evaluate(motion, [contestant("", lifter)], replace(config, rate_hz=hz))[""] for hz in RATES_HZ
-    }
+    return {f"{hz:g} Hz": evaluate(motion, [candidate("", lifter)], replace(config, rate_hz=hz))[""] for hz in RATES_HZ}
 
 
 def lookahead(lifter: Lifter, motion: MotionSet, config: EvaluationConfig) -> Study:
     """The price of causality: the output so many slots late."""
     return {
         f"{slots} ({1e3 * slots / lifter.spec.rate_hz:.0f} ms)": evaluate(
-            motion, [contestant("", lifter)], replace(config, lookahead=slots)
+            motion, [candidate("", lifter)], replace(config, lookahead=slots)
         )[""]
         for slots in LOOKAHEADS
         if slots < lifter.spec.frames

@@ -16,14 +16,14 @@ from pose3d_ros.lab.evaluation.motion.motion import BATCH, find_baseline, window
 from pose3d_ros.lab.evaluation.motion.recordings import FIRST_STAMP_NS, seeded
 from pose3d_ros.lab.evaluation.report import BASELINE, LIFTER, machine
 from pose3d_ros.lab.synthesis import hand_detector, hand_occlusion
-from pose3d_ros.lab.synthesis.cameras import CameraConfig, view
+from pose3d_ros.lab.synthesis.cameras import VirtualCameraConfig, view
 from pose3d_ros.lab.synthesis.hand_detector import HandDetectorConfig
 from pose3d_ros.lab.synthesis.hand_recordings import LEFT_OUT, Recording, load
 from pose3d_ros.models import Lifter, registry
 from pose3d_ros.stages.hands import lift_hands
 from pose3d_ros.tracking.keypoints import hide_weak
 
-CAMERAS = CameraConfig(
+CAMERAS = VirtualCameraConfig(
     distance_low_m=0.4, distance_high_m=4.0, height_low_m=0.3, height_high_m=2.5, rolled=0.0, moving=0.0
 )
 TABLE_M = 0.8  # the recordings' origin lies on a table
@@ -65,7 +65,7 @@ def measure(sequences: list[HandSequence]) -> dict[str, Any]:
     `palm_deg`: median angle between the palm frames; `pinch`: share of frames in which an aperture below 3 cm is told
     from a wider one, `pinch_seen`: where both tips are seen, `pinch_balanced`: mean over both kinds; `skipped`: frames
     without a hand; `accel_error_m_s2`: of the wrist-relative joints; `wrist_accel_error_m_s2`: of the wrist in the
-    picture, in metres at its true depth, `input_wrist_accel_error_m_s2`: the same of the keypoint that was given.
+    image, in metres at its true depth, `input_wrist_accel_error_m_s2`: the same of the keypoint that was given.
     """
     rows = [s.valid for s in sequences]
     if not any(row.any() for row in rows):
@@ -213,7 +213,7 @@ def _acceleration(sequences: list[HandSequence]) -> float | None:
 
 
 def _wrist_acceleration(sequences: list[HandSequence], given: bool) -> float | None:
-    """Of the wrist in the picture, of the keypoint or of the lifted hand, over the same frames: those with both."""
+    """Of the wrist in the image, of the keypoint or of the lifted hand, over the same frames: those with both."""
     found = []
     for s in sequences:
         depth_m = s.truth_m[:, 0, 2:].astype(np.float64)

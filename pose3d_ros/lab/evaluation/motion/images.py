@@ -1,4 +1,4 @@
-"""Errors of picture models on held-back hands or people: with both modalities or one, and with wrong keypoints."""
+"""Errors of image models on held-back hands or people: with both modalities or one, and with wrong keypoints."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.lab.synthesis import image_windows
 from pose3d_ros.lab.synthesis.hand_images import HANDS
-from pose3d_ros.lab.synthesis.image_config import PictureWindowConfig, Subject
-from pose3d_ros.lab.synthesis.image_windows import PictureWindows, pose_input
+from pose3d_ros.lab.synthesis.image_config import ImageWindowConfig, Subject
+from pose3d_ros.lab.synthesis.image_windows import ImageWindows, pose_input
 from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.models.extpose import ExtPose
 
@@ -25,15 +25,15 @@ PIECE = 64
 
 
 def held_back(
-    count: int, config: PictureWindowConfig, seed: int = HELD_BACK, device: str = "cpu", subject: Subject = HANDS
-) -> PictureWindows:
+    count: int, config: ImageWindowConfig, seed: int = HELD_BACK, device: str = "cpu", subject: Subject = HANDS
+) -> ImageWindows:
     """The windows to measure on, the same ones for the same settings and people."""
     rng = Rng(seed, device)
     parts = [image_windows.draw(rng, min(PIECE, count - first), config, subject) for first in range(0, count, PIECE)]
-    return PictureWindows(*(torch.cat(part) for part in zip(*parts, strict=True)))
+    return ImageWindows(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
-def faulty(windows: PictureWindows, fault: str, height: int, seed: int = 7) -> PictureWindows:
+def faulty(windows: ImageWindows, fault: str, height: int, seed: int = 7) -> ImageWindows:
     """Wrong 2D. "shifted": each window's keypoints by a tenth of the crop in one direction; "swapped": those of another
     window; "missing": half of the joints, others in every frame. Raises ConfigError for other names."""
     rng = Rng(seed, windows.score.device)
@@ -55,7 +55,7 @@ def faulty(windows: PictureWindows, fault: str, height: int, seed: int = 7) -> P
 
 @torch.inference_mode()
 def predict(
-    network: ExtPose, windows: PictureWindows, config: PictureWindowConfig, modality: str = "both", causal: bool = False
+    network: ExtPose, windows: ImageWindows, config: ImageWindowConfig, modality: str = "both", causal: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Joints from the root (N, T, J, 3), metres, and sigma (N, T, J) or NaN, in the axes of the crops' cameras."""
     was_training = network.training
@@ -63,7 +63,7 @@ def predict(
     like = next(network.parameters())
     xyz, sigma = [], []
     for first in range(0, len(windows.score), PIECE):
-        part = PictureWindows(*(value[first : first + PIECE].to(like.device) for value in windows))
+        part = ImageWindows(*(value[first : first + PIECE].to(like.device) for value in windows))
         image = None if modality == "pose" else part.image.to(like.dtype)
         pose = None if modality == "image" else given_pose(network, part, config).to(like.dtype)
         out = network(image, pose, pose_present=None if pose is None else presence(part.score), causal=causal)
@@ -76,7 +76,7 @@ def predict(
     return joints.numpy(), spread.numpy()
 
 
-def given_pose(network: ExtPose, windows: PictureWindows, config: PictureWindowConfig) -> Tensor:
+def given_pose(network: ExtPose, windows: ImageWindows, config: ImageWindowConfig) -> Tensor:
     """The keypoints in the form that the network takes."""
     skeleton = formats.get(network.config.skeleton)
     return pose_input(network.config.pose_input, windows.xy_px, windows.score, config.render, config.drawing, skeleton)
@@ -88,7 +88,7 @@ def presence(score: Tensor) -> Tensor | None:
     return None if bool(some.all()) else some
 
 
-def measure(xyz: np.ndarray, windows: PictureWindows, rate_hz: float, subject: Subject = HANDS) -> dict[str, Any]:
+def measure(xyz: np.ndarray, windows: ImageWindows, rate_hz: float, subject: Subject = HANDS) -> dict[str, Any]:
     """Errors of joints (N, T, J, 3) from the root over all frames.
 
     `mpjpe_mm`, `pa_mpjpe_mm`; `pck20`: share of joints within 20 mm, `pck150` of bodies' within 150 mm;

@@ -48,19 +48,19 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Candidate:
     """A lifter, and the name under which its numbers are reported."""
 
     name: str
     lifter: Lifter
 
 
-def contestant(name: str, lifter: Lifter, guidance: GuidanceConfig | None = None) -> Contestant:
+def candidate(name: str, lifter: Lifter, guidance: GuidanceConfig | None = None) -> Candidate:
     """The lifter as it is, or with another guidance than its weights were trained with."""
     if guidance is not None:
         lifter = copy(lifter)
         lifter.spec = replace(lifter.spec, guidance=guidance)
-    return Contestant(name, lifter)
+    return Candidate(name, lifter)
 
 
 def find_baseline(weights: str) -> str:
@@ -76,39 +76,39 @@ def find_baseline(weights: str) -> str:
 
 def evaluate(
     motion: MotionSet,
-    contestants: list[Contestant],
+    candidates: list[Candidate],
     config: EvaluationConfig,
     noise: DetectorConfig = detector.STANDARD,
     on_progress: Callable[[str, int, int], Any] | None = None,
 ) -> dict[str, dict[str, Metrics]]:
-    """{contestant: {protocol: metrics}}. All of them see the very same cameras, noise and occlusions.
+    """{candidate: {protocol: metrics}}. All of them see the very same cameras, noise and occlusions.
 
     `on_progress(protocol, done, total)` is told about clips. Raises ConfigError: unknown protocol, lookahead beyond
-    the window, contestants of different rates or skeletons.
+    the window, candidates of different rates or skeletons.
     """
-    _check(contestants, config)
+    _check(candidates, config)
     chosen = _spread(len(motion), config.clips)
-    found: dict[str, dict[str, list[Sequence]]] = {c.name: {p: [] for p in config.protocols} for c in contestants}
+    found: dict[str, dict[str, list[Sequence]]] = {c.name: {p: [] for p in config.protocols} for c in candidates}
     for done, index in enumerate(chosen):
         recordings = record(motion, index, config.rate_hz, config.cameras, config.seed, noise)
         for protocol in config.protocols:
-            for name, sequences in _lift_clip(recordings, protocol, contestants, config).items():
+            for name, sequences in _lift_clip(recordings, protocol, candidates, config).items():
                 found[name][protocol] += sequences
             if on_progress:
                 on_progress(protocol, done, len(chosen))
-    skeleton = contestants[0].lifter.spec.skeleton
+    skeleton = candidates[0].lifter.spec.skeleton
     return {name: {p: measure(sequences, skeleton) for p, sequences in per.items()} for name, per in found.items()}
 
 
-def _check(contestants: list[Contestant], config: EvaluationConfig) -> None:
-    specs = {(c.lifter.spec.rate_hz, c.lifter.spec.skeleton) for c in contestants}
+def _check(candidates: list[Candidate], config: EvaluationConfig) -> None:
+    specs = {(c.lifter.spec.rate_hz, c.lifter.spec.skeleton) for c in candidates}
     if len(specs) != 1:
         raise ConfigError(f"expected lifters with the same rate and skeleton to compare, got {sorted(specs)}")
-    frames = min(c.lifter.spec.frames for c in contestants)
+    frames = min(c.lifter.spec.frames for c in candidates)
     if config.lookahead >= frames:
         raise ConfigError(f"lookahead: expected below the window's {frames} frames, got {config.lookahead}")
     for protocol in config.protocols:  # an unknown one is refused before the work begins
-        occlusion.mask(protocol, Rng(0), torch.zeros(1, 2, len(contestants[0].lifter.spec.joints), 2), config.rate_hz)
+        occlusion.mask(protocol, Rng(0), torch.zeros(1, 2, len(candidates[0].lifter.spec.joints), 2), config.rate_hz)
 
 
 def _spread(total: int, wanted: int) -> list[int]:
@@ -117,15 +117,15 @@ def _spread(total: int, wanted: int) -> list[int]:
 
 
 def _lift_clip(
-    recordings: Recordings, protocol: str, contestants: list[Contestant], config: EvaluationConfig
+    recordings: Recordings, protocol: str, candidates: list[Candidate], config: EvaluationConfig
 ) -> dict[str, list[Sequence]]:
-    """One sequence for each camera and contestant."""
-    spec = contestants[0].lifter.spec
+    """One sequence for each camera and candidate."""
+    spec = candidates[0].lifter.spec
     score = np.where(recordings.hidden(protocol, config.seed), 0, recordings.score.numpy())
     rays, score = hide_weak(recordings.rays.numpy(), score, config.min_score)
     delay = config.lookahead * config.rate_hz / spec.rate_hz
     truth_m = np.stack([_delayed(truth_m, delay) for truth_m in recordings.truth_m])
-    return {c.name: _lift(c.lifter, rays, score, recordings.stamps_ns, truth_m, config) for c in contestants}
+    return {c.name: _lift(c.lifter, rays, score, recordings.stamps_ns, truth_m, config) for c in candidates}
 
 
 def window_slots(stamps_ns: np.ndarray, score: np.ndarray, frames: int, rate_hz: float) -> np.ndarray:

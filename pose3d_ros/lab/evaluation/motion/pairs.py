@@ -1,6 +1,6 @@
 """Two people who dance with each other, through the whole pipeline without ids: exchanged identities, and errors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ def record_pairs(file: Path, rate_hz: float, cameras: int, seed: int) -> list[Pa
 def _seen(views: Views, name: str, rate_hz: float, seed: int) -> list[Pair]:
     rays, score, truth_m = [], [], []
     for who, joints in enumerate(views.xyz.split(len(SKELETON), dim=2)):
-        own = Views(joints, views.half_width, views.half_height)
+        own = replace(views, xyz=joints)
         seen = detector.detect(seeded(seed, name, f"detector {who}"), own, detector.STANDARD, rate_hz)
         rays.append(seen[0].numpy())
         score.append(seen[1].numpy())

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 
 from pose3d_ros.lab.synthesis import detector, occlusion
-from pose3d_ros.lab.synthesis.cameras import CameraConfig, Views, view
+from pose3d_ros.lab.synthesis.cameras import Views, VirtualCameraConfig, view
 from pose3d_ros.lab.synthesis.detector import DetectorConfig
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.rng import Rng
 
 # what the protocols look through: a standing robot at the distances of a room
-STANDARD = CameraConfig(
+STANDARD = VirtualCameraConfig(
     height_low_m=0.3,
     height_high_m=2.5,
     fov_low_deg=35,
@@ -21,6 +21,7 @@ STANDARD = CameraConfig(
     distance_low_m=1.5,
     distance_high_m=8,
     rolled=0,
+    upended=0,
     moving=0,
 )
 CANDIDATES = 32  # cameras drawn for each one that is kept
@@ -33,7 +34,7 @@ class Recordings:
     """One clip from K cameras, F frames at `rate_hz`.
 
     `rays` float32 (K, F, J, 2) as x/z, y/z and `score` (K, F, J) of the detector, 0 where it gives nothing;
-    `truth_m` (K, F, J, 3) in the camera frame; `half_size` (K, 2) of the pictures as x/z, y/z.
+    `truth_m` (K, F, J, 3) in the camera frame; `half_size` (K, 2) of the images as x/z, y/z.
     """
 
     name: str
@@ -60,20 +61,21 @@ def record(
     joints, root = motion.clip(index, rate_hz)
     name = motion.names[index]
     views = standard_cameras(seeded(seed, name, "cameras"), joints, root, cameras)
-    rays, score = detector.detect(seeded(seed, name, "detector"), views, noise, rate_hz)
+    of_body, of_toes = seeded(seed, name, "detector"), seeded(seed, name, "toes")
+    rays, score = detector.detect_apart(of_body, of_toes, views, noise, rate_hz)
     half_size = torch.stack((views.half_width, views.half_height), -1).numpy()
     return Recordings(name, rate_hz, rays, score, views.xyz.numpy(), half_size)
 
 
 def standard_cameras(rng: Rng, joints: torch.Tensor, root: torch.Tensor, count: int) -> Views:
-    """`count` standard cameras, those first which have the person's middle in the picture, and nothing of them too
+    """`count` standard cameras, those first which have the person's middle in the image, and nothing of them too
     close, all the time: cameras do not turn here, and people walk away."""
     drawn = count * CANDIDATES
     views = view(rng, joints.expand(drawn, -1, -1, -1), root.expand(drawn, -1, -1), STANDARD)
     near = views.xyz[..., 2].amin((1, 2)) < NEAREST_M
     outside = ~views.inside(detector.true_rays(views.xyz[:, :, :1])).squeeze(-1)
     best = (outside.float().mean(1) + near.float()).argsort(stable=True)[:count]
-    return Views(views.xyz[best], views.half_width[best], views.half_height[best])
+    return views.take(best)
 
 
 def seeded(seed: int, *names: str) -> Rng:

@@ -1,4 +1,4 @@
-"""The moments to look at first: the largest errors, or without truth the most doubtful ones, as pictures."""
+"""The moments to look at first: the largest errors, or without truth the most doubtful ones, as images."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -25,17 +25,17 @@ GetImage = Callable[[int], np.ndarray | None]
 
 
 class Shown(NamedTuple):
-    """One picture, BGR, and what it shows. `score`: mean error in mm, or without truth mean sigma in mm."""
+    """One image, BGR, and what it shows. `score`: mean error in mm, or without truth mean sigma in mm."""
 
     row: int
     time_s: float
     score: float
     who: str
-    picture: np.ndarray
+    image: np.ndarray
 
 
 def worst(run: RunResult, get_image: GetImage, count: int = 4) -> list[Shown]:
-    """The `count` worst moments, worst first. `get_image(stamp_ns)`: the camera's picture in BGR, None if none."""
+    """The `count` worst moments, worst first. `get_image(stamp_ns)`: the camera's image in BGR, None if none."""
     frames = run.frames
     rows = chosen(run, count)
     if not rows:
@@ -50,8 +50,8 @@ def worst(run: RunResult, get_image: GetImage, count: int = 4) -> list[Shown]:
         person = frames.person[row]
         name = run.people[person] if person >= 0 else ""
         who = (f"person {name}" if name.isdigit() else name) or f"track {frames.track[row]}"
-        picture = _picture(run, frame, scene, camera, get_image(int(frames.image_stamp_ns[frame])))
-        found.append(Shown(int(row), float(frames.seconds[frame]), float(np.nanmean(values[row])), who, picture))
+        image = _image(run, frame, scene, camera, get_image(int(frames.image_stamp_ns[frame])))
+        found.append(Shown(int(row), float(frames.seconds[frame]), float(np.nanmean(values[row])), who, image))
     return found
 
 
@@ -65,7 +65,7 @@ def chosen(run: RunResult, count: int) -> list[int]:
         parts = [_means(frames.sigma_m), _means(frames.reprojection_px) / np.maximum(frames.height_px, 1)]
         score = sum(np.nan_to_num(part / max(_median(part), 1e-9)) for part in parts)
     rows: list[int] = []
-    usual = _median(score)  # nothing better than that is worth a picture
+    usual = _median(score)  # nothing better than that is worth an image
     seconds = frames.seconds[frames.frame]
     for row in np.argsort(-np.nan_to_num(score, nan=-1), kind="stable"):
         if len(rows) == count or not np.isfinite(score[row]) or (rows and score[row] <= usual):
@@ -133,7 +133,7 @@ def camera_of(run: RunResult) -> Camera | None:
         return None
 
 
-def _picture(run: RunResult, frame: int, scene: Scene, camera: Camera | None, image: np.ndarray | None) -> np.ndarray:
+def _image(run: RunResult, frame: int, scene: Scene, camera: Camera | None, image: np.ndarray | None) -> np.ndarray:
     """2D on the left, 3D from two sides on the right."""
     moment = Moment(0, image, keypoints(run, frame), skeletons(run, frame), ())
     true = truth(run, frame)
@@ -155,7 +155,7 @@ def _picture(run: RunResult, frame: int, scene: Scene, camera: Camera | None, im
 
 
 def _flat(moment: Moment, camera: Camera | None, true: tuple[Person3D, ...]) -> np.ndarray:
-    """What the camera saw, about the people; also without a picture or a calibration."""
+    """What the camera saw, about the people; also without an image or a calibration."""
     points = [person.xy_px[person.score > 0] for person in moment.keypoints.people]
     if camera:
         points += [camera.project(p.xyz_m[p.state > 0]) for p in (*moment.skeletons.people, *true)]

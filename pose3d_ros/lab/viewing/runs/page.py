@@ -1,4 +1,4 @@
-"""`write_report`: one run as a single HTML file that works offline, with its pictures beside it as PNG."""
+"""`write_report`: one run as a single HTML file that works offline, with its images beside it as PNG."""
 
 import base64
 import json
@@ -18,7 +18,7 @@ from pose3d_ros.lab.viewing.runs import charts, moments, tables
 NAME = "report.html"
 JPEG_QUALITY = 84
 MODES = {
-    "direct": "keypoints lifted anew",
+    "direct": "keypoints lifted again",
     "recorded": "skeletons as the robot recorded them",
     "replay": "through the running nodes",
 }
@@ -57,7 +57,7 @@ def write_report(
         note = f"{found.help}; errors against {found.reference}."
         drawn.append(Chart(f"Fault: {name}", note, charts.save(charts.curve(found), folder / f"curve_{name}.png")))
     for number, moment in enumerate(shown, start=1):
-        cv2.imwrite(str(folder / f"worst_{number}.png"), moment.picture)
+        cv2.imwrite(str(folder / f"worst_{number}.png"), moment.image)
     info = run.info
     return render(
         folder / NAME,
@@ -67,7 +67,7 @@ def write_report(
         cards=cards(run),
         tables=_there(tables.overall(run), tables.quality(run), tables.times(run)),
         charts=drawn,
-        moments=[{"caption": _caption(run, moment), "views": _views(moment.picture)} for moment in shown],
+        moments=[{"caption": _caption(run, moment), "views": _views(moment.image)} for moment in shown],
         moments_title="Worst moments" if run.has_truth else "Most doubtful moments",
         legend=_legend(run),
         folded=_there(tables.segments(run), tables.joints(run)),
@@ -184,14 +184,14 @@ def _hex(bgr: strokes.Colour) -> str:
     return "#{2:02x}{1:02x}{0:02x}".format(*bgr)
 
 
-def _views(picture: np.ndarray) -> list[dict[str, Any]]:
+def _views(image: np.ndarray) -> list[dict[str, Any]]:
     """The flat and the spatial part on their own, for narrow screens one below the other."""
-    parts = picture[:, : moments.LEFT_WIDTH], picture[:, moments.LEFT_WIDTH + moments.GAP :]
+    parts = image[:, : moments.LEFT_WIDTH], image[:, moments.LEFT_WIDTH + moments.GAP :]
     return [{"width": part.shape[1], "jpeg": _jpeg(part)} for part in parts]
 
 
-def _jpeg(picture: np.ndarray) -> str:
-    data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+def _jpeg(image: np.ndarray) -> str:
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
     return base64.b64encode(data.tobytes()).decode()
 
 

@@ -47,7 +47,7 @@ QUALITY = (
     Column("jitter_m_s2", "jitter m/s²", 1, 1, "mean acceleration of the joints: motion and shaking"),
     Column("bone_cv_percent", "bones ± %", 1, 2, "how much the lengths of bones vary over time"),
     Column("reprojection_px", "reprojection px", 1, 1, "from the projected joints to their keypoints"),
-    Column("reprojection_percent", "of height %", 1, 2, "the same in percent of the person's height in the picture"),
+    Column("reprojection_percent", "of height %", 1, 2, "the same in percent of the person's height in the image"),
     Column("tracks", "tracks", 1, 0, "identities given"),
     Column("id_switches", "taken over", 1, 0, "tracks that began where another had just ended"),
 )
@@ -87,7 +87,7 @@ def times(run: RunResult) -> Table | None:
     meanings = {
         "push_ms": ("computing", "time in Pipeline.push on this machine"),
         "latency_ms": ("latency", "arrival of the skeletons minus arrival of their keypoints"),
-        "age_ms": ("age", "from the stamp of the picture to the skeletons"),
+        "age_ms": ("age", "from the stamp of the image to the skeletons"),
     }
     columns = [Column(f"p{p}", f"p{p} ms", 1, 1, f"{p} of 100 are faster") for p in (50, 95, 99)]
     rows = [(meanings[key][0], entry) for key, entry in run.timings.summary().items() if entry]

@@ -16,7 +16,7 @@ from pose3d_ros.lab.evaluation.bags.config import BagEvaluationConfig, ScoringCo
 from pose3d_ros.lab.evaluation.bags.run import FRAMES, JSON, TIMINGS, load_run, save_run
 from pose3d_ros.lab.evaluation.metrics import measure
 from pose3d_ros.lab.evaluation.motion import motion as motion_evaluation
-from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, contestant
+from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, candidate
 from pose3d_ros.lab.evaluation.motion.recordings import record
 from pose3d_ros.lab.evaluation.report import LIFTER, evaluate_motion
 from pose3d_ros.models import checkpoint
@@ -90,7 +90,7 @@ def test_an_offset_of_50_ms_is_found_and_taken_away(tmp_path, sample, clip, trut
 def test_numbers_are_those_of_the_motion_evaluation(tmp_path, clip, small_lifter, protocol):
     config = EvaluationConfig(protocols=(protocol,), cameras=1, seed=5)
     expected = measure(
-        motion_evaluation._lift_clip(clip, protocol, [contestant("ours", small_lifter)], config)["ours"], "h36m17"
+        motion_evaluation._lift_clip(clip, protocol, [candidate("ours", small_lifter)], config)["ours"], "h36m17"
     )
     score = np.where(clip.hidden(protocol, 5), 0, clip.score.numpy())
     given = inputs(clip.stamps_ns, clip.rays.numpy(), score)

@@ -20,7 +20,7 @@ COUNT = 600
 
 @pytest.fixture(scope="module")
 def stream():
-    """20 s of two standing people at 30 Hz, with ids; they fill the picture."""
+    """20 s of two standing people at 30 Hz, with ids; they fill the image."""
     rng = np.random.default_rng(0)
     joints = [rng.uniform([20 + 300 * k, 20], [300 + 300 * k, 460], (17, 2)) for k in range(2)]
     score = np.full(17, 0.9)
@@ -55,7 +55,7 @@ def test_every_fault_is_seeded_and_spares_its_input(stream, name):
     assert faults.apply([f"{name}:0"], stream, seed=1) == stream
 
 
-def test_joints_hides_so_many_anew_each_frame(stream):
+def test_joints_hides_so_many_again_each_frame(stream):
     there = seen(faults.apply(["joints:12"], stream, 1))
     assert (there.sum(-1) == 5).all()
     assert there.mean((0, 1)) == pytest.approx(5 / 17, abs=0.07)
@@ -67,14 +67,14 @@ def test_spans_last_a_while_and_grow_with_the_severity(stream, name, severity):
     more = seen(faults.apply([f"{name}:{2 * severity}"], stream, 1))
     assert 0 < (~there).mean() < (~more).mean() < 0.6
     ends = (there[1:] != there[:-1]).any((1, 2)).sum()
-    assert ends < COUNT / 5  # not drawn anew each frame
+    assert ends < COUNT / 5  # not drawn again each frame
 
 
 @pytest.mark.parametrize(
     ("side", "axis", "line", "above"),
     [("bottom", 1, 360, True), ("top", 1, 120, False), ("left", 0, 160, False), ("right", 0, 480, True)],
 )
-def test_a_side_of_the_picture_is_cut_off(stream, side, axis, line, above):
+def test_a_side_of_the_image_is_cut_off(stream, side, axis, line, above):
     cut = faults.apply([f"truncated_{side}:0.25"], stream, 1)
     for before, after in zip(stream[0].keypoints.people, cut[0].keypoints.people, strict=True):
         gone = before.xy_px[:, axis] >= line if above else before.xy_px[:, axis] < line

@@ -123,9 +123,9 @@ def test_an_unknown_protocol_is_refused():
         lift_all(RECORDINGS[-1:], {"a": lifter()}, HandEvaluationConfig(protocols=("limb",)))
 
 
-def test_the_wrists_acceleration_is_that_in_the_picture():
+def test_the_wrists_acceleration_is_that_in_the_image():
     def nearer_and_shaking(truth):
-        moved = 0.9 * truth  # on the same rays: no error in the picture
+        moved = 0.9 * truth  # on the same rays: no error in the image
         moved[1::2, :, 0] += 0.01 * moved[1::2, :1, 2]
         return moved
 

@@ -10,7 +10,7 @@ from pose3d_ros.core.errors import CheckpointError, ConfigError
 from pose3d_ros.core.types import Keypoints2D, Person2D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.lab.evaluation.motion import motion as evaluation
-from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, contestant, evaluate
+from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, candidate, evaluate
 from pose3d_ros.lab.evaluation.motion.recordings import record
 from pose3d_ros.lab.synthesis import detector
 from pose3d_ros.models import Lifter, ModelSpec
@@ -49,7 +49,7 @@ def pushed(lifter, recordings, hidden, camera=0):
 def test_a_clip_is_lifted_as_the_pipeline_lifts_it_frame_by_frame(sample, small_lifter, protocol, rate_hz):
     recordings = record(sample, 0, rate_hz, cameras=1, seed=5)
     config = EvaluationConfig(protocols=(protocol,), rate_hz=rate_hz, cameras=1, seed=5)
-    found = evaluation._lift_clip(recordings, protocol, [contestant("ours", small_lifter)], config)["ours"][0]
+    found = evaluation._lift_clip(recordings, protocol, [candidate("ours", small_lifter)], config)["ours"][0]
     xyz_m, sigma_m = pushed(small_lifter, recordings, recordings.hidden(protocol, 5))
     np.testing.assert_array_equal(found.valid, np.isfinite(xyz_m[:, 0, 0]))
     assert found.valid.mean() > 0.9
@@ -63,7 +63,7 @@ def test_a_clip_is_lifted_as_the_pipeline_lifts_it_frame_by_frame(sample, small_
 def test_a_streaming_lifter_gives_what_it_gives_in_the_pipeline(sample, small_stream, protocol, rate_hz):
     recordings = record(sample, 0, rate_hz, cameras=2, seed=5)
     config = EvaluationConfig(protocols=(protocol,), rate_hz=rate_hz, cameras=2, seed=5)
-    found = evaluation._lift_clip(recordings, protocol, [contestant("ours", small_stream)], config)["ours"][1]
+    found = evaluation._lift_clip(recordings, protocol, [candidate("ours", small_stream)], config)["ours"][1]
     xyz_m, sigma_m = pushed(small_stream, recordings, recordings.hidden(protocol, 5), camera=1)
     np.testing.assert_array_equal(found.valid, np.isfinite(xyz_m[:, 0, 0]))
     assert found.valid.mean() > 0.9
@@ -72,7 +72,7 @@ def test_a_streaming_lifter_gives_what_it_gives_in_the_pipeline(sample, small_st
 
 
 def test_a_streaming_lifter_stands_beside_a_windowed_one(sample, small_stream, small_lifter):
-    both = [contestant("streaming", small_stream), contestant("windowed", small_lifter)]
+    both = [candidate("streaming", small_stream), candidate("windowed", small_lifter)]
     found = evaluate(sample, both, replace(QUICK, protocols=("clean",)))
     assert found["streaming"]["clean"].frames == found["windowed"]["clean"].frames > 0
     assert found["streaming"]["clean"].mpjpe_mm < 400
@@ -81,21 +81,21 @@ def test_a_streaming_lifter_stands_beside_a_windowed_one(sample, small_stream, s
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_one_others(sample, small_lifter):
-    runs = [evaluate(sample, [contestant("ours", small_lifter)], replace(QUICK, seed=seed)) for seed in (1, 1, 2)]
+    runs = [evaluate(sample, [candidate("ours", small_lifter)], replace(QUICK, seed=seed)) for seed in (1, 1, 2)]
     assert runs[0] == runs[1]
     assert runs[0]["ours"]["random:12"].mpjpe_mm != runs[2]["ours"]["random:12"].mpjpe_mm
 
 
 def test_a_protocol_sees_the_same_cameras_and_noise_whatever_runs_beside_it(sample, small_lifter):
-    ours = contestant("ours", small_lifter)
+    ours = candidate("ours", small_lifter)
     alone = evaluate(sample, [ours], replace(QUICK, protocols=("random:12",)))
-    together = evaluate(sample, [contestant("other", small_lifter), ours], QUICK)
+    together = evaluate(sample, [candidate("other", small_lifter), ours], QUICK)
     assert alone["ours"]["random:12"] == together["ours"]["random:12"] == together["other"]["random:12"]
 
 
 def test_hidden_joints_are_those_of_the_protocol(sample, small_lifter):
     config = replace(QUICK, protocols=("clean", "random:8", "random:16"), min_score=0.0)
-    found = evaluate(sample, [contestant("ours", small_lifter)], config)["ours"]
+    found = evaluate(sample, [candidate("ours", small_lifter)], config)["ours"]
     assert found["clean"].hidden_share == 0
     assert found["random:8"].hidden_share == pytest.approx(8 / 17, abs=0.02)
     assert found["random:16"].hidden_share == pytest.approx(16 / 17, abs=0.02)
@@ -104,7 +104,7 @@ def test_hidden_joints_are_those_of_the_protocol(sample, small_lifter):
 def test_weak_keypoints_count_as_hidden(sample, small_lifter):
     """All scores are below 1, and many below 0.7."""
     configs = [replace(QUICK, protocols=("clean",), min_score=low) for low in (0.0, 0.7)]
-    found = [evaluate(sample, [contestant("ours", small_lifter)], config)["ours"]["clean"] for config in configs]
+    found = [evaluate(sample, [candidate("ours", small_lifter)], config)["ours"]["clean"] for config in configs]
     share = [metrics.hidden_share for metrics in found]
     assert share[0] == 0
     assert 0.05 < share[1] < 1
@@ -113,7 +113,7 @@ def test_weak_keypoints_count_as_hidden(sample, small_lifter):
 @pytest.mark.parametrize("rate_hz", [10, 15, 60])
 def test_every_frame_is_counted_as_lifted_or_skipped(sample, small_lifter, rate_hz):
     config = EvaluationConfig(protocols=("lostframes",), rate_hz=rate_hz, cameras=2)
-    found = evaluate(sample, [contestant("ours", small_lifter)], config)["ours"]["lostframes"]
+    found = evaluate(sample, [candidate("ours", small_lifter)], config)["ours"]["lostframes"]
     frames = sum(len(sample.clip(i, rate_hz)[1]) for i in range(len(sample)))
     assert found.frames + found.skipped == 2 * frames
     assert found.skipped < 0.05 * frames
@@ -133,7 +133,7 @@ def test_lookahead_asks_for_an_older_slot_and_compares_with_the_truth_of_then(sa
     recordings = record(sample, 0, 30.0, cameras=1, seed=5)
     lifter = Lifter(Oracle(), ModelSpec("oracle", "h36m17", 27, 30.0))
     config = EvaluationConfig(protocols=("clean",), cameras=1, seed=5, lookahead=8)
-    found = evaluation._lift_clip(recordings, "clean", [contestant("ours", lifter)], config)["ours"][0]
+    found = evaluation._lift_clip(recordings, "clean", [candidate("ours", lifter)], config)["ours"][0]
     np.testing.assert_array_equal(found.truth_m, recordings.truth_m[0, :-8])
     spread = np.linalg.norm(found.predicted_m[:, 1] - found.predicted_m[:, 0], axis=-1)[found.valid]
     np.testing.assert_allclose(spread, 27 - 1 - 8, rtol=1e-4)
@@ -179,15 +179,15 @@ def test_slow_noise_lasts_the_same_time_at_any_frame_rate(sample, rate_hz):
 @pytest.mark.parametrize("protocol", ["random:17", "random:", "nonsense"])
 def test_an_unknown_protocol_is_refused_before_any_work(sample, small_lifter, protocol):
     with pytest.raises(ConfigError, match="known are clean, random:8"):
-        evaluate(sample, [contestant("ours", small_lifter)], replace(QUICK, protocols=("clean", protocol)))
+        evaluate(sample, [candidate("ours", small_lifter)], replace(QUICK, protocols=("clean", protocol)))
 
 
 def test_a_lookahead_beyond_the_window_and_unequal_rates_are_refused(sample, small_lifter, small_network):
     with pytest.raises(ConfigError, match="27 frames, got 27"):
-        evaluate(sample, [contestant("ours", small_lifter)], replace(QUICK, lookahead=27))
+        evaluate(sample, [candidate("ours", small_lifter)], replace(QUICK, lookahead=27))
     slower = Lifter(DTF(small_network.config), ModelSpec("slow", "h36m17", 27, 15.0))
     with pytest.raises(ConfigError, match="same rate"):
-        evaluate(sample, [contestant("ours", small_lifter), contestant("slow", slower)], QUICK)
+        evaluate(sample, [candidate("ours", small_lifter), candidate("slow", slower)], QUICK)
     with pytest.raises(ConfigError, match="rate_hz"):
         EvaluationConfig(rate_hz=5)
 

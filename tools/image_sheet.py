@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A sheet of what picture models are trained on: rendered crops, and the keypoints drawn as their second picture.
+"""A sheet of what image models are trained on: rendered crops, and the keypoints drawn as their second image.
 
-python tools/picture_sheet.py [OUT.jpg] [--height 192] [--seed 5]
-python tools/picture_sheet.py docs/bodies_rendered.jpg --motion data/body/train.npz
+python tools/image_sheet.py [OUT.jpg] [--height 192] [--seed 5]
+python tools/image_sheet.py docs/bodies_rendered.jpg --motion data/body/train.npz
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pose3d_ros.geometry.crop import IMAGENET_MEAN, IMAGENET_STD
 from pose3d_ros.lab.synthesis import image_windows, motion
 from pose3d_ros.lab.synthesis.body_images import Bodies
 from pose3d_ros.lab.synthesis.hand_images import HANDS
-from pose3d_ros.lab.synthesis.image_config import PictureWindowConfig, Subject
+from pose3d_ros.lab.synthesis.image_config import ImageWindowConfig, Subject
 from pose3d_ros.lab.synthesis.image_windows import pose_input
 from pose3d_ros.lab.synthesis.render import RenderConfig
 from pose3d_ros.lab.synthesis.rng import Rng
@@ -25,9 +25,9 @@ COLUMNS, ROWS = 8, 4
 
 
 def sheet(subject: Subject, height: int, seed: int) -> np.ndarray:
-    """BGR picture."""
+    """BGR image."""
     width = height * 3 // 4
-    config = PictureWindowConfig(frames=1, render=RenderConfig(width=width, height=height, samples=1))
+    config = ImageWindowConfig(frames=1, render=RenderConfig(width=width, height=height, samples=1))
     drawn = image_windows.draw(Rng(seed), COLUMNS * ROWS, config, subject)
     mean, std = (torch.tensor(value)[:, None, None] for value in (IMAGENET_MEAN, IMAGENET_STD))
     skeleton = pose_input("image", drawn.xy_px, drawn.score, config.render, config.drawing, subject.skeleton)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What pictures do to hands, and to bodies, of a real video of which nobody knows the truth.
+"""What images do to hands, and to bodies, of a real video of which nobody knows the truth.
 
-    python benchmark/pictures_on_video.py [--pictures hand_extpose] [--body NAME]
-    python benchmark/pictures_on_video.py --bag BAG --mediapipe LANDMARKS.npz
+    python benchmark/images_on_video.py [--images hand_extpose] [--body NAME]
+    python benchmark/images_on_video.py --bag BAG --mediapipe LANDMARKS.npz
 
-A bag with pictures, calibration and our detector's keypoints (`tools/make_demo_bag.py` writes one) goes through the
-pipeline of `pose_vit_node`. Answers: of the lifter, without pictures; of the picture model by itself, before it is
+A bag with images, calibration and our detector's keypoints (`tools/make_demo_bag.py` writes one) goes through the
+pipeline of `pose_vit_node`. Answers: of the lifter, without images; of the image model by itself, before it is
 pulled to keypoints; of the same, shown the image only or the keypoints only; and what is published of lifter and model,
 with the image and with the model shown the keypoints only.
 
@@ -35,12 +35,12 @@ from pose3d_ros.geometry.align import procrustes
 from pose3d_ros.geometry.hand import SKELETON, aperture, describe
 from pose3d_ros.lab.bags.reader import Bag
 from pose3d_ros.lab.bags.types import Input
-from pose3d_ros.lab.evaluation.motion.modality_probe import ToldPipeline
+from pose3d_ros.lab.evaluation.motion.modality_probe import ProbedPipeline
 from pose3d_ros.pipeline import BodyConfig
 from pose3d_ros.settings import HandConfig, PipelineConfig, RefineConfig
 
 DEMO = Path(__file__).resolve().parent.parent / "demo"
-SAME = 0.5  # of the extent of MediaPipe's joints in the picture; farther off is another hand
+SAME = 0.5  # of the extent of MediaPipe's joints in the image; farther off is another hand
 BODY, FORMAT = "h36m17", "mediapipe33"
 UPPER = [f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "wrist")]
 DIGITS = {"curl steps": 3, "size": 2}
@@ -50,10 +50,10 @@ Points = dict[tuple[int, str], tuple[np.ndarray, np.ndarray]]  # two arrays by f
 
 
 class Shown(NamedTuple):
-    """One frame: what the pipeline is given, and `picture` uint8 (H, W, 3), RGB."""
+    """One frame: what the pipeline is given, and `image` uint8 (H, W, 3), RGB."""
 
     entry: Input
-    picture: np.ndarray
+    image: np.ndarray
 
 
 class Subject(NamedTuple):
@@ -68,15 +68,15 @@ class Subject(NamedTuple):
 
 @dataclass
 class Run:
-    """Answers of one way through the video; `pictured`: how many have the picture's part in them."""
+    """Answers of one way through the video; `imaged`: how many have the image's part in them."""
 
     published: Poses = field(default_factory=dict)
     alone: Poses = field(default_factory=dict)
-    pictured: int = 0
+    imaged: int = 0
 
 
 def read(bag: Bag) -> list[Shown]:
-    """All frames that have a picture and a calibration."""
+    """All frames that have an image and a calibration."""
     found = []
     for entry in bag.inputs():
         bgr = bag.image(entry.keypoints.stamp_ns)
@@ -86,16 +86,16 @@ def read(bag: Bag) -> list[Shown]:
 
 
 def push_all(
-    config: PipelineConfig, frames: list[Shown], with_pictures: bool = True, given: str = "both"
+    config: PipelineConfig, frames: list[Shown], with_images: bool = True, given: str = "both"
 ) -> dict[str, Run]:
-    """Runs of "hand" and "body"; `given` as in `ToldPipeline`."""
-    pipeline = ToldPipeline(config, given)
+    """Runs of "hand" and "body"; `given` as in `ProbedPipeline`."""
+    pipeline = ProbedPipeline(config, given)
     runs = {"hand": Run(), "body": Run()}
-    for number, (entry, picture) in enumerate(frames):
-        result = pipeline.push(entry.keypoints, entry.camera, picture if with_pictures else None)
+    for number, (entry, image) in enumerate(frames):
+        result = pipeline.push(entry.keypoints, entry.camera, image if with_images else None)
         for what, track, side, answer in answers(result):
             runs[what].published[number, track, side] = answer.xyz_m
-            runs[what].pictured += answer.method == Method.EXTPOSE
+            runs[what].imaged += answer.method == Method.EXTPOSE
         runs["body"].alone |= {(number, track, ""): xyz_m for track, xyz_m in pipeline.people_alone.items()}
         runs["hand"].alone |= {(number, *key): xyz_m for key, xyz_m in pipeline.hands_alone.items()}
     pipeline.close()
@@ -207,8 +207,8 @@ def steadiness(subject: Subject, poses: Poses, rate_hz: float) -> dict[str, floa
 
 
 def measure(config: PipelineConfig, frames: list[Shown], landmarks: Path) -> dict[str, dict[str, dict]]:
-    """Figures of "hand" and "body", where pictures refine them, by variant."""
-    lifted, looked = push_all(config, frames, with_pictures=False), push_all(config, frames)
+    """Figures of "hand" and "body", where images refine them, by variant."""
+    lifted, looked = push_all(config, frames, with_images=False), push_all(config, frames)
     halves = {given: push_all(config, frames, given=given) for given in ("image", "keypoints")}
     stamps = [shown.entry.keypoints.stamp_ns for shown in frames]
     rate_hz = 1e9 / float(np.median(np.diff(stamps)))
@@ -220,16 +220,16 @@ def measure(config: PipelineConfig, frames: list[Shown], landmarks: Path) -> dic
         keys = same(subject, lifted[what].published, frames)
         variants = {
             "lifter": lifted[what].published,
-            "picture alone": looked[what].alone,
+            "image alone": looked[what].alone,
             **{f"its {given} alone": runs[what].alone for given, runs in halves.items()},
             "published": looked[what].published,
             "published, no image": halves["keypoints"][what].published,
         }
-        pictured = {"published": looked[what].pictured, "published, no image": halves["keypoints"][what].pictured}
+        imaged = {"published": looked[what].imaged, "published, no image": halves["keypoints"][what].imaged}
         report[what] = {
             name: {
                 "answers": len(poses),
-                "picture's part": pictured.get(name),
+                "image's part": imaged.get(name),
                 **distances(subject, poses, keys),
                 "px": pixels(subject, poses, frames, min_score[what]),
                 **steadiness(subject, poses, rate_hz),
@@ -257,7 +257,7 @@ def table(variants: dict[str, dict[str, float | None]]) -> str:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", default="hand_extpose", help="weights of hands, name or path; empty: none")
+    parser.add_argument("--images", default="hand_extpose", help="weights of hands, name or path; empty: none")
     parser.add_argument("--body", default="", help="weights of bodies, name or path; empty: none")
     parser.add_argument("--lifter", default=BodyConfig().weights, help="lifter of bodies")
     parser.add_argument("--hand-lifter", default=HandConfig().weights, help="lifter of hands")
@@ -268,14 +268,14 @@ def main() -> None:
     args = parser.parse_args()
     frames = read(Bag(args.bag))
     if not frames:
-        parser.error(f"{args.bag}: expected pictures, a calibration and keypoints of the same stamps, found none")
+        parser.error(f"{args.bag}: expected images, a calibration and keypoints of the same stamps, found none")
     config = PipelineConfig(
         body=BodyConfig(weights=args.lifter),
         hands=HandConfig(weights=args.hand_lifter),
-        refine=RefineConfig(body=args.body, hands=args.pictures),
+        refine=RefineConfig(body=args.body, hands=args.images),
     )
     for what, found in measure(config, frames, args.mediapipe).items():
-        print(f"{len(frames)} frames, {what}: {args.pictures if what == 'hand' else args.body}\n\n{table(found)}\n")
+        print(f"{len(frames)} frames, {what}: {args.images if what == 'hand' else args.body}\n\n{table(found)}\n")
 
 
 if __name__ == "__main__":

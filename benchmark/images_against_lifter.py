@@ -1,15 +1,15 @@
-"""What a picture adds to a lifter: the same rendered hands or people, whose past keypoints the lifter sees, and whose
-newest picture with its keypoints the picture model sees.
+"""What an image adds to a lifter: the same rendered hands or people, whose past keypoints the lifter sees, and whose
+newest image with its keypoints the image model sees.
 
-    python benchmark/pictures_against_lifter.py --pictures hand_extpose --lifter hand_dtf27 [--count 512]
-    python benchmark/pictures_against_lifter.py --pictures hand_extpose --lifter hand_dtf27 --motion leap.npz
-    python benchmark/pictures_against_lifter.py --pictures body_extpose --lifter body_dtf27 --motion validation.npz
+    python benchmark/images_against_lifter.py --images hand_extpose --lifter hand_dtf27 [--count 512]
+    python benchmark/images_against_lifter.py --images hand_extpose --lifter hand_dtf27 --motion leap.npz
+    python benchmark/images_against_lifter.py --images body_extpose --lifter body_dtf27 --motion validation.npz
 
 Hands are generated, or those of a file's recordings which were left out of the generator's statistics.
 
 Errors of the newest frame about the root, before anything is pulled to keypoints: of each alone; of the surer one, by
-mean sigma; of both, each joint weighed by 1 / sigma² (`refiner.weighed`); of the better one, which nobody knows.
-"Within sigma" should be 68 %. The windows are as in the picture model's training, of another seed (and people).
+mean sigma; of both, each joint fuse by 1 / sigma² (`refiner.weighed`); of the better one, which nobody knows.
+"Within sigma" should be 68 %. The windows are as in the image model's training, of another seed (and people).
 """
 
 import argparse
@@ -24,20 +24,20 @@ from pose3d_ros.lab.evaluation.motion.images import HELD_BACK, presence
 from pose3d_ros.lab.synthesis import hand_recordings, hand_windows, motion, windows
 from pose3d_ros.lab.synthesis.body_images import Bodies
 from pose3d_ros.lab.synthesis.cameras import view
-from pose3d_ros.lab.synthesis.hand_images import HANDS, Hands
-from pose3d_ros.lab.synthesis.image_config import PictureWindowConfig, Scene, Subject
-from pose3d_ros.lab.synthesis.image_windows import PictureWindows, Shot, assemble, pose_input, shoot
+from pose3d_ros.lab.synthesis.hand_images import HANDS, HandScenes
+from pose3d_ros.lab.synthesis.image_config import ImageWindowConfig, Scene, Subject
+from pose3d_ros.lab.synthesis.image_windows import ImageWindows, Shot, assemble, pose_input, shoot
 from pose3d_ros.lab.synthesis.render import RenderConfig
 from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.models import Lifter, checkpoint, registry
 from pose3d_ros.models.extpose import ExtPose
-from pose3d_ros.models.image_lifter import PictureSpec
-from pose3d_ros.stages.image_refiner import Estimate, weighed
+from pose3d_ros.models.image_lifter import ImageSpec
+from pose3d_ros.stages.image_refiner import Estimate, fuse
 
 PIECE = 16
 
 
-class RecordedHands(Hands):
+class RecordedHands(HandScenes):
     """Hands of recordings before robots' cameras; left ones as right ones."""
 
     def __init__(self, file: Path):
@@ -46,7 +46,7 @@ class RecordedHands(Hands):
         sides = ((1.0, 1.0, 1.0), (-1.0, 1.0, 1.0))
         self.pieces = [(rec.xyz_m * sides[rec.left]).astype(np.float32) for rec in recordings]
 
-    def scene(self, rng: Rng, count: int, config: PictureWindowConfig) -> Scene:
+    def scene(self, rng: Rng, count: int, config: ImageWindowConfig) -> Scene:
         pieces = [piece for piece in self.pieces if len(piece) >= config.frames]
         starts = torch.tensor([len(piece) - config.frames + 1 for piece in pieces], dtype=torch.float)
         found = []
@@ -73,10 +73,10 @@ def by_lifter(lifter: Lifter, shot: Shot) -> Estimate:
 
 
 @torch.inference_mode()
-def by_picture(network: ExtPose, spec: PictureSpec, shot: Shot, config: PictureWindowConfig) -> Estimate:
-    """Of the newest frame, from the last `spec.frames` pictures."""
+def by_image(network: ExtPose, spec: ImageSpec, shot: Shot, config: ImageWindowConfig) -> Estimate:
+    """Of the newest frame, from the last `spec.frames` images."""
     made = assemble(*shot, config)
-    last = PictureWindows(*(value[:, -spec.frames :] for value in made))
+    last = ImageWindows(*(value[:, -spec.frames :] for value in made))
     pose = pose_input("image", last.xy_px, last.score, config.render, spec.drawing, spec.joints)
     out = network(last.image, pose, pose_present=presence(last.score), causal=True)
     xyz = torch.einsum("nij,nki->nkj", last.turn[:, -1], out["xyz"][:, -1]).numpy()
@@ -96,15 +96,15 @@ def row(name: str, xyz: np.ndarray, sigma: np.ndarray, truth: np.ndarray, seen: 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", required=True, help="weights of a picture model, name or path")
+    parser.add_argument("--images", required=True, help="weights of an image model, name or path")
     parser.add_argument("--lifter", required=True, help="weights of a windowed lifter of the same skeleton")
     parser.add_argument("--motion", type=Path, help="motion file of people, or of hands")
     parser.add_argument("--count", type=int, default=512, help="windows")
     args = parser.parse_args()
     lifter = registry.load_lifter(args.lifter, "cpu")
-    network, spec = checkpoint.load(registry.find(args.pictures))
+    network, spec = checkpoint.load(registry.find(args.images))
     if not isinstance(network, ExtPose) or lifter.spec.skeleton != spec.skeleton:
-        parser.error(f"expected a picture model and a lifter of the same skeleton, got {spec.name}, {lifter.spec.name}")
+        parser.error(f"expected an image model and a lifter of the same skeleton, got {spec.name}, {lifter.spec.name}")
     if spec.skeleton == HANDS.skeleton.name:
         subject: Subject = RecordedHands(args.motion) if args.motion else HANDS
     elif args.motion:
@@ -112,7 +112,7 @@ def main() -> None:
     else:
         parser.error("bodies need --motion")
     vit = network.config.vit
-    config = PictureWindowConfig(
+    config = ImageWindowConfig(
         frames=lifter.spec.frames, rate_hz=lifter.spec.rate_hz, crop=spec.crop, drawing=spec.drawing,
         render=RenderConfig(width=vit.image_width, height=vit.image_height, samples=1),
     )  # fmt: skip
@@ -121,7 +121,7 @@ def main() -> None:
 
 
 def table(
-    lifter: Lifter, network: ExtPose, spec: PictureSpec, subject: Subject, config: PictureWindowConfig, count: int
+    lifter: Lifter, network: ExtPose, spec: ImageSpec, subject: Subject, config: ImageWindowConfig, count: int
 ) -> str:
     """Markdown."""
     rng = Rng(HELD_BACK, "cpu")
@@ -130,22 +130,22 @@ def table(
         shot = shoot(rng, min(PIECE, count - first), config, subject)
         truth = (shot.xyz[:, -1] - shot.xyz[:, -1, :1]).numpy()
         seen = shot.score[:, -1].numpy() > 0
-        found.append([truth, seen, *by_lifter(lifter, shot), *by_picture(network, spec, shot, config)])
+        found.append([truth, seen, *by_lifter(lifter, shot), *by_image(network, spec, shot, config)])
     truth, seen, lifted, lifted_sigma, looked, looked_sigma = (
         np.concatenate(part) for part in zip(*found, strict=True)
     )
     surer = looked_sigma.mean(1) <= lifted_sigma.mean(1)
     better = np.linalg.norm(looked - truth, axis=-1).mean(1) < np.linalg.norm(lifted - truth, axis=-1).mean(1)
 
-    def chosen(picture: np.ndarray) -> Estimate:
-        return np.where(picture[:, None, None], looked, lifted), np.where(picture[:, None], looked_sigma, lifted_sigma)
+    def chosen(image: np.ndarray) -> Estimate:
+        return np.where(image[:, None, None], looked, lifted), np.where(image[:, None], looked_sigma, lifted_sigma)
 
     rows = [
         ("lifter", lifted, lifted_sigma),
-        ("picture", looked, looked_sigma),
-        (f"the surer one (picture: {100 * surer.mean():.0f} %)", *chosen(surer)),
-        ("both, weighed, as they are published", *weighed((looked, looked_sigma), (lifted, lifted_sigma))),
-        (f"the better one (picture: {100 * better.mean():.0f} %)", *chosen(better)),
+        ("image", looked, looked_sigma),
+        (f"the surer one (image: {100 * surer.mean():.0f} %)", *chosen(surer)),
+        ("both, fused, as they are published", *fuse((looked, looked_sigma), (lifted, lifted_sigma))),
+        (f"the better one (image: {100 * better.mean():.0f} %)", *chosen(better)),
     ]
     head = ["| | MPJPE | PA-MPJPE | seen | hidden | within sigma |", "|---" * 6 + "|"]
     return "\n".join(head + [row(name, xyz, sigma, truth, seen) for name, xyz, sigma in rows])
