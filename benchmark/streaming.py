@@ -53,7 +53,7 @@ def pusher(lifter: Lifter, people: int) -> Timed:
 def newest(lifter: Lifter, people: int) -> Timed:
     """The network alone, for a new frame of everybody."""
     network = lifter.network
-    if not isinstance(lifter, StreamingLifter):
+    if not lifter.keeps_state:
         inputs = torch.from_numpy(lifter.spec.example(people))
         return lambda: network(inputs, frame=-1)
     x, state = torch.randn(people, network.config.features), network.start(people)

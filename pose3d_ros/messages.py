@@ -1,14 +1,20 @@
 """Messages, from rclpy or out of a bag, into this package's dataclasses: only their fields count."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from pose3d_ros.core.errors import InputError, Pose3DError
+from pose3d_ros.core.errors import CameraError, FormatError, InputError, Pose3DError
 from pose3d_ros.core.types import Hand3D, Keypoints2D, Method, Person2D, Person3D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
+from pose3d_ros.tracking.crowd import best_scored
 
 NS_PER_S = 1_000_000_000
+LONGEST_NAME = 64  # characters of an id or of a name
+MOST_NUMBERS = 2048  # of one person in a message
+SMALLEST_PX, LARGEST_PX = 8, 65535  # sides of an image
+FOCAL_SIDES = (0.1, 50.0)  # focal length over the longer side: from a fisheye that sees behind itself to a telescope
 Message = Any
 
 
@@ -30,28 +36,43 @@ def rows(values: Any, columns: int) -> np.ndarray:
     return np.array(values, np.float32).reshape(-1, columns)
 
 
-def keypoints_from_msg(msg: Message) -> tuple[Keypoints2D, list[str]]:
-    """The people that could be read, and one reason for each that could not: a bad person never costs the others.
+def keypoints_from_msg(msg: Message, most: int = 256) -> tuple[Keypoints2D, list[str]]:
+    """The people that could be read, the `most` best-scored, and one reason for each that could not: a bad person never
+    costs the others, nor do too many.
 
-    Raises InputError where the frame itself is unusable (stamp before 1970).
+    Raises InputError where the frame itself is unusable (stamp before 1970, a frame_id of kilobytes).
     """
+    stamp_ns = stamp_to_ns(msg.header.stamp)
+    if len(msg.header.frame_id) > LONGEST_NAME:
+        raise InputError(f"frame_id: expected at most {LONGEST_NAME} characters, got {len(msg.header.frame_id)}")
+    frame = Keypoints2D(stamp_ns, (), msg.header.frame_id, msg.width, msg.height)
+    kept = best_scored(msg.people, most)
     people, reasons = [], []
-    for number, person in enumerate(msg.people):
+    if len(kept) < len(msg.people):
+        reasons.append(f"{len(msg.people)} people in one message: the {len(kept)} best-scored count")
+    for number, person in enumerate(kept):
         try:
             people.append(person_from_msg(person))
+            if people[-1].id != person.id:
+                reasons.append(f"person {number}: an id of {len(person.id)} characters counts as none")
         except Pose3DError as error:
-            reasons.append(f"person {number} (id {person.id!r}): {error}")
-    stamp_ns = stamp_to_ns(msg.header.stamp)
-    frame = Keypoints2D(stamp_ns, tuple(people), msg.header.frame_id, msg.width, msg.height)
-    return frame, reasons
+            reasons.append(f"person {number} (id {person.id[:40]!r}): {str(error)[:200]}")
+    return replace(frame, people=tuple(people)), reasons
 
 
 def person_from_msg(person: Message) -> Person2D:
-    """Raises FormatError (unknown format) or InputError (lengths)."""
+    """Raises FormatError (unknown format) or InputError (lengths). An absurdly long id counts as none."""
+    if len(person.format) > LONGEST_NAME:
+        raise FormatError(f"format: expected a name, got {len(person.format)} characters")
+    if len(person.xy_px) > MOST_NUMBERS or len(person.score) > MOST_NUMBERS:
+        raise InputError(
+            f"expected the keypoints of one person, got {len(person.xy_px)} and {len(person.score)} numbers"
+        )
+    id = person.id if len(person.id) <= LONGEST_NAME else ""
     xy_px = np.asarray(person.xy_px, np.float32)
     if xy_px.size % 2:
         raise InputError(f"{person.format} xy_px: expected x, y pairs, got {xy_px.size} numbers")
-    return Person2D(person.format, xy_px.reshape(-1, 2), np.asarray(person.score, np.float32), person.id, person.side)
+    return Person2D(person.format, xy_px.reshape(-1, 2), np.asarray(person.score, np.float32), id, person.side)
 
 
 def camera_from_msg(info: Message, rectified: bool = False) -> Camera:
@@ -66,13 +87,32 @@ def camera_from_msg(info: Message, rectified: bool = False) -> Camera:
         matrix, distortion, model = np.array(info.k, np.float64).reshape(3, 3), list(info.d), info.distortion_model
     bin_x, bin_y = max(info.binning_x, 1), max(info.binning_y, 1)
     width, height = info.roi.width or info.width, info.roi.height or info.height
+    _check_size(info, width // bin_x, height // bin_y)
     matrix[0, 2] -= info.roi.x_offset
     matrix[1, 2] -= info.roi.y_offset
     matrix[0] /= bin_x
     matrix[1] /= bin_y
     if not any(distortion) and model != "equidistant":  # a fisheye bends rays even with coefficients 0
         distortion, model = [], ""  # drivers name any model when there is no distortion
-    return Camera(matrix, np.array(distortion, np.float64), model, width // bin_x, height // bin_y)
+    camera = Camera(matrix, np.array(distortion, np.float64), model, width // bin_x, height // bin_y)
+    focal, side = (camera.K[0, 0], camera.K[1, 1]), max(camera.width, camera.height)
+    if not all(FOCAL_SIDES[0] * side < f < FOCAL_SIDES[1] * side for f in focal):
+        raise CameraError(
+            f"camera_info: focal lengths {focal[0]:.4g}, {focal[1]:.4g} px make no sense for an image of "
+            f"{camera.width}x{camera.height}: calibrate the camera at the size of its images"
+        )
+    return camera
+
+
+def _check_size(info: Message, width: int, height: int) -> None:
+    """Raises CameraError where the image would have no, or more pixels than it can."""
+    roi = info.roi
+    outside = roi.x_offset + roi.width > info.width or roi.y_offset + roi.height > info.height
+    if not (SMALLEST_PX <= width <= LARGEST_PX and SMALLEST_PX <= height <= LARGEST_PX) or outside:
+        raise CameraError(
+            f"camera_info: an image of {info.width}x{info.height}, binning {info.binning_x}x{info.binning_y}, region "
+            f"{roi.width}x{roi.height}+{roi.x_offset}+{roi.y_offset} cannot be: correct it in the driver"
+        )
 
 
 def skeletons_from_msg(msg: Message, hands: Message | None = None) -> Skeletons3D:

@@ -10,8 +10,7 @@ from pose3d_ros.core.errors import ConfigError, EngineError
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.timer import Timer
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
-from pose3d_ros.engines import Ladder, open_lifter
-from pose3d_ros.engines.images import open_image_lifter
+from pose3d_ros.engines import Ladder, open_image_lifter, open_lifter
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.models import Lifter, use_threads
 from pose3d_ros.models.image_lifter import ImageLifter
@@ -22,8 +21,10 @@ from pose3d_ros.stages.body_image import BodyRefiner
 from pose3d_ros.stages.hand_image import HandRefiner
 from pose3d_ros.stages.hands import Hands
 from pose3d_ros.stages.image_refiner import ImageFrame, Refiner, RefineReason
+from pose3d_ros.stages.state import State
+from pose3d_ros.tracking.crowd import limited
 
-STAGES = ("mapping", "tracking", "guidance", "model", "placement", "hands", "articulation")
+STAGES = ("mapping", "tracking", "guidance", "model", "placement", "state", "hands", "articulation")
 REFINE = "refine"  # beside them, where an image was looked at
 CAMERA_CHANGED = "camera_changed"
 
@@ -40,11 +41,7 @@ class Pipeline:
         hand_images: ImageLifter | None = None, body_images: ImageLifter | None = None,
     ):  # fmt: skip
         self.config = config or PipelineConfig()
-        body, hands, refine = (
-            self.config.body,
-            self.config.hands,
-            self.config.refine,
-        )
+        body, hands, refine = self.config.body, self.config.hands, self.config.refine
         use_threads(body.threads)
         self._ladders: list[Ladder] = []
         self._camera: Camera | None = None
@@ -58,6 +55,7 @@ class Pipeline:
             hand_images = self._open(refine.hands, partial(open_image_lifter, body_model=refine.hands_model))
         self.body_refiner = BodyRefiner(body_images) if body_images else None
         self.hand_refiner = HandRefiner(hand_images) if hand_images and self.hands else None
+        self.state = State(self.config, self.body_skeleton)
         self.articulation = Articulation()
 
     def push(self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None = None) -> Skeletons3D:
@@ -71,6 +69,8 @@ class Pipeline:
         look = self._look(frame, camera, image)
         people, why = self.bodies.lift(stamp_ns, timer)
         people, unrefined = self._refined(self.body_refiner, look, self.bodies, people, timer)
+        with timer("state"):
+            people = self.state.lift(stamp_ns, people, *self.bodies.keypoints(stamp_ns, people))
         hands, missing = [], []
         if self.hands:
             with timer("hands"):
@@ -95,6 +95,7 @@ class Pipeline:
         if frozen := frozen_changes(self.config, config):
             raise ConfigError(f"{', '.join(frozen)} cannot change while running: make a new pipeline")
         self.bodies.reconfigure(config)
+        self.state.reconfigure(config)
         if self.hands:
             self.hands.reconfigure(config.hands)
         self.config = config
@@ -132,7 +133,7 @@ class Pipeline:
     @property
     def description(self) -> str:
         """One line for diagnostics: what lifts and refines, and on what."""
-        return "; ".join(part.lifter.description for part in self._parts())
+        return "; ".join(part.lifter.description for part in self._parts() if part is not self.state)
 
     @property
     def engine_falls(self) -> int:
@@ -140,7 +141,7 @@ class Pipeline:
         return sum(ladder.falls for ladder in self._ladders)
 
     def _parts(self) -> list:
-        return [part for part in (self.bodies, self.hands, self.body_refiner, self.hand_refiner) if part]
+        return [part for part in (self.bodies, self.hands, self.body_refiner, self.hand_refiner, self.state) if part]
 
     def _open(self, weights: str, open_one: Any = open_lifter) -> Any:
         """A lifter on its engine, whose news are reasons of the next push."""
@@ -154,7 +155,7 @@ class Pipeline:
         if self._closed:
             raise EngineError("this pipeline was closed: make a new one")
         camera.check_image(frame.width, frame.height)
-        reasons: list[str] = []
+        frame, reasons = limited(frame, self.config.tracking.max_people)
         if self._camera not in (None, camera):
             self.reset()  # rays of two calibrations do not mix
             reasons.append(CAMERA_CHANGED)

@@ -1,9 +1,10 @@
 """Everything a user may tune, on one page. What belongs to the weights is stored with them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.engines import CHOICES, EngineOptions
+from pose3d_ros.estimation.body_state import StateConfig
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.tracking.smoothing import SmoothingConfig
 from pose3d_ros.tracking.track import TrackingConfig
@@ -109,6 +110,12 @@ class PipelineConfig:
     body: BodyConfig = field(default_factory=BodyConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     placement: PlacementConfig = field(default_factory=PlacementConfig)
+    state: StateConfig = field(default_factory=StateConfig)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
     hands: HandConfig = field(default_factory=HandConfig)
     refine: RefineConfig = field(default_factory=lambda: RefineConfig(hands=""))  # no image without being asked
+
+    @property
+    def unsettled(self) -> PlacementConfig:
+        """How people are placed: where a state follows, it weighs the keypoints, and nothing is pulled to them."""
+        return replace(self.placement, keypoint_sigma_m=0.0) if self.state.enabled else self.placement

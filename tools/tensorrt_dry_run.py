@@ -28,7 +28,6 @@ import torch
 from pose3d_ros.engines.backends.tensorrt import SETTINGS as OURS
 from pose3d_ros.engines.base import Program
 from pose3d_ros.engines.export import static
-from pose3d_ros.engines.lifters import from_file
 from pose3d_ros.models import registry
 
 CARD = SimpleNamespace(
@@ -133,7 +132,7 @@ def main() -> int:
         return 3
     failed = 0
     for name in args.names:
-        program = from_file(name)
+        program = registry.program(name)
         for dtype in (torch.float32, torch.float16):
             for rows in ROWS:
                 begin = time.perf_counter()

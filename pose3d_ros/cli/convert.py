@@ -17,9 +17,8 @@ def command(
     ] = None,
 ) -> None:
     """Write published weights again. Nothing in the checkpoint is run, and the body model in it is left out."""
-    from pose3d_ros.engines.images import PARAMETERS
     from pose3d_ros.models.lifter import DEFAULT_SIGMA_M
-    from pose3d_ros.models.parametric import HOW_TO_GET
+    from pose3d_ros.models.parametric import HOW_TO_GET, PARAMETERS
     from pose3d_ros.models.published.files import convert
 
     spec, head = convert(checkpoint, weights, sigma_m, padding)

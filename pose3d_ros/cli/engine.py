@@ -165,10 +165,10 @@ def _cache(folder: Path | None) -> "EngineCache":
 def _programs(names: list[str], options: "EngineOptions", all_rungs: bool = False) -> "Iterator[tuple[Program, Rung]]":
     """Each model with each rung of its ladder; only those that are built, unless `all_rungs`."""
     from pose3d_ros.engines.backends.choice import rungs
-    from pose3d_ros.engines.programs import from_file
+    from pose3d_ros.models import registry
 
     for name in names:
-        program = from_file(name)
+        program = registry.program(name)
         for rung in rungs(options):
             if all_rungs or rung.kind.built:
                 yield program, rung

@@ -25,6 +25,21 @@ COLUMNS = (
     ("skipped", "skipped", 1, 0),
 )
 
+# what is kept of people from frame to frame
+STATE_COLUMNS = (
+    ("root_error_mm", "root", 1, 0),
+    ("root_accel_error_mm_s2", "root accel. m/s²", 1e-3, 1),
+    ("limb_spread_mm", "limb spread", 1, 1),
+    ("sigma_coverage_seen", "seen %", 100, 0),
+    ("sigma_coverage_hidden", "hidden %", 100, 0),
+    ("sigma_coverage_99_seen", "99: seen %", 100, 1),
+    ("sigma_coverage_99_hidden", "99: hidden %", 100, 1),
+    ("root_coverage", "root in 68 %", 100, 0),
+    ("root_coverage_99", "in 99 %", 100, 1),
+    ("root_coverage_unseen", "unseen 68 %", 100, 0),
+    ("root_coverage_99_unseen", "99 %", 100, 1),
+)
+
 HAND_COLUMNS = (
     ("mpjpe_mm", "MPJPE", 1, 1),
     ("pa_mpjpe_mm", "PA", 1, 1),
@@ -81,6 +96,10 @@ def command(
     clips: Annotated[
         int, typer.Option(help="only so many clips, for a quick look; 0 = all", rich_help_panel=OF_MOTION)
     ] = 0,
+    state: Annotated[
+        bool,
+        typer.Option("--state/--no-state", help="keep the state of people, as on the robot", rich_help_panel=OF_MOTION),
+    ] = True,
     min_score: Annotated[
         float, typer.Option(help="keypoints with a lower score count as missing", rich_help_panel=OF_MOTION)
     ] = 0.3,
@@ -179,11 +198,14 @@ def command(
             "rate_hz": 30.0 if rate is None else rate,
             "lookahead": lookahead,
             "clips": clips,
+            "state": state,
         }
         report = _on_motion(motion, sources, protocol, options)
     if json_path is not None:
         write_json(json_path, report)
     show(report, HAND_COLUMNS if hands else COLUMNS)
+    if not hands:
+        show(report, STATE_COLUMNS)
 
 
 def _refuse_other_mode(context: typer.Context, panel: str) -> None:
@@ -196,10 +218,12 @@ def _refuse_other_mode(context: typer.Context, panel: str) -> None:
 
 def _on_motion(file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any]) -> dict[str, Any]:
     from pose3d_ros.cli.progress import progress
+    from pose3d_ros.estimation.body_state import StateConfig
     from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig
     from pose3d_ros.lab.evaluation.report import evaluate_motion
     from pose3d_ros.lab.synthesis.occlusion import PROTOCOLS
 
+    options["state"] = StateConfig(enabled=options["state"])
     config = EvaluationConfig(protocols=PROTOCOLS if protocol == "all" else tuple(protocol.split(",")), **options)
     with progress("evaluating") as on_progress:
         return evaluate_motion(file, *sources[:2], config, sources[2], on_progress)

@@ -6,7 +6,7 @@ The ROS nodes declare them as parameters, the command line reads them, the READM
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from numbers import Real
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 from pose3d_ros.core.errors import ConfigError
 
@@ -59,6 +59,19 @@ def build(default: Any, values: dict[str, Any], prefix: str = "") -> Any:
         return replace(default, **changes)
     except ConfigError as error:
         raise ConfigError(f"{prefix}{error}") from None
+
+
+def from_dict(kind: type, values: dict[str, Any]) -> Any:
+    """The dataclass that `dataclasses.asdict` made the dict of, from JSON too. A nested dataclass has to be there, a
+    plain field may take its default. Raises KeyError or TypeError where it does not fit."""
+    hints, made = get_type_hints(kind), dict(values)
+    for entry in fields(kind):
+        hint = hints[entry.name]
+        if is_dataclass(hint):
+            made[entry.name] = from_dict(hint, values[entry.name])
+        elif get_origin(hint) is tuple and isinstance(values.get(entry.name), list):
+            made[entry.name] = tuple(values[entry.name])
+    return kind(**made)
 
 
 def frozen_changes(old: Any, new: Any) -> tuple[str, ...]:

@@ -27,3 +27,8 @@ class ConfigError(Pose3DError, ValueError):
 
 class EngineError(Pose3DError, RuntimeError):
     """A model could not be run by the chosen engine."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's text, or its type where it has none."""
+    return (str(error).strip() or type(error).__name__).split("\n")[0][:200]

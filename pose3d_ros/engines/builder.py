@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +16,7 @@ from pose3d_ros.engines.backends.choice import Rung, backend
 from pose3d_ros.engines.base import Engine, Program, Target, explain
 from pose3d_ros.engines.cache import EngineCache, identity
 from pose3d_ros.engines.parity import check
+from pose3d_ros.models import kinds
 
 Report = Callable[[str], None]
 NICE = 5  # a build must not slow down what publishes meanwhile, nor starve on a busy robot
@@ -94,6 +96,7 @@ class Background:
     def _build(self, rung: Rung) -> None:
         request = {
             "origin": self._program.origin,
+            "plugins": kinds.plugins(),
             "backend": rung.kind.name,
             "target": asdict(rung.target),
             "cache": str(self._cache.folder),
@@ -119,6 +122,9 @@ def main(argument: str) -> None:
     """The other process."""
     request = json.loads(argument)
     os.nice(request["nice"])
+    for plugin in request["plugins"]:
+        with suppress(ImportError):  # if it is needed, the weights' kind is unknown
+            import_module(plugin)
     name, given = request["origin"]
     module, function = name.split(":")
     if not module.startswith("pose3d_ros."):

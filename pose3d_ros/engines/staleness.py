@@ -7,7 +7,6 @@ from pose3d_ros.core.errors import Pose3DError
 from pose3d_ros.engines.backends import choice
 from pose3d_ros.engines.base import Program, Target, explain
 from pose3d_ros.engines.cache import Entry, differing, identity
-from pose3d_ros.engines.programs import from_file
 from pose3d_ros.models import registry
 
 CURRENT, STALE, UNKNOWN = "current", "stale", "unknown"
@@ -20,7 +19,7 @@ class Staleness:
     """
 
     def __init__(self, weights: Iterable[Path] = ()) -> None:
-        self._given = [from_file(str(path)) for path in weights]
+        self._given = [registry.program(str(path)) for path in weights]
         self._shipped: dict[str, Program | None] = {}
 
     def of(self, entry: Entry) -> tuple[str, str]:
@@ -45,5 +44,5 @@ class Staleness:
     def _programs(self, model: str) -> list[Program]:
         """Those of that name: the given ones, and the shipped one."""
         if model not in self._shipped:
-            self._shipped[model] = from_file(model) if model in registry.names() else None
+            self._shipped[model] = registry.program(model) if model in registry.names() else None
         return [program for program in (*self._given, self._shipped[model]) if program and program.name == model]

@@ -2,65 +2,42 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import safetensors
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from pose3d_ros.core.config import from_dict
 from pose3d_ros.core.errors import CheckpointError, ConfigError, FormatError
 from pose3d_ros.core.files import parse_json
-from pose3d_ros.guidance import GuidanceConfig
-from pose3d_ros.models import extpose, image_lifter
-from pose3d_ros.models.dtf import DTF, DTFConfig
-from pose3d_ros.models.extpose import ExtPose
-from pose3d_ros.models.image_lifter import ImageSpec
-from pose3d_ros.models.lifter import ModelSpec
-from pose3d_ros.models.streaming import StreamingConfig, StreamingDTF
+from pose3d_ros.models import kinds
+from pose3d_ros.models.spec import Spec
 
 FORMAT_VERSION = 1
 HEADER_BYTES = 4 << 20  # ViT-H's has a hundredth of this
 LARGEST = 16384  # of any number in a config
 
 
-def _lifter_spec(fields: dict) -> ModelSpec:
-    return ModelSpec(**{**fields, "guidance": GuidanceConfig(**fields["guidance"])})
-
-
-class Kind(NamedTuple):
-    """A family of networks: its class, and how its config and spec are made of what the header holds."""
-
-    network: type[nn.Module]
-    config: Callable[[dict], Any]
-    spec: Callable[[dict], Any]
-
-
-KINDS = {
-    "dtf": Kind(DTF, lambda fields: DTFConfig(**fields), _lifter_spec),
-    "streaming_dtf": Kind(StreamingDTF, lambda fields: StreamingConfig(**fields), _lifter_spec),
-    "extpose": Kind(ExtPose, extpose.config_of, image_lifter.spec_of),
-}
-
-
-def save(path: Path, network: DTF | StreamingDTF | ExtPose, spec: ModelSpec | ImageSpec) -> None:
-    """Write network, config and spec to one file."""
-    kind = next(name for name, kind in KINDS.items() if isinstance(network, kind.network))
+def save(path: Path, network: nn.Module, spec: Spec) -> None:
+    """Write a network, its `config` and its spec to one file. Raises CheckpointError for one without a kind."""
+    kind = kinds.of(network).name
     header = {"format_version": FORMAT_VERSION, "kind": kind, "config": asdict(network.config), "spec": asdict(spec)}
     tensors = {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, metadata={"pose3d_ros": json.dumps(header)})
 
 
-def load(path: Path) -> tuple[nn.Module, ModelSpec | ImageSpec]:
+def load(path: Path) -> tuple[nn.Module, Spec]:
     """Network and spec of a file. Raises CheckpointError: missing, not safetensors, newer, or not fitting."""
     header = read_header(path)
-    kind = KINDS[header["kind"]]
+    kind = kinds.get(header["kind"])
     try:
-        config, spec = kind.config(header["config"]), kind.spec(header["spec"])
+        config, spec = from_dict(kind.config, header["config"]), from_dict(kind.spec, header["spec"])
     except (KeyError, TypeError, ZeroDivisionError, AttributeError, ConfigError, FormatError) as error:
         raise CheckpointError(f"{path}: its header does not fit this version of the package ({error})") from None
     if (config.frames, config.joints) != (spec.frames, len(spec.joints)):
@@ -125,9 +102,9 @@ def read_header(path: Path) -> dict:
     header = parse_json(metadata["pose3d_ros"], f"weights {path}: damaged header", CheckpointError)
     if not isinstance(header, dict):
         raise CheckpointError(f"weights {path}: damaged header (expected an object, got {header!r:.40})")
-    if header.get("format_version") != FORMAT_VERSION or header.get("kind") not in KINDS:
+    if header.get("format_version") != FORMAT_VERSION or not kinds.get(header.get("kind")):
         raise CheckpointError(
-            f"weights {path}: expected format {FORMAT_VERSION} of kind {' or '.join(KINDS)}, got "
+            f"weights {path}: expected format {FORMAT_VERSION} of kind {' or '.join(kinds.names())}, got "
             f"{header.get('format_version')} of {header.get('kind')!r}; "
             "update the package or take the weights that belong to it"
         )

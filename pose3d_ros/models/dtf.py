@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from pose3d_ros.core.errors import CheckpointError, ConfigError
+from pose3d_ros.models.kinds import register
+from pose3d_ros.models.lifter import Lifter
 
 
 @dataclass(frozen=True)
@@ -281,6 +283,11 @@ class FrameNorm(nn.BatchNorm1d):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.transpose(1, 2)).transpose(1, 2)
+
+
+@register("dtf", DTF, DTFConfig)
+class DTFLifter(Lifter[DTF]):
+    """Runs a DTF network over whole windows."""
 
 
 def load_published(state_dict: dict[str, Tensor]) -> DTF:

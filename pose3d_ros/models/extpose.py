@@ -69,12 +69,6 @@ class ExtPoseConfig:
         return self.joints if self.pose_input == "heatmaps" else 3
 
 
-def config_of(fields: dict) -> ExtPoseConfig:
-    """The config that `dataclasses.asdict` made the dict of. Raises TypeError or KeyError where it does not fit."""
-    parts = {"vit": ViTConfig(**fields["vit"]), "decoder": DecoderConfig(**fields["decoder"])}
-    return ExtPoseConfig(**{**fields, **parts})
-
-
 class ExtPose(nn.Module):
     """The network.
 

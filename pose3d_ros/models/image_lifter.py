@@ -4,21 +4,26 @@ What SMPL and MANO networks say becomes joints outside of what engines run: thei
 CPU, in fp32. So no engine and no cache of engines ever holds a licensed file.
 """
 
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pose3d_ros.core.errors import ConfigError, EngineError, InputError
+from pose3d_ros.core.errors import CheckpointError, ConfigError, EngineError, InputError
 from pose3d_ros.geometry.crop import CropConfig, as_input
 from pose3d_ros.geometry.skeleton_image import SkeletonImageConfig
-from pose3d_ros.models.extpose import ExtPose, on_root
+from pose3d_ros.models.base import IMAGES, Model, arrays
+from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig, on_root
 from pose3d_ros.models.frame_attention import AttentionCache
-from pose3d_ros.models.lifter import Runner, as_lifted, torch_device
-from pose3d_ros.models.parametric import BodyModel
-from pose3d_ros.models.precision import place
+from pose3d_ros.models.kinds import register
+from pose3d_ros.models.lifter import as_lifted
+from pose3d_ros.models.parametric import HOW_TO_GET, PARAMETERS, BodyModel
+from pose3d_ros.models.program import LIMITS, Program
 from pose3d_ros.models.spec import Spec
 
 INPUTS = ("image", "pose", "present", "keys", "values", "shape", "seen", "age")  # of `FrameStep`
@@ -39,12 +44,6 @@ class ImageSpec(Spec):
     crop: CropConfig = field(default_factory=CropConfig)
     drawing: SkeletonImageConfig = field(default_factory=SkeletonImageConfig)
     drawn: bool = True
-
-
-def spec_of(fields: dict) -> ImageSpec:
-    """The spec that `dataclasses.asdict` made the dict of."""
-    parts = {"crop": CropConfig(**fields["crop"]), "drawing": SkeletonImageConfig(**fields["drawing"])}
-    return ImageSpec(**{**fields, **parts})
 
 
 class ImageOutput(NamedTuple):
@@ -86,46 +85,45 @@ class FrameStep(nn.Module):
         return {name: out[name] for name in ("xyz", "log_sigma", "camera") if name in out} | joints | own
 
 
-class ImageLifter:
-    """Runs one ExtPose network, frame by frame. `engine`: what answers in its stead, arrays by name in and out.
-    `body_model`: what SMPL and MANO networks need to give joints."""
+@register("extpose", ExtPose, ExtPoseConfig, ImageSpec)
+class ImageLifter(Model[ExtPose, ImageSpec]):
+    """Runs an ExtPose network, frame by frame. `body_model`: what SMPL and MANO networks need to give joints."""
+
+    takes = IMAGES
 
     def __init__(
         self, network: ExtPose, spec: ImageSpec, device: str = "cpu", precision: str = "fp32",
         body_model: BodyModel | None = None,
     ):  # fmt: skip
-        if precision not in ("fp32", "fp16"):
-            raise ConfigError(f"precision: expected fp32 or fp16, got {precision!r}")
         if (network.config.frames, network.config.skeleton) != (spec.frames, spec.skeleton):
             raise ConfigError(f"{spec.name}: the network has {network.config}, its spec promises {spec}")
-        self.spec = spec
-        self.device = torch_device(device)
-        self.dtype = torch.float16 if precision == "fp16" else torch.float32
-        self.network: ExtPose | None = place(network.eval(), self.device, self.dtype).requires_grad_(False)
-        self.frame: FrameStep | None = FrameStep(self.network, spec.drawn)
+        super().__init__(network, spec, device, precision)
         self.body_model = body_model
         self.inputs = tuple(name for name in INPUTS if spec.drawn or name != "pose")
-        self.engine: Runner | None = None
-        self.note = ""  # for diagnostics: why nothing better runs
 
     @property
-    def description(self) -> str:
-        """One line for diagnostics."""
-        name = f"{self.spec.name} with {self.body_model.file}" if self.body_model else self.spec.name
-        if self.engine is not None:
-            return f"{name}, {self.engine.description}" + (f" [{self.note}]" if self.note else "")
-        return f"{name}, eager torch {torch.__version__}, {self.device}, {str(self.dtype)[6:]}"
+    def keeps_state(self) -> bool:
+        return self.spec.frames > 1
+
+    @cached_property
+    def frame(self) -> FrameStep:
+        """The network as engines see it. Raises EngineError after `close`."""
+        return FrameStep(self.network, self.spec.drawn)
+
+    @property
+    def name(self) -> str:
+        return f"{self.spec.name} with {self.body_model.file}" if self.body_model else self.spec.name
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the crops in pixels, as `geometry.crop.boxes` takes them."""
-        height, width = self._open().config.vit.image_size
+        height, width = self.network.config.vit.image_size
         return width, height
 
     @torch.inference_mode()
     def start(self, streams: int) -> AttentionCache:
         """What is kept of the frames of so many people or hands: nothing yet."""
-        return self._open().start(streams, pose=self.spec.drawn)
+        return self.network.start(streams, pose=self.spec.drawn)
 
     @torch.inference_mode()
     def __call__(
@@ -144,7 +142,7 @@ class ImageLifter:
         Skeletons are not looked at where the spec says that the network does not know them. Raises InputError on
         shapes, EngineError for an SMPL or MANO network without its body model.
         """
-        network = self._open()
+        network = self.network
         if network.config.pose_input != "image":
             raise EngineError(f"{self.spec.name}: a study's network that takes {network.config.pose_input}, no images")
         width, height = self.size
@@ -193,11 +191,11 @@ class ImageLifter:
     def _frame(self, inputs: list[np.ndarray], cache: AttentionCache, age: Tensor) -> dict[str, np.ndarray]:
         past = (cache.keys, cache.values, cache.shape, cache.present, age) if cache.slot.shape[1] else ()
         if self.engine is not None:
-            arrays = [np.asarray(array, np.float32) for array in inputs]
-            arrays += [tensor.float().cpu().numpy() for tensor in past]
-            return self.engine(dict(zip(self.inputs, arrays, strict=False)))
+            given = [np.asarray(array, np.float32) for array in inputs]
+            given += [tensor.float().cpu().numpy() for tensor in past]
+            return self.engine(dict(zip(self.inputs, given, strict=False)))
         tensors = [self._tensor(array) for array in inputs] + [tensor.to(self.dtype) for tensor in past]
-        return {name: value.float().cpu().numpy() for name, value in self.frame(*tensors).items()}
+        return arrays(self.frame(*tensors))
 
     def _joints(self, out: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """What the body model makes of a network's rotations and shape."""
@@ -206,23 +204,43 @@ class ImageLifter:
         rotations, betas, camera = (torch.from_numpy(out[name]) for name in (*PARAMETRIC, "camera"))
         return {name: value.numpy() for name, value in on_root(self.body_model(rotations, betas), camera).items()}
 
-    def warm_up(self, streams: int = 1) -> None:
-        """Run once, so that the first real frame is not the slow one."""
+    def warm_up(self, rows: int = 1) -> None:
         width, height = self.size
-        self(np.zeros((streams, height, width, 3), np.uint8), np.zeros((streams, 3, height, width), np.float32))
+        self(np.zeros((rows, height, width, 3), np.uint8), np.zeros((rows, 3, height, width), np.float32))
+
+    def program(self, origin: tuple[str, str] | None = None) -> Program | None:
+        """One frame after the cached ones. Raises CheckpointError for networks that take no drawn skeletons."""
+        self._check_drawn()
+        with torch.inference_mode():
+            given = self.frame(*(torch.from_numpy(array) for array in self.example(1).values()))
+        limits = {name: LIMITS[name] for name in given}
+        config = {"spec": asdict(self.spec), "network": asdict(self.network.config)}
+        return Program(self.spec.name, self.frame, self.example, tuple(limits), limits, config, origin)
+
+    def moved(self, device: str, precision: str) -> "ImageLifter":
+        return ImageLifter(deepcopy(self.network), self.spec, device, precision, self.body_model)
+
+    def use_body_model(self, path: str | Path) -> None:
+        head = self.network.config.head
+        if head == "kinematic":
+            raise CheckpointError(f"weights {self.spec.name}: their head is {head}, it takes no body model; got {path}")
+        self.body_model = BodyModel(head, path)
+
+    def check_complete(self) -> None:
+        self._check_drawn()
+        head = self.network.config.head
+        if head in HOW_TO_GET and not self.body_model:
+            raise CheckpointError(
+                f"{self.spec.name}: {head.upper()} weights give joints with a licensed model file only: name "
+                f"{HOW_TO_GET[head]} in {PARAMETERS[head]}"
+            )
 
     def close(self) -> None:
-        """Free the device."""
-        if self.engine:
-            self.engine.close()
-        self.network = self.frame = self.engine = self.body_model = None
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        super().close()
+        self.__dict__.pop("frame", None)
+        self.body_model = None
 
-    def _open(self) -> ExtPose:
-        if self.network is None:
-            raise EngineError(f"{self.spec.name}: this lifter was closed; load it again")
-        return self.network
-
-    def _tensor(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, np.float32)).to(self.device, self.dtype)
+    def _check_drawn(self) -> None:
+        kind = self.network.config.pose_input
+        if kind != "image":
+            raise CheckpointError(f"{self.spec.name}: a study's network that takes {kind}, expected drawn skeletons")

@@ -1,41 +1,24 @@
-"""`Lifter`: a network with its spec, arrays in and arrays out. It owns the device, the precision and the engine."""
+"""`Lifter`: runs a network that lifts windows of keypoints."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from pose3d_ros.core.errors import ConfigError, EngineError, InputError
-from pose3d_ros.guidance import GuidanceConfig
-from pose3d_ros.models.precision import place
-from pose3d_ros.models.spec import Spec
+from pose3d_ros.core.errors import InputError
+from pose3d_ros.core.timer import Timer
+from pose3d_ros.geometry.virtual_camera import VirtualCamera, look_at
+from pose3d_ros.guidance import fill
+from pose3d_ros.models.base import Model, Network, arrays
+from pose3d_ros.models.program import LIMITS, Program
+from pose3d_ros.models.spec import ModelSpec
 
-
-@dataclass(frozen=True)
-class ModelSpec(Spec):
-    """What belongs to the weights and is stored with them, never in a settings file.
-
-    Inputs float32 (people, frames, joints, 3): x, y of the virtual camera and confidence, as `guidance` fills them,
-    at `rate_hz`. Output: joints in metres in the axes of the virtual camera. `sigma_seen`, `sigma_hidden`: factors on
-    the network's sigma that were measured on people outside of training. Raises FormatError or ConfigError.
-    """
-
-    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
-
-    def input_shape(self, people: int) -> tuple[int, int, int, int]:
-        return people, self.frames, len(self.joints), 3
-
-    def example(self, people: int = 1) -> np.ndarray:
-        """A plausible input, always the same: joints on slow circles, a third of them hidden."""
-        rng = np.random.default_rng(0)
-        people_, frames, joints, _ = self.input_shape(people)
-        start = rng.normal(0, 0.7, (people_, 1, joints, 2))
-        drift = 0.1 * np.sin(np.linspace(0, 2, frames))[None, :, None, None]
-        confidence = rng.choice([0.9, 0.95, 0.4], (people_, frames, joints, 1))
-        return np.concatenate((start + drift, confidence), -1).astype(np.float32)
+DEFAULT_SIGMA_M = 0.1  # of networks without the uncertainty head
+LOG_SIGMA_RANGE = float(np.log(1e-4)), float(np.log(10.0))  # no human joint is known better, or worse, in metres
+INPUT = "inputs"
 
 
 class LifterOutput(NamedTuple):
@@ -45,69 +28,90 @@ class LifterOutput(NamedTuple):
     sigma_m: np.ndarray
 
 
-DEFAULT_SIGMA_M = 0.1  # of networks without the uncertainty head
-LOG_SIGMA_RANGE = float(np.log(1e-4)), float(np.log(10.0))  # no human joint is known better, or worse, in metres
+class Streams(NamedTuple):
+    """Whose windows are given: `keys` of N people, their windows' `revisions`, and the stamp of the newest slot."""
+
+    keys: Sequence[int]
+    revisions: Sequence[int]
+    stamp_ns: int
 
 
-class Runner(Protocol):
-    """What a lifter needs of an engine: rows of named arrays in and out."""
+class SlotOutput(NamedTuple):
+    """One lifted slot of N people: the network's output in the axes of `camera`, and the rays (N, J, 2) and confidence
+    (N, J) that it was made from."""
 
-    description: str
+    lifted: LifterOutput
+    camera: VirtualCamera
+    filled: np.ndarray
+    confidence: np.ndarray
 
-    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]: ...
 
-    def close(self) -> None: ...
+class NewestSlot(nn.Module):
+    """A lifting network asked for the newest frame only, which is what engines compile."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, inputs: Tensor) -> dict[str, Tensor]:
+        return self.network(inputs, frame=-1)
 
 
-class Lifter:
-    """Runs one lifting network."""
+class Lifter(Model[Network, ModelSpec]):
+    """Runs a network of whole windows: `network(inputs, frame)` -> dict of `xyz` (N, 1, J, 3), `log_sigma` (N, 1, J).
 
-    def __init__(self, network: nn.Module, spec: ModelSpec, device: str = "cpu", precision: str = "fp32"):
-        if precision not in ("fp32", "fp16"):
-            raise ConfigError(f"precision: expected fp32 or fp16, got {precision!r}")
-        self.spec = spec
-        self.device = torch_device(device)
-        self.dtype = torch.float16 if precision == "fp16" else torch.float32
-        self.network: nn.Module | None = place(network.eval(), self.device, self.dtype).requires_grad_(False)
-        self.run: Callable[[torch.Tensor, int], dict[str, torch.Tensor]] = self.network
-        self.engine: Runner | None = None  # runs the newest frame in the network's place, where there is one
-
-    @property
-    def description(self) -> str:
-        """One line for diagnostics."""
-        if self.engine:
-            return f"{self.spec.name}, {self.engine.description}"
-        return f"{self.spec.name}, eager torch {torch.__version__}, {self.device}, {str(self.dtype)[6:]}"
+    The newest slot runs on the engine, where there is one; other slots run eagerly.
+    """
 
     def __call__(self, inputs: np.ndarray, frame: int = -1) -> LifterOutput:
         """Lift one slot (default: the newest) of float32 (people, frames, joints, 3). Raises InputError on shapes."""
         expected = self.spec.input_shape(len(inputs))
         if inputs.shape != expected:
             raise InputError(f"{self.spec.name}: expected inputs {expected}, got {inputs.shape}")
-        if self.network is None:
-            raise EngineError(f"{self.spec.name}: this lifter was closed; load it again")
         inputs = np.ascontiguousarray(inputs, np.float32)
         newest = frame in (-1, self.spec.frames - 1)
-        return as_lifted(self.engine({"inputs": inputs}) if self.engine and newest else self._eager(inputs, frame))
+        return as_lifted(self.engine({INPUT: inputs}) if self.engine and newest else self._eager(inputs, frame))
+
+    def run_slot(
+        self, rays: np.ndarray, score: np.ndarray, slot: int = -1, streams: Streams | None = None,
+        timer: Timer | None = None,
+    ) -> SlotOutput:  # fmt: skip
+        """Lift one slot of windows of N people: rays float32 (N, T, J, 2) and score (N, T, J), 0 where missing.
+
+        All of a person's frames are normalised by where they are in the newest. `streams` says whose windows these are,
+        for lifters that keep a state.
+        """
+        timer = timer or Timer()
+        with timer("guidance"):
+            filled, confidence = fill(rays, score, self.spec.guidance)
+            virtual = look_at(filled[:, -1], confidence[:, -1])
+            xy = np.where(confidence[..., None] > 0, virtual.normalise(filled), 0)
+            inputs = np.concatenate((xy, confidence[..., None]), -1, dtype=np.float32)
+        with timer("model"):
+            return SlotOutput(self(inputs, slot), virtual, filled[:, slot], confidence[:, slot])
+
+    def program(self, origin: tuple[str, str] | None = None) -> Program | None:
+        module = NewestSlot(self.network).eval()
+        with torch.inference_mode():
+            given = module(torch.from_numpy(self.spec.example()))
+        limits = {name: limit for name, limit in LIMITS.items() if name in given}
+        config = getattr(self.network, "config", None)
+        return Program(
+            self.spec.name,
+            module,
+            lambda rows: {INPUT: self.spec.example(rows)},
+            tuple(limits),
+            limits,
+            {"spec": asdict(self.spec), "network": asdict(config) if is_dataclass(config) else {}},
+            origin,
+        )
+
+    def warm_up(self, rows: int = 1) -> None:
+        self(self.spec.example(rows))
 
     @torch.inference_mode()
     def _eager(self, inputs: np.ndarray, frame: int) -> dict[str, np.ndarray]:
-        out = self.run(torch.from_numpy(inputs).to(self.device, self.dtype), frame)
-        return {name: tensor.float().cpu().numpy() for name, tensor in out.items()}
-
-    def warm_up(self, people: int = 1) -> None:
-        """Run once on the example input, so that the first real frame is not the slow one."""
-        self(self.spec.example(people))
-
-    def close(self) -> None:
-        """Free the device."""
-        if self.engine:
-            self.engine.close()
-        self.network = None
-        self.run = None
-        self.engine = None
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        return arrays(self.network(self._tensor(inputs), frame))
 
 
 def as_lifted(out: Mapping[str, np.ndarray]) -> LifterOutput:
@@ -117,28 +121,3 @@ def as_lifted(out: Mapping[str, np.ndarray]) -> LifterOutput:
     if "log_sigma" in out:
         return LifterOutput(xyz, np.exp(out["log_sigma"][:, 0].clip(*LOG_SIGMA_RANGE)))
     return LifterOutput(xyz, np.full(xyz.shape[:2], DEFAULT_SIGMA_M, np.float32))
-
-
-def torch_device(name: str) -> torch.device:
-    """Of a device's name; auto = a GPU where there is one. Raises ConfigError, EngineError (no such GPU)."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = None
-    if device is None or device.type not in ("cpu", "cuda"):
-        raise ConfigError(f"device: expected auto, cpu, cuda or cuda:N, got {name!r}")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        count = torch.cuda.device_count()
-        raise EngineError(f"device {name}: torch {torch.__version__} sees {count} GPUs here; use device auto or cpu")
-    return device
-
-
-def use_threads(count: int) -> None:
-    """CPU threads for all of torch in this process; 0 leaves them as they are.
-
-    Networks this small are fastest on one: two cost a hand-over per operation, and wait for each other on a busy robot.
-    """
-    if count:
-        torch.set_num_threads(count)

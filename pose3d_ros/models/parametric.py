@@ -21,6 +21,7 @@ HOW_TO_GET = {
     "smpl": "SMPL_NEUTRAL.pkl from https://smpl.is.tue.mpg.de",
     "mano": "MANO_RIGHT.pkl from https://mano.is.tue.mpg.de",
 }
+PARAMETERS = {"smpl": "refine.body_model", "mano": "refine.hands_model"}  # that name these files, for messages
 # Vertices that stand for joints which the models do not have: nose (as smplx names it) and top of the head (as HybrIK's
 # leaves do); finger tips, thumb first (as smplx names them)
 VERTICES = {"smpl": (332, 411), "mano": (744, 320, 443, 554, 671)}

@@ -1,23 +1,24 @@
 """Lifters by name: `load("body_dtf27")`. The shipped weights lie in `weights/`, with their checksums."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from pose3d_ros.core.errors import CheckpointError
+from pose3d_ros.core.errors import CheckpointError, ConfigError
 from pose3d_ros.core.paths import share_dir
-from pose3d_ros.models import checkpoint
-from pose3d_ros.models.extpose import ExtPose
-from pose3d_ros.models.image_lifter import ImageLifter
+from pose3d_ros.models import checkpoint, kinds
+from pose3d_ros.models.base import IMAGES, KEYPOINTS, Model
 from pose3d_ros.models.lifter import Lifter
-from pose3d_ros.models.parametric import BodyModel
-from pose3d_ros.models.streaming import StreamingDTF
-from pose3d_ros.models.streaming_lifter import StreamingLifter
+from pose3d_ros.models.program import Program
+
+if TYPE_CHECKING:
+    from pose3d_ros.models.image_lifter import ImageLifter
 
 SUFFIX = ".safetensors"
 CHECKSUMS = "SHA256SUMS"
 
 
 def names(kind: str = "") -> tuple[str, ...]:
-    """Names of the shipped weights; with `kind` of this kind of network only, see `checkpoint.KINDS`."""
+    """Names of the shipped weights; with `kind` of this kind of network only, see `kinds.names`."""
     paths = sorted((share_dir() / "weights").glob(f"*{SUFFIX}"))
     return tuple(path.stem for path in paths if not kind or checkpoint.read_header(path)["kind"] == kind)
 
@@ -34,37 +35,51 @@ def find(name_or_path: str | Path) -> Path:
     return shipped
 
 
-def load(
-    name_or_path: str | Path, device: str = "cpu", precision: str = "fp32", body_model: str | Path = ""
-) -> Lifter | ImageLifter:
-    """A ready lifter; of ExtPose weights one that takes images.
+def load(name_or_path: str | Path, device: str = "cpu", precision: str = "fp32", body_model: str | Path = "") -> Model:
+    """A ready model of the kind that its weights name.
 
     `body_model`: the licensed file, read by smplx, without which SMPL and MANO weights give no joints. Raises
     CheckpointError (missing, damaged, foreign, not of these weights), ConfigError, EngineError (no such GPU).
     """
-    network, spec = checkpoint.load(find(name_or_path))
-    if isinstance(network, ExtPose):
-        model = _body_model(name_or_path, network.config.head, body_model) if body_model else None
-        return ImageLifter(network, spec, device, precision, model)
-    kind = StreamingLifter if isinstance(network, StreamingDTF) else Lifter
-    return kind(network, spec, device, precision)
+    path = find(name_or_path)
+    network, spec = checkpoint.load(path)
+    model = kinds.of(network).model(network, spec, device, precision)
+    if body_model:
+        model.use_body_model(body_model)
+    return model
 
 
 def load_lifter(name_or_path: str | Path, device: str = "cpu", precision: str = "fp32") -> Lifter:
     """A ready lifter of keypoints. Raises as `load`, and CheckpointError for weights that take images."""
-    lifter = load(name_or_path, device, precision)
-    if isinstance(lifter, ImageLifter):
+    model = load(name_or_path, device, precision)
+    if model.takes != KEYPOINTS:
         raise CheckpointError(
-            f"weights {name_or_path}: they take images, expected some that lift keypoints; in ROS name them in "
+            f"weights {name_or_path}: they take {model.takes}, expected some that lift keypoints; in ROS name them in "
             "refine.body or refine.hands of pose_vit_node"
         )
-    return lifter
+    return cast(Lifter, model)
 
 
-def _body_model(weights: str | Path, head: str, path: str | Path) -> BodyModel:
-    if head == "kinematic":
-        raise CheckpointError(f"weights {weights}: their head is kinematic, it takes no body model; got {path}")
-    return BodyModel(head, path)
+def load_image_lifter(
+    name_or_path: str | Path, device: str = "cpu", precision: str = "fp32", body_model: str | Path = ""
+) -> "ImageLifter":
+    """A ready model that looks at images. Raises as `load`, and CheckpointError for weights that lift keypoints."""
+    model = load(name_or_path, device, precision, body_model)
+    if model.takes != IMAGES:
+        raise CheckpointError(
+            f"weights {name_or_path}: expected the weights of an image model, got those of a lifter, which takes "
+            f"{model.takes}"
+        )
+    return cast("ImageLifter", model)
+
+
+def program(weights: str) -> Program:
+    """What engines run of a weights' file, in whatever process. Raises CheckpointError, ConfigError for a model that
+    engines do not run."""
+    made = load(weights).program((f"{__name__}:{program.__name__}", str(find(weights).resolve())))
+    if made is None:
+        raise ConfigError(f"{weights}: this model keeps its state in torch and takes no engine")
+    return made
 
 
 def _verify(path: Path) -> None:

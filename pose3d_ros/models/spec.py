@@ -1,12 +1,13 @@
 """What every network's weights say about themselves."""
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.core.skeleton import Skeleton
+from pose3d_ros.guidance import GuidanceConfig
 
 
 @dataclass(frozen=True)
@@ -34,3 +35,27 @@ class Spec:
     @property
     def joints(self) -> Skeleton:
         return formats.get(self.skeleton)
+
+
+@dataclass(frozen=True)
+class ModelSpec(Spec):
+    """What belongs to the weights and is stored with them, never in a settings file.
+
+    Inputs float32 (people, frames, joints, 3): x, y of the virtual camera and confidence, as `guidance` fills them,
+    at `rate_hz`. Output: joints in metres in the axes of the virtual camera. `sigma_seen`, `sigma_hidden`: factors on
+    the network's sigma that were measured on people outside of training. Raises FormatError or ConfigError.
+    """
+
+    guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+
+    def input_shape(self, people: int) -> tuple[int, int, int, int]:
+        return people, self.frames, len(self.joints), 3
+
+    def example(self, people: int = 1) -> np.ndarray:
+        """A plausible input, always the same: joints on slow circles, a third of them hidden."""
+        rng = np.random.default_rng(0)
+        people_, frames, joints, _ = self.input_shape(people)
+        start = rng.normal(0, 0.7, (people_, 1, joints, 2))
+        drift = 0.1 * np.sin(np.linspace(0, 2, frames))[None, :, None, None]
+        confidence = rng.choice([0.9, 0.95, 0.4], (people_, frames, joints, 1))
+        return np.concatenate((start + drift, confidence), -1).astype(np.float32)

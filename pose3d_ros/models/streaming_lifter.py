@@ -1,42 +1,27 @@
 """`StreamingLifter`: keeps a state for every person and gives the network only the slots that are new."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
-from pose3d_ros.core.errors import EngineError, InputError
-from pose3d_ros.geometry.virtual_camera import VirtualCamera
+from pose3d_ros.core.errors import ConfigError, InputError
+from pose3d_ros.core.timer import Timer
 from pose3d_ros.guidance import frames
 from pose3d_ros.guidance.frames import FrameState
-from pose3d_ros.models.lifter import Lifter, LifterOutput, as_lifted
-from pose3d_ros.models.streaming import State
+from pose3d_ros.models.base import arrays
+from pose3d_ros.models.kinds import register
+from pose3d_ros.models.lifter import Lifter, LifterOutput, SlotOutput, Streams, as_lifted
+from pose3d_ros.models.program import Program
+from pose3d_ros.models.streaming import State, StreamingConfig, StreamingDTF
 from pose3d_ros.tracking.keypoints import merged
 
 # Slots follow the frames' stamps by this share of what they are off: a camera whose rate is near the model's gives a
 # frame for each slot, and jitter neither doubles nor drops one.
 PHASE_GAIN = 0.1
 ARRAYS = ("revisions", "slot_ns", "given_ns", "rays", "score")  # of a `Bank`
-
-
-class Streams(NamedTuple):
-    """Whose windows are given: `keys` of N people, their windows' `revisions`, and the stamp of the newest slot."""
-
-    keys: Sequence[int]
-    revisions: Sequence[int]
-    stamp_ns: int
-
-
-class SlotOutput(NamedTuple):
-    """What is known of the newest slot of N people: the network's output in the axes of `camera`, and the rays
-    (N, J, 2) and confidence (N, J) that it was made from."""
-
-    lifted: LifterOutput
-    camera: VirtualCamera
-    filled: np.ndarray
-    confidence: np.ndarray
 
 
 @dataclass
@@ -86,7 +71,8 @@ def _replaced(mine: Any, rows: np.ndarray, theirs: Any) -> Any:
     return changed
 
 
-class StreamingLifter(Lifter):
+@register("streaming_dtf", StreamingDTF, StreamingConfig)
+class StreamingLifter(Lifter[StreamingDTF]):
     """Runs a streaming network. Windows come as to any lifter; of a person whose stream it knows only the slots since
     the last call are computed. `recomputed` counts streams that started again because their past changed."""
 
@@ -94,7 +80,25 @@ class StreamingLifter(Lifter):
     _bank: Bank | None = None
 
     def __call__(self, inputs: np.ndarray, frame: int = -1) -> LifterOutput:
-        raise InputError(f"{self.spec.name}: a streaming lifter keeps its own windows: lift with `newest`")
+        raise InputError(f"{self.spec.name}: a streaming lifter keeps its own windows: lift with `run_slot`")
+
+    @property
+    def keeps_state(self) -> bool:
+        return True
+
+    def run_slot(
+        self, rays: np.ndarray, score: np.ndarray, slot: int = -1, streams: Streams | None = None,
+        timer: Timer | None = None,
+    ) -> SlotOutput:  # fmt: skip
+        """As `Lifter.run_slot`, of the newest slot only. Raises ConfigError for another one."""
+        if slot != -1:
+            raise ConfigError(f"{self.spec.name} lifts the newest frame only: expected lookahead 0, got {-1 - slot}")
+        with (timer or Timer())("model"):
+            return self.newest(rays, score, streams)
+
+    def program(self, origin: tuple[str, str] | None = None) -> Program | None:
+        """None: its state stays in torch."""
+        return None
 
     @torch.inference_mode()
     def newest(self, rays: np.ndarray, score: np.ndarray, streams: Streams | None = None) -> SlotOutput:
@@ -107,8 +111,6 @@ class StreamingLifter(Lifter):
         expected = self.spec.input_shape(len(score))[:3]
         if score.shape != expected or rays.shape != (*expected, 2):
             raise InputError(f"{self.spec.name}: expected rays {(*expected, 2)}, got {rays.shape} and {score.shape}")
-        if self.network is None:
-            raise EngineError(f"{self.spec.name}: this lifter was closed; load it again")
         if streams is None:
             alone = self._fresh(Streams(range(len(score)), (0,) * len(score), 0), score)
             return self._run(alone, rays, score, _length(score))
@@ -124,9 +126,8 @@ class StreamingLifter(Lifter):
         self._bank = bank.joined(waiting) if waiting else bank
         return found
 
-    def warm_up(self, people: int = 1) -> None:
-        """Run once on the example input, so that the first real frame is not the slow one."""
-        example = self.spec.example(people)
+    def warm_up(self, rows: int = 1) -> None:
+        example = self.spec.example(rows)
         self.newest(example[..., :2], example[..., 2])
 
     def close(self) -> None:
@@ -204,7 +205,7 @@ class StreamingLifter(Lifter):
             out, part.state = self.network.step(features, part.state)
             if part is not bank:
                 bank.put(rows, part)
-        lifted = as_lifted({name: value.float().cpu().numpy() for name, value in out.items()})
+        lifted = as_lifted(arrays(out))
         return SlotOutput(lifted, frame.camera, frame.filled, frame.confidence)
 
 

@@ -7,13 +7,6 @@ the same behaviour. `STAND_INS` names those in use.
 STAND_INS: list[str] = []
 
 try:
-    from message_filters import ApproximateTimeSynchronizer, Subscriber, TimeSynchronizer
-except ImportError:
-    from pose3d_ros.ros.shims.message_filters import ApproximateTimeSynchronizer, Subscriber, TimeSynchronizer
-
-    STAND_INS.append("message_filters")
-
-try:
     from cv_bridge import CvBridge, CvBridgeError
     from cv_bridge.boost import cv_bridge_boost  # noqa: F401 - its C extension is what fails with another NumPy
 except (ImportError, AttributeError):  # AttributeError: built for NumPy 1, run with 2
@@ -37,12 +30,9 @@ except ImportError:
 
 __all__ = [
     "STAND_INS",
-    "ApproximateTimeSynchronizer",
     "CvBridge",
     "CvBridgeError",
     "DiagnosticStatusWrapper",
-    "Subscriber",
-    "TimeSynchronizer",
     "TransformBroadcaster",
     "Updater",
 ]

@@ -1,14 +1,31 @@
 """/diagnostics of a node: one status that says whether it works, else why nothing comes out and since when."""
 
+import time
 from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.clock import Clock, ClockType
 
 from pose3d_ros.ros import compat
 from pose3d_ros.ros.health import Health
 from pose3d_ros.ros.lifecycle import ManagedNode
 
+BEAT_S, STANDS_S = 1.0, 2.0
 SILENT_S = 1.0  # without input or output for so long is worth saying
+
+
+class StandingClock:
+    """Tells for how long ROS time has stood still, in seconds of a steady clock; 0 where it is the system's time."""
+
+    def __init__(self, node: ManagedNode) -> None:
+        self._node, self._seen_ns, self._since_s = node, -1, time.monotonic()
+
+    def stands_s(self) -> float:
+        """Seconds. Call it more often than what counts as standing."""
+        now_ns, now_s = self._node.get_clock().now().nanoseconds, time.monotonic()
+        if now_ns != self._seen_ns:
+            self._seen_ns, self._since_s = now_ns, now_s
+        return now_s - self._since_s
 
 
 class Diagnostics:
@@ -24,7 +41,16 @@ class Diagnostics:
         self._input_topic = input_topic
         self.updater = compat.Updater(node)
         self.updater.setHardwareID("none")
+        self._clock = StandingClock(node)
         self.updater.add("status", self._fill)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        if "diagnostic_updater" not in compat.STAND_INS:  # the real one counts in ROS time, which may stand still
+            node.create_timer(BEAT_S, self._beat, clock=steady)
+
+    def _beat(self) -> None:
+        """Publishes where a dead /clock keeps the updater from it."""
+        if self._clock.stands_s() > BEAT_S:
+            self.updater.force_update()
 
     def _fill(self, status: compat.DiagnosticStatusWrapper) -> compat.DiagnosticStatusWrapper:
         reasons = self._health.reasons()
@@ -45,6 +71,10 @@ class Diagnostics:
             return DiagnosticStatus.WARN, f"{node.state}: configure and activate this node"
         input_s, output_s = self._health.silence_s()
         texts = list(reasons.values())
+        if (stands_s := self._clock.stands_s()) > STANDS_S:
+            topic = node.resolve_topic_name("/clock")
+            stands = f"use_sim_time is true, but {topic} ({node.count_publishers(topic)} publishers) stands still"
+            return DiagnosticStatus.ERROR, "; ".join([f"{stands} for {stands_s:.1f} s", *texts])
         if output_s <= SILENT_S:
             return (DiagnosticStatus.WARN, "; ".join(texts)) if texts else (DiagnosticStatus.OK, "running")
         if input_s > SILENT_S:

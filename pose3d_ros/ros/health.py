@@ -11,6 +11,7 @@ import numpy as np
 
 WINDOW_S = 5.0  # over which rates and percentiles are taken
 FRESH_S = 2.0  # a reason counts as current for so long after it was last seen
+LONGEST, DIFFERENT = 300, 100  # characters of a reason, and reasons told apart: others may have written them
 COUNTED = 12  # reasons that are shown with how often they held
 
 
@@ -53,8 +54,8 @@ class Health:
         counted as, if not as its key."""
         with self._lock:
             now = self._clock()
-            known = self._reasons.get(key)
-            self.blamed[name or key] += 1
+            known, text, name = self._reasons.get(key), text[:LONGEST], (name or key)[:LONGEST]
+            self.blamed[name if name in self.blamed or len(self.blamed) < DIFFERENT else "others"] += 1
             if known and self._current(known, now):
                 known.text, known.last_s, known.count = text, now, known.count + 1
                 return False

@@ -9,7 +9,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import rclpy
 from lifecycle_msgs.srv import ChangeState
@@ -62,7 +62,12 @@ class ManagedNode(LifecycleNode):
         return self._state_machine.current_state[1]
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._attempt("configure", self.acquire, super().on_configure, state, self.release)
+        def acquire() -> None:
+            if settings := getattr(self, "_settings", None):  # of those nodes that have parameters
+                settings.check()
+            self.acquire()
+
+        return self._attempt("configure", acquire, super().on_configure, state, self.release)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         def start(state: LifecycleState) -> TransitionCallbackReturn:
@@ -147,11 +152,37 @@ class ManagedNode(LifecycleNode):
                 f"{self.last_error}. Everything was freed; the node is unconfigured.\n{traceback.format_exc()}"
             )
 
+    def guarded(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        """The callback, whose errors are told and never end the node."""
+
+        def call(*args: Any) -> Any:
+            try:
+                return callback(*args)
+            except Exception as error:
+                self._blame("error", f"{type(error).__name__}: {error}")
+                return None
+
+        return call
+
     def _guarded(self, step: Callable[[], None]) -> None:
         try:
             step()
         except Exception:
             self.get_logger().error(f"while giving back resources: {traceback.format_exc()}")
+
+
+def _spin(executor: SingleThreadedExecutor, node: ManagedNode) -> None:
+    """Spins until a signal. What a callback of rclpy or ours lets through is told, and the node goes on."""
+    while True:
+        try:
+            return executor.spin()
+        except (KeyboardInterrupt, ExternalShutdownException):
+            return None
+        except Exception as error:
+            if not node.context.ok():
+                return None
+            node.get_logger().error(f"a callback failed, the node goes on: {traceback.format_exc()}")
+            node._blame("callback", f"{type(error).__name__}: {error}")
 
 
 def run(node_class: type[ManagedNode], args: list[str] | None = None) -> NoReturn:
@@ -165,7 +196,7 @@ def run(node_class: type[ManagedNode], args: list[str] | None = None) -> NoRetur
     try:
         node = node_class()
         executor.add_node(node)
-        executor.spin()
+        _spin(executor, node)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except Exception:

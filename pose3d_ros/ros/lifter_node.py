@@ -120,7 +120,7 @@ class LifterNode(lifecycle.ManagedNode):
         age_ms = self._age_ms(conversions.stamp_to_ns(msg.header.stamp))
         arrived_s = self.health.arrived(age_ms)
         try:
-            frame, reasons = conversions.keypoints_from_msg(msg)
+            frame, reasons = conversions.keypoints_from_msg(msg, self.config.tracking.max_people)
             for reason in reasons:
                 self._blame("keypoints", reason)
             self._check_stamp(frame.stamp_ns)

@@ -9,6 +9,7 @@ from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -16,6 +17,7 @@ from pose3d_ros.core.config import Meta, build, flatten, frozen_changes
 from pose3d_ros.core.errors import ConfigError
 
 UNCONFIGURED = "unconfigured"
+TEXT = 400  # characters of an error
 POLL_S = 0.2  # how soon a change takes effect where rclpy has no post-set hook (Humble)
 
 
@@ -39,24 +41,54 @@ class Parameters:
 
     `config` is the current, valid dataclass. `state` tells the node's lifecycle state: parameters that are not live
     are refused, with the reason, unless it is "unconfigured". `changed(config)` is called after a change.
-    Raises InvalidParameterValueException / InvalidParameterTypeException for bad overrides (YAML, command line).
+
+    An integer where a number is meant is taken as one. What is wrong in the overrides (YAML, command line) is logged in
+    one line, remembered in `faults`, and must keep the node from being configured: see `check`.
     """
 
     def __init__(self, node: Node, default: Any, state: Callable[[], str], changed: Callable[[Any], None]) -> None:
         self._node, self._default, self._state, self._changed = node, default, state, changed
         self._rules = {name: rule for name, _, rule in flatten(default)}
         self.config = default
+        self.faults: dict[str, str] = {}
+        self._doubles = {name for name, value, _ in flatten(default) if isinstance(value, float)}
+        if hasattr(node, "add_pre_set_parameters_callback"):
+            node.add_pre_set_parameters_callback(lambda given: [self._widened(one) for one in given])
         node.add_on_set_parameters_callback(self._validate)
         for name, value, rule in flatten(default):
             # rclpy cannot infer the type of an empty list
             typed = Parameter.Type.STRING_ARRAY if value == () else list(value) if isinstance(value, tuple) else value
-            node.declare_parameter(name, typed, descriptor(value, rule))
+            self._declare(name, typed, descriptor(value, rule))
         self._warn_of_typing_errors()
         self.config = build(default, self._values())
         if hasattr(node, "add_post_set_parameters_callback"):
             node.add_post_set_parameters_callback(lambda _: self.refresh())
         else:
             node.create_timer(POLL_S, self.refresh, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def check(self) -> None:
+        """Raises ConfigError where a parameter's override could not be taken and was not set right since."""
+        if self.faults:
+            raise ConfigError("; ".join(self.faults.values()))
+
+    def _declare(self, name: str, value: Any, description: ParameterDescriptor) -> None:
+        overrides = self._node._parameter_overrides
+        if name in overrides:
+            overrides[name] = self._widened(overrides[name])
+        try:
+            self._node.declare_parameter(name, value, description)
+        except (InvalidParameterTypeException, InvalidParameterValueException) as error:
+            given = overrides[name]
+            why = f"parameter {name}: {given.value!r} ({given.type_.name.lower()}) cannot be taken: {error}"
+            self._node.declare_parameter(name, value, description, ignore_override=True)
+            self.faults[name] = " ".join(why.split())[:TEXT]
+            self._node.get_logger().error(f"{self.faults[name]}; the node stays unconfigured until it is set right")
+
+    def _widened(self, given: Parameter) -> Parameter:
+        """An integer for a double is the commonest slip in YAML, and means the same number."""
+        if given.name in self._doubles and given.type_ == Parameter.Type.INTEGER:
+            return Parameter(given.name, Parameter.Type.DOUBLE, float(given.value))
+        return given
 
     def refresh(self) -> None:
         """Applies what changed since the last call, if anything did."""
@@ -80,6 +112,8 @@ class Parameters:
                 )
         except (ConfigError, TypeError) as error:
             return SetParametersResult(successful=False, reason=str(error))
+        for name in own:
+            self.faults.pop(name, None)
         return SetParametersResult(successful=True)
 
     def _warn_of_typing_errors(self) -> None:

@@ -8,11 +8,10 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.types import Skeletons3D
-from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.pipeline import Pipeline
-from pose3d_ros.ros import compat, images, lifecycle, qos
+from pose3d_ros.ros import images, lifecycle, qos
 from pose3d_ros.ros.lifter_config import LifterConfig
-from pose3d_ros.ros.lifter_node import QUEUE, Job, LifterNode
+from pose3d_ros.ros.lifter_node import Job, LifterNode
 from pose3d_ros.ros.pairing import Pairing
 from pose3d_ros.settings import PipelineConfig, RefineConfig
 
@@ -72,20 +71,23 @@ class PoseVitNode(LifterNode):
 
     def _subscribe_keypoints(self) -> None:
         config = self.config.image
-        keypoints = self._filter(Skeleton2DArray, "keypoints", qos.reliable(QUEUE), "keypoints")
-        image_source = self._filter(images.MESSAGES[config.transport], self.image_topic, IMAGES, "image")
-        keypoints.registerCallback(self._on_keypoints)  # before the pairing gets them
-        image_source.registerCallback(lambda _: self.health.clear("QoS of image"))
-        self._pairing = Pairing(keypoints, image_source, config.slop_s, config.wait_s, self._with_image, self._missed)
+        self._pairing = Pairing(config.slop_s, config.wait_s, self._with_image, self._missed)
+        super()._subscribe_keypoints()
+        kind, mismatch = images.MESSAGES[config.transport], self._mismatch("image")
+        self._subscribed.append(qos.subscribe(self, kind, self.image_topic, self._on_image, IMAGES, mismatch))
         # a steady clock: simulated time may stand still
-        self._timer = self.create_timer(EXPIRE_S, self._expire, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = self.create_timer(EXPIRE_S, self.guarded(self._expire), clock=steady)
 
-    def _filter(self, message: type, topic: str, profile: qos.QoSProfile, name: str) -> compat.Subscriber:
-        source = compat.Subscriber(
-            self, message, topic, qos_profile=profile, **qos.options(self, topic, self._mismatch(name))
-        )
-        self._subscribed.append(source.sub)
-        return source
+    def _on_image(self, image: Image | CompressedImage) -> None:
+        self.health.clear("QoS of image")
+        if self._pairing:
+            self._pairing.on_image(image)
+
+    def _restart_windows(self) -> bool:
+        if self._pairing:
+            self._pairing.restart()
+        return super()._restart_windows()
 
     def _expire(self) -> None:
         if self._pairing:

@@ -38,12 +38,8 @@ def subscribe(
     profile: QoSProfile,
     mismatch: Callable[[str], None],
 ) -> Subscription:
-    """A subscription whose QoS can be overridden; `mismatch(text)` is told when a publisher does not fit it."""
-    return node.create_subscription(message, topic, callback, profile, **options(node, topic, mismatch))
-
-
-def options(node: Node, topic: str, mismatch: Callable[[str], None]) -> dict[str, Any]:
-    """What makes a subscription as `subscribe` does, for those who create it themselves, such as message_filters."""
+    """A subscription of a ManagedNode whose QoS can be overridden and whose errors are told; `mismatch(text)` is told
+    when a publisher does not fit it."""
 
     def incompatible(event: Any) -> None:
         policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
@@ -54,4 +50,6 @@ def options(node: Node, topic: str, mismatch: Callable[[str], None]) -> dict[str
         )
 
     callbacks = SubscriptionEventCallbacks(incompatible_qos=incompatible)
-    return {"event_callbacks": callbacks, "qos_overriding_options": overridable()}
+    return node.create_subscription(
+        message, topic, node.guarded(callback), profile, event_callbacks=callbacks, qos_overriding_options=overridable()
+    )

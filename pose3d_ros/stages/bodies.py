@@ -5,17 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pose3d_ros.core.errors import ConfigError, FormatError
+from pose3d_ros.core.errors import FormatError
 from pose3d_ros.core.mapping import mapping
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.timer import Timer
 from pose3d_ros.core.types import JointState, Keypoints2D, Person3D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.placement import PlacementConfig, place_people, pull_to_rays
-from pose3d_ros.geometry.virtual_camera import look_at
-from pose3d_ros.guidance import fill
 from pose3d_ros.models import Lifter
-from pose3d_ros.models.streaming_lifter import SlotOutput, StreamingLifter, Streams
+from pose3d_ros.models.lifter import Streams
 from pose3d_ros.settings import PipelineConfig
 from pose3d_ros.stages.hands import wrists_of
 from pose3d_ros.tracking.hand_matching import BodyWrists
@@ -75,7 +73,7 @@ class Bodies:
             return [], reasons
         streams = Streams([track.number for track in tracks], self.people.revisions(tracks), stamp_ns)
         lifted = lift_windows(
-            self.lifter, rays[enough], score[enough], self.config.placement, timer=timer, streams=streams
+            self.lifter, rays[enough], score[enough], self.config.unsettled, timer=timer, streams=streams
         )
         with timer("placement"):
             finite = np.isfinite(lifted.xyz_m).all((1, 2)) & np.isfinite(lifted.sigma_m).all(1)
@@ -143,33 +141,16 @@ def lift_windows(
 ) -> LiftedWindows:
     """Windows of N people, rays float32 (N, T, J, 2) and score (N, T, J) with 0 where missing, to their skeletons.
 
-    The slot T - 1 - `lookahead` is lifted; a streaming lifter, which `streams` is for, knows lookahead 0 only. Raises
-    ConfigError.
+    The slot T - 1 - `lookahead` is lifted; lifters that keep a state, which `streams` is for, know lookahead 0 only.
+    Raises ConfigError.
     """
     timer = timer or Timer()
-    spec, slot = lifter.spec, -1 - lookahead
-    if isinstance(lifter, StreamingLifter):
-        if lookahead:
-            raise ConfigError(f"{spec.name} lifts the newest frame only: expected lookahead 0, got {lookahead}")
-        with timer("model"):
-            found = lifter.newest(rays, score, streams)
-    else:
-        found = _lift_slot(lifter, rays, score, slot, timer)
+    slot = -1 - lookahead
+    found = lifter.run_slot(rays, score, slot, streams, timer)
     with timer("placement"):
         seen = score[:, slot] > 0
         xyz_m = found.camera.to_camera(found.lifted.xyz_m)
         placed = place_people(xyz_m, found.filled, found.confidence, placement)
-        sigma_m = spec.calibrated(found.lifted.sigma_m, seen)
+        sigma_m = lifter.spec.calibrated(found.lifted.sigma_m, seen)
         xyz_m = pull_to_rays(placed.xyz_m, found.filled, score[:, slot], sigma_m, placement.keypoint_sigma_m)
         return LiftedWindows(xyz_m, sigma_m, seen, placed.determined)
-
-
-def _lift_slot(lifter: Lifter, rays: np.ndarray, score: np.ndarray, slot: int, timer: Timer) -> SlotOutput:
-    """One slot of whole windows. All of a person's frames are normalised by where they are in the newest."""
-    with timer("guidance"):
-        filled, confidence = fill(rays, score, lifter.spec.guidance)
-        virtual = look_at(filled[:, -1], confidence[:, -1])
-        xy = np.where(confidence[..., None] > 0, virtual.normalise(filled), 0)
-        inputs = np.concatenate((xy, confidence[..., None]), -1, dtype=np.float32)
-    with timer("model"):
-        return SlotOutput(lifter(inputs, slot), virtual, filled[:, slot], confidence[:, slot])

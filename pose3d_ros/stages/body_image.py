@@ -33,9 +33,9 @@ class BodyRefiner(Refiner[Person3D]):
         # the less sure the image, the more counts where the lifter stood them: nobody jumps between the two
         depth_m = seen.lifted_m[:, 0, 2]
         prior = DepthPrior(depth_m, (sigma_m.mean(1) / (LIFTED_DEPTH * depth_m)) ** 2)
-        placed = place_people(xyz_m, seen.rays, seen.weight, config.placement, prior)
+        placed = place_people(xyz_m, seen.rays, seen.weight, config.unsettled, prior)
         plausible = placed.determined & (misfit(placed.xyz_m, seen.rays, seen.score, MIN_SEEN) < MAX_MISFIT)
-        keypoint_sigma_m = config.placement.keypoint_sigma_m
+        keypoint_sigma_m = config.unsettled.keypoint_sigma_m
         return pull_to_rays(placed.xyz_m, seen.rays, seen.score, sigma_m, keypoint_sigma_m), plausible
 
     def _made(

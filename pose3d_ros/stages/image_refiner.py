@@ -15,6 +15,7 @@ from pose3d_ros.geometry.crop import Crops, boxes_of_shown, cut
 from pose3d_ros.geometry.crop_camera import look_at_crops
 from pose3d_ros.geometry.placement import MIN_DEPTH_M
 from pose3d_ros.geometry.skeleton_image import draw_skeletons
+from pose3d_ros.models.base import IMAGES
 from pose3d_ros.models.frame_attention import AttentionCache
 from pose3d_ros.models.image_lifter import ImageLifter
 from pose3d_ros.settings import PipelineConfig
@@ -95,7 +96,7 @@ class Refiner(ABC, Generic[Refined]):
     WHOM: ClassVar[str]  # in reasons
 
     def __init__(self, lifter: ImageLifter) -> None:
-        if not isinstance(lifter, ImageLifter) or lifter.spec.skeleton != self.SKELETON:
+        if lifter.takes != IMAGES or lifter.spec.skeleton != self.SKELETON:
             raise ConfigError(
                 f"{self.PARAMETER}: expected ExtPose weights of {self.SKELETON}, got {lifter.spec.name} "
                 f"({lifter.spec.skeleton})"

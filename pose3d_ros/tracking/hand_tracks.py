@@ -11,6 +11,7 @@ from pose3d_ros.tracking.window import Window
 
 # Hands without a body count from here, so that their numbers are never those of people
 FIRST_BODILESS = 1 << 20
+MOST = 512  # tracks at a time; those seen last
 REACH = 3.0  # palms that a hand without a body may move from frame to frame
 
 
@@ -58,6 +59,8 @@ class HandTracks:
             reasons += [HandReason.FAR_FROM_WRISTS] * len(rest)
         for hand, track in zip(rest, self._bodiless(rest), strict=True):
             self._see(stamp_ns, track, hand)
+        if len(self.tracks) > MOST:
+            self.tracks = sorted(self.tracks, key=lambda track: -track.last_seen_ns)[:MOST]
         return reasons
 
     def windows(self, tracks: list[HandTrack], stamp_ns: int) -> tuple[np.ndarray, np.ndarray]:

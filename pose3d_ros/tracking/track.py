@@ -31,6 +31,10 @@ class TrackingConfig:
     timeout_s: float = param(
         1.0, "a person who is not seen for this long is dropped", unit="s", low=0.01, high=60.0, live=True
     )
+    max_people: int = param(
+        32, "of more people in one image the best-scored count, and twice as many hands; no more are known at a time",
+        low=1, high=256, live=True,
+    )  # fmt: skip
     confirm_frames: int = param(2, "sightings until a new person is no longer tentative", low=1, live=True)
     gate: bool = param(
         True, "hold back who looks like no person (size, distance, proportions, order of joints, scores) and stands "

@@ -81,6 +81,7 @@ class Tracker:
         if event not in (StreamEvent.LATE, StreamEvent.DUPLICATE):
             self._mark_unseen(stamp_ns)
             gone += self._drop(self._out_of_view(stamp_ns, view))
+        gone += self._drop(self._surplus())
         self._name_tracks()
         matches.sort(key=lambda match: match.index)
         return TrackingUpdate(tuple(matches), tuple(sorted(notes)), event, tuple(gone))
@@ -258,6 +259,13 @@ class Tracker:
         for track in self._tracks:
             if track.last_seen_ns < stamp_ns and track.state == TrackState.TRACKED:
                 track.state = TrackState.LOST
+
+    def _surplus(self) -> np.ndarray:
+        """Who is too many, bool (N,): those who were seen last long ago, and of equals the shortest."""
+        order = np.lexsort(([t.frames_seen for t in self._tracks], [t.last_seen_ns for t in self._tracks]))
+        too_many = np.zeros(len(self._tracks), bool)
+        too_many[order[: max(len(order) - self.config.max_people, 0)]] = True
+        return too_many
 
     def _name_tracks(self) -> None:
         """The source's ids first, and whoever has one keeps it; a made-up name gives way to an equal one."""

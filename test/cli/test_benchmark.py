@@ -103,7 +103,7 @@ def test_a_step_is_measured_with_a_full_cache():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("body_dtf27",), "expected a preset"),
+        (("body_dtf27",), "presets are tiny"),
         (("tiny", "--frames", "0"), "frames"),
         (("tiny", "--people", "x"), "people"),
     ],

@@ -8,10 +8,9 @@ import torch
 from pose3d_testing.body_models import Statue
 
 from pose3d_ros.core.errors import CheckpointError
-from pose3d_ros.engines import EngineOptions, images
+from pose3d_ros.engines import EngineOptions, open_image_lifter, opening
 from pose3d_ros.engines.backends.choice import rungs
 from pose3d_ros.engines.export import dynamic
-from pose3d_ros.engines.images import from_file, open_image_lifter
 from pose3d_ros.models import ModelSpec, checkpoint, registry
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
@@ -60,13 +59,13 @@ def test_a_stream_on_an_engine_is_the_same_stream(tmp_path, cache, backend, fram
 
 
 def test_the_program_of_an_image_model(tmp_path):
-    program = from_file(write(tmp_path / "tiny.safetensors", 3))
+    program = registry.program(write(tmp_path / "tiny.safetensors", 3))
     assert program.inputs == INPUTS
     assert program.outputs == ("xyz", "log_sigma", "camera", "keys", "values", "shape")
 
 
 def test_one_frame_alone_is_exported_for_any_number_of_people(tmp_path):
-    program = from_file(write(tmp_path / "one.safetensors", 1))
+    program = registry.program(write(tmp_path / "one.safetensors", 1))
     assert program.inputs == INPUTS[:3]
     exported = dynamic(program, 4).module()
     for rows in (1, 3):
@@ -78,10 +77,10 @@ def test_one_frame_alone_is_exported_for_any_number_of_people(tmp_path):
 @pytest.mark.parametrize("frames", [1, 3])
 @pytest.mark.parametrize("backend", ["torch", pytest.param("openvino", marks=OPENVINO)])
 def test_engines_run_networks_that_need_a_body_model_without_it(tmp_path, cache, monkeypatch, backend, frames):
-    monkeypatch.setattr(registry, "BodyModel", Statue)
+    monkeypatch.setattr("pose3d_ros.models.image_lifter.BodyModel", Statue)
     weights = write(tmp_path / "mano.safetensors", frames, "mano", drawn=False)
-    assert from_file(weights).outputs[:3] == ("camera", "rotations", "betas")  # in the process that builds
-    assert "pose" not in from_file(weights).inputs
+    assert registry.program(weights).outputs[:3] == ("camera", "rotations", "betas")  # in the process that builds
+    assert "pose" not in registry.program(weights).inputs
     plain = registry.load(weights, body_model="MANO_RIGHT.pkl")
     lifter = open_image_lifter(
         weights, EngineOptions("cpu", backend=backend), wait=True, cache=cache, body_model="MANO_RIGHT.pkl"
@@ -104,16 +103,20 @@ def test_a_body_model_that_is_missing_or_not_needed(tmp_path):
 GPU = "cuda:0"
 
 
+def beside_its_state(lifter: ImageLifter) -> ImageLifter:
+    return opening._beside_its_state(lifter, lifter.program(), "cpu")
+
+
 @pytest.fixture
 def near_its_cache(monkeypatch):
     """near_its_cache(lifter's frames, **options) -> the device beside whose memory the lifter was wanted, or None."""
 
     def asked(frames, **options):
         wanted = []
-        monkeypatch.setattr(images, "torch_device", lambda name: torch.device(GPU if name == "auto" else name))
-        monkeypatch.setattr(images, "_beside_its_cache", lambda lifter, device: wanted.append(device))
-        monkeypatch.setattr(images, "rungs", lambda _: rungs(EngineOptions("cpu", backend="torch")))
-        images.on_engine(small(frames), EngineOptions(**options))
+        monkeypatch.setattr(opening, "torch_device", lambda name: torch.device(GPU if name == "auto" else name))
+        monkeypatch.setattr(opening, "_beside_its_state", lambda lifter, program, device: wanted.append(device))
+        monkeypatch.setattr(opening, "rungs", lambda _: rungs(EngineOptions("cpu", backend="torch")))
+        opening.on_engine(small(frames), EngineOptions(**options))
         return wanted[0] if wanted else None
 
     return asked
@@ -128,7 +131,7 @@ def test_on_a_gpu_a_cache_stays_there_unless_a_backend_is_named(near_its_cache):
 
 
 def test_beside_its_cache_it_is_eager_half_precision_and_the_same_stream(monkeypatch):
-    plain, lifter = small(3), images._beside_its_cache(small(3), "cpu")
+    plain, lifter = small(3), beside_its_state(small(3))
     assert (lifter.engine, lifter.dtype) == (None, torch.float16)
     assert lifter.start(1).keys.dtype == torch.float16
     for wanted, got in side_by_side(plain, lifter, [{}] * 4):
@@ -136,15 +139,15 @@ def test_beside_its_cache_it_is_eager_half_precision_and_the_same_stream(monkeyp
 
 
 def test_a_gpu_that_fails_at_that_leaves_it_to_the_engines_and_is_told(monkeypatch):
-    def full(lifter, device):
+    def full(lifter, program, device):
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(images, "torch_device", lambda name: torch.device(GPU))
-    monkeypatch.setattr(images, "_beside_its_cache", full)
-    monkeypatch.setattr(images, "rungs", lambda _: rungs(EngineOptions("cpu", backend="torch")))
-    lifter = images.on_engine(small(3), EngineOptions())
+    monkeypatch.setattr(opening, "torch_device", lambda name: torch.device(GPU))
+    monkeypatch.setattr(opening, "_beside_its_state", full)
+    monkeypatch.setattr(opening, "rungs", lambda _: rungs(EngineOptions("cpu", backend="torch")))
+    lifter = opening.on_engine(small(3), EngineOptions())
     assert lifter.engine.info.name == "torch"
-    assert "eager torch on cuda:0 beside its cache: OutOfMemoryError: CUDA out of memory" in lifter.description
+    assert "eager torch on cuda:0 beside its state: OutOfMemoryError: CUDA out of memory" in lifter.description
 
 
 def test_a_gpu_that_fails_half_way_leaves_the_network_whole(monkeypatch):
@@ -154,9 +157,9 @@ def test_a_gpu_that_fails_half_way_leaves_the_network_whole(monkeypatch):
         next(network.parameters()).data = torch.zeros(1, dtype=torch.float16)
         raise torch.cuda.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("pose3d_ros.models.image_lifter.place", half_way)
+    monkeypatch.setattr("pose3d_ros.models.base.place", half_way)
     with pytest.raises(torch.cuda.OutOfMemoryError):
-        images._beside_its_cache(lifter, "cpu")
+        beside_its_state(lifter)
     for got, wanted in zip(lifter.network.parameters(), before.network.parameters(), strict=True):
         assert torch.equal(got, wanted)
 

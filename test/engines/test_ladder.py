@@ -134,7 +134,7 @@ def test_no_cache_and_one_that_cannot_be_written(program, fake, ladder_of, tmp_p
     ladder = Ladder(program, ladder_of, EngineCache(tmp_path / "file" / "engines"), wait=True)
     assert "Not a directory; set POSE3D_ROS_ENGINES to a folder that you alone can write" in ladder.description
     assert same(ladder, program)
-    again = replace(program, origin=("pose3d_ros.engines.lifters:from_file", "w"))  # what failed is not built beside it
+    again = replace(program, origin=("pose3d_ros.models.registry:program", "w"))  # what failed is not built beside it
     assert not Ladder(again, ladder_of, EngineCache(tmp_path / "file" / "engines"), wait=True).building
 
 

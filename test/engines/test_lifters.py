@@ -15,7 +15,6 @@ from pose3d_ros.engines import EngineOptions, builder, open_lifter
 from pose3d_ros.engines.backends.choice import FILES, Rung, backend
 from pose3d_ros.engines.base import Target
 from pose3d_ros.engines.builder import Background, build
-from pose3d_ros.engines.lifters import from_file
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.models import ModelSpec, checkpoint, registry
 from pose3d_ros.models.dtf import DTF, DTFConfig
@@ -50,10 +49,10 @@ REAL = backend
 
 
 def test_the_program_of_a_lifter(weights):
-    program = from_file(weights)
+    program = registry.program(weights)
     assert (program.name, program.inputs, program.outputs) == ("tiny", ("inputs",), ("xyz", "log_sigma"))
     assert program.limits["xyz"] == 0.002
-    assert from_file(weights).weights_sha256 == program.weights_sha256
+    assert registry.program(weights).weights_sha256 == program.weights_sha256
     lifter = registry.load(weights)
     wanted, got = lifter(lifter.spec.example(2)), program.reference({"inputs": lifter.spec.example(2)})
     np.testing.assert_array_equal(got["xyz"][:, 0] - got["xyz"][:, 0, :1], wanted.xyz_m)
@@ -147,14 +146,14 @@ def test_built_in_another_process_and_taken_when_ready(weights, cache):
 
 @pytest.mark.usefixtures("at_once")
 def test_a_process_that_cannot_build_says_why(weights, fake, cache):
-    program = replace(from_file(weights), origin=("pose3d_ros.engines.lifters:from_file", "/nowhere.safetensors"))
+    program = replace(registry.program(weights), origin=("pose3d_ros.models.registry:program", "/nowhere.safetensors"))
     background = Background(program, [(0, Rung(REAL("openvino"), Target("cpu")))], cache)
     assert background.wait(60)
     assert background.faults == {0: "its build failed: weights /nowhere.safetensors: there is no such file"}
 
 
 def test_closing_ends_the_build(weights, cache):
-    program = from_file(weights)
+    program = registry.program(weights)
     background = Background(program, [(0, Rung(REAL("openvino"), Target("cpu")))], cache)
     background.close()
     assert background.result is None
@@ -163,7 +162,7 @@ def test_closing_ends_the_build(weights, cache):
 
 @HAS_OPENVINO
 def test_the_shipped_lifter_on_openvino(cache):
-    program, rung = from_file("body_dtf27"), Rung(backend("openvino"), Target("cpu"))
+    program, rung = registry.program("body_dtf27"), Rung(backend("openvino"), Target("cpu"))
     engine = rung.load(program, build(program, rung, cache))
     batch = program.example(5)
     together = engine(batch)["xyz"]

@@ -148,7 +148,7 @@ def test_a_body_model_beside_the_network_gives_the_joints_of_one_inside(head):
 
 
 def test_the_body_model_of_a_weights_file(tmp_path, written, monkeypatch):
-    monkeypatch.setattr(registry, "BodyModel", Statue)
+    monkeypatch.setattr("pose3d_ros.models.image_lifter.BodyModel", Statue)
     config = replace(CONFIG, head="mano")
     checkpoint.save(tmp_path / "mano.safetensors", ExtPose(config), SPEC)
     lifter = registry.load(tmp_path / "mano.safetensors", body_model="my/MANO_RIGHT.pkl")

@@ -194,8 +194,8 @@ def test_what_it_cannot_do_is_refused(lifter):
     with pytest.raises(ConfigError, match="lookahead 0, got 3"):
         lift_windows(lifter, rays, score, PlacementConfig(), lookahead=3)
     with pytest.raises(InputError, match=r"expected rays \(1, 12, 17, 2\)"):
-        lifter.newest(rays[:, :5], score[:, :5])
-    with pytest.raises(InputError, match="newest"):
+        lifter.run_slot(rays[:, :5], score[:, :5])
+    with pytest.raises(InputError, match="run_slot"):
         lifter(SPEC.example())
     lifter.close()
     with pytest.raises(EngineError, match="closed"):

@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from pose3d_ros.core.types import Keypoints2D, Person2D
+from pose3d_ros.estimation.body_state import StateConfig
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.models import ModelSpec
 from pose3d_ros.models.streaming import StreamingConfig, StreamingDTF
 from pose3d_ros.models.streaming_lifter import StreamingLifter
-from pose3d_ros.pipeline import Pipeline
+from pose3d_ros.pipeline import Pipeline, PipelineConfig
 from pose3d_ros.stages.bodies import lift_windows
 
 CAMERA = Camera.from_fov(640, 480, 60)
@@ -23,7 +24,8 @@ def pipeline(standing_m) -> Pipeline:
     with torch.no_grad():
         network.regression.weight.mul_(0.1)
         network.regression.bias.copy_(torch.tensor(standing_m).flatten())
-    return Pipeline(lifter=StreamingLifter(network, ModelSpec("small", "h36m17", 10, 30.0)))
+    frame_by_frame = PipelineConfig(state=StateConfig(enabled=False))
+    return Pipeline(frame_by_frame, lifter=StreamingLifter(network, ModelSpec("small", "h36m17", 10, 30.0)))
 
 
 def frame(slot: int, standing_m, people: int = 1) -> Keypoints2D:

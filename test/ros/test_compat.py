@@ -1,7 +1,6 @@
 """Stand-ins behave like the packages that they replace; where those are installed, they pass the same tests."""
 
 import importlib
-import itertools
 
 import numpy as np
 import pytest
@@ -11,16 +10,11 @@ pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from sensor_msgs.msg import Image
-from std_msgs.msg import Header, String
+from std_msgs.msg import Header
 
-from pose3d_ros.ros import compat, conversions
+from pose3d_ros.ros import compat
 
 SHIMS = "pose3d_ros.ros.shims."
-
-
-@pytest.fixture(params=["stand-in", "real"])
-def filters(request):
-    return module("message_filters", request)
 
 
 @pytest.fixture(params=["stand-in", "real"])
@@ -44,75 +38,6 @@ def module(name: str, request):
 
 def test_compat_offers_what_it_lists():
     assert all(hasattr(compat, name) for name in compat.__all__)
-
-
-class Source:
-    """What a synchroniser listens to."""
-
-    def __init__(self, filters):
-        self.filter = filters.SimpleFilter()
-
-    def send(self, stamp_ns: int) -> None:
-        self.filter.signalMessage(Image(header=conversions.header(stamp_ns, ""), width=stamp_ns % 1000))
-
-
-def synchronised(filters, make, count=2):
-    sources = [Source(filters) for _ in range(count)]
-    found = []
-    sync = make([source.filter for source in sources])
-    sync.registerCallback(lambda *msgs: found.append(tuple(conversions.stamp_to_ns(m.header.stamp) for m in msgs)))
-    return sources, found
-
-
-def test_equal_stamps_meet_in_any_order_of_arrival(filters):
-    (a, b), found = synchronised(filters, lambda fs: filters.TimeSynchronizer(fs, 5))
-    a.send(1), a.send(2), b.send(2), b.send(3), b.send(1), a.send(3)
-    assert found == [(2, 2), (1, 1), (3, 3)]
-
-
-def test_the_queue_forgets_the_oldest(filters):
-    (a, b), found = synchronised(filters, lambda fs: filters.TimeSynchronizer(fs, 2))
-    a.send(1), a.send(2), a.send(3), b.send(1), b.send(3)
-    assert found == [(3, 3)]
-
-
-def test_near_stamps_meet_and_the_nearest_wins(filters):
-    (a, b), found = synchronised(filters, lambda fs: filters.ApproximateTimeSynchronizer(fs, 5, slop=1e-6))
-    a.send(10_000), a.send(10_600), b.send(10_700)
-    assert found == [(10_600, 10_700)]
-    b.send(20_000)
-    assert len(found) == 1
-    b.send(10_100)
-    assert found[1:] == [(10_000, 10_100)]
-
-
-def test_three_streams_of_which_one_lags(filters):
-    streams, found = synchronised(filters, lambda fs: filters.ApproximateTimeSynchronizer(fs, 4, slop=1e-6), count=3)
-    for number, stream in itertools.product(range(1, 4), streams):
-        stream.send(number * 10_000 + streams.index(stream) * 100)
-    assert found == [(n * 10_000, n * 10_000 + 100, n * 10_000 + 200) for n in range(1, 4)]
-
-
-def test_messages_without_stamp_need_to_be_allowed(filters):
-    strict = filters.ApproximateTimeSynchronizer([filters.SimpleFilter()], 4, 0.1)
-    found = []
-    strict.registerCallback(found.append)
-    strict.add(String(data="x"), strict.queues[0], 0)
-    assert found == []
-    free = filters.ApproximateTimeSynchronizer([filters.SimpleFilter()], 4, 0.1, allow_headerless=True)
-    free.registerCallback(found.append)
-    free.add(String(data="x"), free.queues[0], 0)
-    assert [msg.data for msg in found] == ["x"]
-
-
-def test_subscriber_passes_messages_and_extra_arguments_on(filters, ros, inbox):
-    node = ros.add(Node("filtered", context=ros.context))
-    subscriber = filters.Subscriber(node, String, "words", qos_profile=5)
-    subscriber.registerCallback(lambda msg, extra: inbox((msg.data, extra)), "extra")
-    ros.publisher(String, "words").publish(String(data="hello"))
-    assert inbox.wait(1) == [("hello", "extra")]
-    assert subscriber.getTopic() == "words"
-    assert subscriber.topic_name == "/words"  # of the subscription
 
 
 def test_summaries_merge_as_the_original_does(updater):

@@ -10,7 +10,6 @@ pytest.importorskip("rclpy")
 from rcl_interfaces.msg import Parameter as ParameterMsg
 from rcl_interfaces.msg import ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
-from rclpy.exceptions import InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -38,6 +37,10 @@ class Outer:
 
     def __post_init__(self):
         validate(self)
+
+
+def flatten_values(config):
+    return ((name, value) for name, value, _ in flatten(config))
 
 
 class World:
@@ -75,10 +78,35 @@ def test_overrides_reach_the_dataclass(ros):
     assert config == Outer(model="large", names=("a", "b"), inner=Inner(distance_m=2.0))
 
 
-@pytest.mark.parametrize("bad", [{"model": "huge"}, {"frames": 0}, {"inner__weight": -1.0}])
-def test_bad_overrides_stop_the_node_with_the_parameter_named(ros, bad):
-    with pytest.raises(InvalidParameterValueException, match=next(iter(bad)).split("__")[-1]):
-        World(ros, **bad)
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"model": "huge"},
+        {"frames": 0},
+        {"inner__weight": -1.0},
+        {"inner__smooth": "yes"},
+        {"frames": 2.5},
+        {"model": 3},
+    ],
+)
+def test_bad_overrides_are_one_line_that_keeps_the_node_unconfigured_until_they_are_set_right(ros, bad):
+    world, name = World(ros, **bad), next(iter(bad)).replace("__", ".")
+    assert world.parameters.config == Outer()
+    with pytest.raises(ConfigError, match=f"^parameter {name}: ") as error:
+        world.parameters.check()
+    assert "\n" not in str(error.value)
+    right = dict(flatten_values(Outer()))[name]
+    assert world.set(**{name: right}).successful
+    world.parameters.check()
+
+
+def test_an_integer_is_taken_where_a_number_is_meant(ros):
+    world = World(ros, inner__distance_m=2)
+    assert world.parameters.config.inner.distance_m == 2.0
+    if hasattr(world.node, "add_pre_set_parameters_callback"):
+        assert world.set(inner__distance_m=3).successful
+        assert world.parameters.config.inner.distance_m == 3.0
+    assert isinstance(world.parameters.config.inner.distance_m, float)
 
 
 @pytest.mark.parametrize(("change", "reason"), [

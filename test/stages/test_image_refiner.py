@@ -14,7 +14,7 @@ from pose3d_ros.core.types import Keypoints2D, Method, Person2D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.crop import boxes
 from pose3d_ros.geometry.crop_camera import look_at_crops
-from pose3d_ros.models import Lifter, ModelSpec, checkpoint, registry
+from pose3d_ros.models import Lifter, ModelSpec, checkpoint
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.image_lifter import ImageLifter, ImageOutput, ImageSpec
@@ -183,7 +183,7 @@ def parametric(path, **options):
 def test_bodies_are_refined_by_weights_that_speak_smpl(tmp_path, monkeypatch):
     crops, _ = boxes(CAMERA.project(BODY[None]), np.ones((1, 17)), (640, 480), (24, 32))
     seen = look_at_crops(crops, CAMERA).from_camera((BODY - BODY[0])[None])[0]
-    monkeypatch.setattr(registry, "BodyModel", lambda kind, path: Statue(kind, path, seen))
+    monkeypatch.setattr("pose3d_ros.models.image_lifter.BodyModel", lambda kind, path: Statue(kind, path, seen))
     with closing(parametric(tmp_path / "hmr.safetensors", body_model="my/SMPL_NEUTRAL.pkl")) as pipeline:
         assert "hmr with SMPL_NEUTRAL.pkl, torch" in pipeline.description
         (person,) = push(pipeline).people

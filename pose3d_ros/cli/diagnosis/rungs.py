@@ -14,7 +14,7 @@ from pose3d_ros.engines import EngineCache, EngineOptions, Program
 from pose3d_ros.engines.backends.choice import Rung, rungs
 from pose3d_ros.engines.base import NotBuiltError, explain
 from pose3d_ros.engines.cache import identity
-from pose3d_ros.engines.lifters import from_file
+from pose3d_ros.models import registry
 
 
 def main(weights: str) -> None:
@@ -23,7 +23,7 @@ def main(weights: str) -> None:
     _tell(
         cache=str(cache.folder) if cache else "", entries=[_entry(entry) for entry in cache.entries()] if cache else []
     )
-    program, taken = from_file(weights), False
+    program, taken = registry.program(weights), False
     for rung in rungs(EngineOptions()):
         _tell(rung=str(rung), state="ends the interpreter", text="")
         state, text = _try(rung, program, cache)

@@ -20,7 +20,6 @@ OPTIONAL = {
     "tensorrt": "needed by torch_tensorrt",
     "rclpy": "the ROS nodes: source your ROS installation, or tools/env.sh",
     "pose3d_ros.msg": "the ROS nodes: build with colcon and source install/setup.bash",
-    "message_filters": "images beside keypoints in the nodes; a stand-in is used without it",
     "cv_bridge": "nothing that a stand-in does not do",
     "tf2_ros": "TF output; a stand-in is used without it",
     "rosbags": "reading bags: pip install 'pose3d_ros[tools]'",

@@ -5,7 +5,11 @@ from threading import Lock
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+
+SHORTEST_S = 0.01
 
 
 class DiagnosticStatusWrapper(DiagnosticStatus):
@@ -38,7 +42,10 @@ class Updater:
         self.node, self.hwid, self.lock = node, "", Lock()
         self.tasks: list[tuple[str, Callable]] = []
         self.publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        self.timer = node.create_timer(self._parameter("diagnostic_updater.period", period), self.update)
+        # a steady clock, unlike the real one's: simulated time may stand still, which is what must be told then
+        clock = Clock(clock_type=ClockType.STEADY_TIME)
+        period_s = max(self._parameter("diagnostic_updater.period", period), SHORTEST_S)
+        self.timer = node.create_timer(period_s, self.update, clock=clock)
         full_name = self._parameter("diagnostic_updater.use_fqn", False)
         self.node_name = f"{node.get_namespace()}/{node.get_name()}" if full_name else node.get_name()
 
@@ -86,5 +93,6 @@ class Updater:
 
     def _parameter(self, name: str, default: Any) -> Any:
         if not self.node.has_parameter(name):
-            self.node.declare_parameter(name, default)
-        return self.node.get_parameter(name).value
+            self.node.declare_parameter(name, default, ParameterDescriptor(dynamic_typing=True))
+        value = self.node.get_parameter(name).value
+        return value if type(value) is type(default) or (type(value), type(default)) == (int, float) else default

@@ -139,5 +139,7 @@ def test_keys_of_the_report(truth_m):
     assert set(found) >= KEYS
     assert set(found) - KEYS == {
         "skipped", "seen_mm", "hidden_mm", "hidden_share", "sigma_coverage_seen", "sigma_coverage_hidden",
-        "per_joint_mm", "mpjpe_absolute_mm",
+        "per_joint_mm", "mpjpe_absolute_mm", "root_error_mm", "root_accel_error_mm_s2", "sigma_coverage_99",
+        "sigma_coverage_99_seen", "sigma_coverage_99_hidden", "root_coverage", "root_coverage_99",
+        "root_coverage_unseen", "root_coverage_99_unseen", "limb_spread_mm",
     }  # fmt: skip

@@ -52,7 +52,7 @@ def written(tmp_path, monkeypatch):
 @pytest.mark.parametrize("which", LOAD)
 def test_converted_weights_say_what_the_published_ones_do(written, tmp_path, monkeypatch, which):
     head, sigma_m, padding = {"hmr2": ("smpl", 0.08, 1.2), "hamer": ("mano", 0.015, 2.0)}[which]
-    monkeypatch.setattr(registry, "BodyModel", Statue)
+    monkeypatch.setattr("pose3d_ros.models.image_lifter.BodyModel", Statue)
     target = tmp_path / "mine.safetensors"
     spec, kind = convert(written(which), target, backbone_heads=HEADS)
     assert (kind, spec.name, spec.frames, spec.crop.padding) == (head, "mine", 1, padding)

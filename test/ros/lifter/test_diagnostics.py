@@ -45,6 +45,19 @@ def test_failed_configure_is_told(bench, said):
     assert {v.key: v.value for v in status.values}["state"] == "unconfigured"
 
 
+def test_a_dead_clock_is_told(bench, said, ros):
+    from rosgraph_msgs.msg import Clock
+
+    b = bench(use_sim_time=True, **FAST).up()
+    clock = ros.publisher(Clock, "/clock", subscribers=0)
+    clock.publish(Clock(clock=b.node.get_clock().now().to_msg()))
+    assert "use_sim_time is true, but /clock (1 publishers) stands still" in said(b, "stands still").message
+
+
+def test_an_integer_as_period_is_taken(bench, said):
+    assert said(bench(diagnostic_updater__period=1), "configure and activate", WARN)
+
+
 def test_no_keypoints(bench, said):
     assert "1 publishers" in said(bench(**FAST).up(), "no message on /keypoints").message
 

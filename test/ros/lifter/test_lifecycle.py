@@ -44,6 +44,19 @@ def test_missing_weights_fail_configure_with_the_reason_and_can_be_tried_again(b
     assert node.last_error == ""
 
 
+@pytest.mark.parametrize("bad", [{"output__tf": "yes"}, {"markers__lifetime_s": "long"}, {"body__min_joints": 2.5}])
+def test_a_parameter_of_the_wrong_type_is_one_line_and_the_node_waits_for_the_right_one(bench, bad):
+    (name,) = bad
+    node = bench(**bad).node
+    assert node.trigger_configure().name == "FAILURE"
+    assert node.state == "unconfigured"
+    assert node.last_error.startswith(f"configure failed: ConfigError: parameter {name.replace('__', '.')}: ")
+    assert "\n" not in node.last_error
+    right = {"output__tf": False, "markers__lifetime_s": 1, "body__min_joints": 4}[name]
+    assert node.set_parameters([Parameter(name.replace("__", "."), value=right)])[0].successful
+    assert node.trigger_configure().name == "SUCCESS"
+
+
 def test_unexpected_error_in_configure_lands_in_unconfigured(bench):
     node = bench(failing(RuntimeError("CUDA out of memory"))).node
     assert node.trigger_configure().name == "ERROR"

@@ -15,7 +15,7 @@ from pose3d_testing.body_models import Statue
 from pose3d_testing.networks import Known
 from sensor_msgs.msg import CompressedImage
 
-from pose3d_ros.models import Lifter, ModelSpec, checkpoint, registry
+from pose3d_ros.models import Lifter, ModelSpec, checkpoint
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.image_lifter import ImageLifter, ImageOutput, ImageSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
@@ -298,7 +298,7 @@ def test_weights_that_cannot_refine_bodies_fail_configure_with_the_reason(config
 
 
 def test_the_node_looks_at_bodies_with_smpl_weights_and_their_model(configured, monkeypatch):
-    monkeypatch.setattr(registry, "BodyModel", Statue)
+    monkeypatch.setattr("pose3d_ros.models.image_lifter.BodyModel", Statue)
     node, result = configured(refine__body="smpl", refine__body_model="my/SMPL_NEUTRAL.pkl")
     assert result == "SUCCESS", node.last_error
     assert "hmr2 with SMPL_NEUTRAL.pkl, torch" in node._facts()["model"]

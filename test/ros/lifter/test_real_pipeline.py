@@ -8,6 +8,7 @@ pytest.importorskip("torch")
 
 import numpy as np
 import torch
+from pose3d_testing.toy_model import Toy, ToyConfig
 
 from pose3d_ros.models import ModelSpec, checkpoint
 from pose3d_ros.models.dtf import DTF, DTFConfig
@@ -90,3 +91,13 @@ def test_a_format_that_lacks_what_the_lifter_needs_is_told(bench, make, weights)
     msg.people[0].xy_px, msg.people[0].score = conversions._flat(hand), conversions._flat(np.ones(21))
     b.keypoints.publish(msg)
     assert "hand21" in b.reason("people")
+
+
+def test_a_model_of_ones_own_runs_in_the_node(bench, make, tmp_path):
+    checkpoint.save(tmp_path / "toy.safetensors", Toy(ToyConfig()), ModelSpec("toy", "h36m17", 5, 30.0))
+    b = bench(Pipeline, body__weights=str(tmp_path / "toy.safetensors"), body__device="cpu").up().calibrate()
+    out = b.inbox(Skeleton3DArray, "skeletons")
+    b.send(make.frame(0, make.body("anna")))
+    msg = out.wait_for(lambda array: array.people)
+    assert [person.id for person in msg.people] == ["anna"]
+    assert b.node._facts()["model"].startswith("toy, ")

@@ -11,9 +11,8 @@ import numpy as np
 import torch
 
 from pose3d_ros.core.errors import CheckpointError, ConfigError, EngineError
-from pose3d_ros.engines import CHOICES, EngineCache, EngineOptions
+from pose3d_ros.engines import CHOICES, EngineCache, EngineOptions, on_engine
 from pose3d_ros.engines.backends.choice import FILES
-from pose3d_ros.engines.images import on_engine
 from pose3d_ros.lab.evaluation.latency.latency import ALL, EAGER, Progress, host
 from pose3d_ros.lab.evaluation.latency.timing import TimedCandidate, in_turns, percentiles
 from pose3d_ros.models import registry, use_threads
@@ -83,11 +82,10 @@ def _network(model: str, frames: int) -> tuple[ExtPose, ImageSpec]:
         torch.manual_seed(0)
         network = ExtPose(ExtPoseConfig(PRESETS[model], frames=frames)).eval()
         return network, ImageSpec(model, network.config.skeleton, frames, RATE_HZ)
-    lifter = registry.load(model)
-    if not isinstance(lifter, ImageLifter):
-        raise CheckpointError(
-            f"{model}: expected a preset ({', '.join(PRESETS)}) or the weights of an image model, got a lifter's"
-        )
+    try:
+        lifter = registry.load_image_lifter(model)
+    except CheckpointError as error:
+        raise CheckpointError(f"{error}; presets are {', '.join(PRESETS)}") from None
     return lifter.network, lifter.spec
 
 

@@ -14,13 +14,12 @@ from pose3d_ros.core.errors import ConfigError, EngineError, Pose3DError
 from pose3d_ros.engines import EngineCache, EngineOptions, Ladder, open_lifter
 from pose3d_ros.engines.backends.choice import CHOICES, FILES, rungs
 from pose3d_ros.engines.cache import identity
-from pose3d_ros.engines.lifters import from_file
 from pose3d_ros.lab.evaluation.latency.energy import meter
 from pose3d_ros.lab.evaluation.latency.roofline import Reach, Work, probes, reach, work
 from pose3d_ros.lab.evaluation.latency.synthetic_keypoints import CAMERA, crowd
 from pose3d_ros.lab.evaluation.latency.timing import Clocked, TimedCandidate, in_turns, percentiles, resident_mb
 from pose3d_ros.lab.evaluation.report import machine
-from pose3d_ros.models import Lifter, use_threads
+from pose3d_ros.models import Lifter, registry, use_threads
 from pose3d_ros.models.dtf import DTF, PUBLISHED
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
 
@@ -169,7 +168,7 @@ def _open(config: BenchmarkConfig, backend: str) -> Opened:
 
 def _start_up(weights: str, options: EngineOptions, running: Ladder) -> dict[str, Any]:
     """Milliseconds of a second start of the engine that runs: loading, first call, warm-up of all its batch sizes."""
-    program = from_file(weights)
+    program = registry.program(weights)
     rung = next(
         rung for rung in rungs(options)
         if (rung.kind.name, rung.target.device) == (running.info.name, running.info.device)
@@ -201,7 +200,7 @@ def _run(config: BenchmarkConfig, opened: Opened, people: int) -> Run:
     push = TimedCandidate(_pusher(config.pipeline, opened, people, around_ms, stages_ms))
     total = Work(0, 0)
     for name, batch in zip(config.weights, inputs, strict=True):
-        total += work(from_file(name).module, (torch.from_numpy(batch),))
+        total += work(registry.program(name).module, (torch.from_numpy(batch),))
     return Run(opened.name, people, push, TimedCandidate(model), around_ms, stages_ms, total)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pose3d_ros.lab.evaluation.latency.energy import Meter
-from pose3d_ros.models.lifter import Runner
+from pose3d_ros.models.base import Runner
 
 MIN_ROUNDS = 3
 

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import torch
 
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import CheckpointError, ConfigError
+from pose3d_ros.core.skeleton import Skeleton
+from pose3d_ros.estimation.body_state import BodyStates, Lifted, StateConfig
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.guidance import GuidanceConfig
 from pose3d_ros.lab.evaluation.metrics import Metrics, Sequence, measure
@@ -21,7 +23,7 @@ from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.occlusion import PROTOCOLS
 from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.models import Lifter, checkpoint, registry
-from pose3d_ros.models.streaming_lifter import StreamingLifter, Streams
+from pose3d_ros.models.lifter import Streams
 from pose3d_ros.stages.bodies import lift_windows
 from pose3d_ros.tracking.keypoints import hide_weak
 from pose3d_ros.tracking.window import Window
@@ -43,6 +45,7 @@ class EvaluationConfig:
     seed: int = param(1, "fixes cameras, noise and occlusion", low=0)
     min_score: float = param(0.3, "keypoints with a lower score count as missing", low=0, high=1)
     min_joints: int = param(4, "joints that must have been seen within the window", low=2, high=17)
+    state: StateConfig = field(default_factory=StateConfig)  # of the pipeline; switched off by lookahead
 
     __post_init__ = validate
 
@@ -175,23 +178,53 @@ def _lift(
     seen, valid = np.zeros((cameras, count, joints), bool), np.zeros((cameras, count), bool)
     enough = (slots < count).any(2).sum(2) >= config.min_joints
     clip = next(_CLIPS)
+    kept = config.state.enabled and not config.lookahead
+    placement = PlacementConfig(keypoint_sigma_m=0.0) if kept else PlacementConfig()
     for of, at in _batches(lifter, enough & (np.arange(count) >= first)):
         rows = of[:, None, None], slots[of, at], np.arange(joints)
         streams = Streams(of.tolist(), [clip] * len(of), int(stamps_ns[at[-1]]))
-        lifted = lift_windows(lifter, rays[rows], score[rows], PlacementConfig(), config.lookahead, streams=streams)
+        lifted = lift_windows(lifter, rays[rows], score[rows], placement, config.lookahead, streams=streams)
         xyz_m[of, at], sigma_m[of, at], seen[of, at], valid[of, at] = lifted
+    covariance = None
+    if kept:
+        newest = np.arange(cameras)[:, None, None], slots[:, :, -1], np.arange(joints)
+        frames = Lifted(xyz_m, sigma_m, rays[newest], score[newest])
+        xyz_m, sigma_m, covariance = keep_states(spec.joints, config.state, stamps_ns, frames, valid)
+    parts = [xyz_m, truth_m, sigma_m, seen, valid]
     return [
         Sequence(
-            xyz_m[k, first:], truth_m[k, first:], sigma_m[k, first:], seen[k, first:], valid[k, first:], config.rate_hz
+            *(part[k, first:] for part in parts), config.rate_hz,
+            root_covariance=covariance[k, first:] if kept else None,
         )
         for k in range(cameras)
-    ]
+    ]  # fmt: skip
+
+
+def keep_states(
+    skeleton: Skeleton, config: StateConfig, stamps_ns: np.ndarray, frames: Lifted, valid: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the pipeline's state makes of F frames in order, from K cameras at once; arrays of `frames` (K, F, ...).
+
+    Returns joints (K, F, J, 3), sigma (K, F, J) and covariances of the roots (K, F, 3, 3); what is not `valid` (K, F)
+    was not lifted and stays as it is.
+    """
+    states = BodyStates(skeleton, config)
+    xyz_m, sigma_m = frames.xyz_m.copy(), frames.sigma_m.copy()
+    covariance = np.full((*valid.shape, 3, 3), np.nan)
+    for at, stamp_ns in enumerate(stamps_ns):
+        rows = np.flatnonzero(valid[:, at])
+        if len(rows):
+            found = states.update(rows.tolist(), int(stamp_ns), Lifted(*(part[rows, at] for part in frames)))
+            xyz_m[rows, at], sigma_m[rows, at], covariance[rows, at] = (
+                found.xyz_m, found.sigma_m, found.root_covariance,
+            )  # fmt: skip
+    return xyz_m, sigma_m, covariance
 
 
 def _batches(lifter: Lifter, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Cameras and frames, (n,) each, that are lifted at once; `wanted` (K, F). Streams take frame after frame."""
     of, at = np.nonzero(wanted)
-    if isinstance(lifter, StreamingLifter):
+    if lifter.keeps_state:
         for frame in np.unique(at):
             yield np.flatnonzero(wanted[:, frame]), np.full(wanted[:, frame].sum(), frame)
     else:

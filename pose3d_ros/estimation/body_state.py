@@ -1,0 +1,261 @@
+"""`BodyStates`: everything that is kept of everybody in view, in a frame that does not move with the camera."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from pose3d_ros.core.config import param, validate
+from pose3d_ros.core.pose import CameraPose
+from pose3d_ros.core.skeleton import Skeleton
+from pose3d_ros.estimation import bones as bone_lengths
+from pose3d_ros.estimation import calibration, posture, root
+from pose3d_ros.estimation.bones import Bones
+from pose3d_ros.estimation.posture import PostureConfig
+from pose3d_ros.estimation.root import Root, RootConfig
+
+STILL = CameraPose()
+BREAK_S = 1.0  # after a longer break, or where time went back by that much, only the bones are still known
+JUMP_M, JUMP_M_S = 1.0, 3.0  # nobody moves further across the line of sight: it is somebody else, or a wrong place
+FORGOTTEN_S = 60.0  # whoever was not there for so long
+
+
+@dataclass(frozen=True)
+class StateConfig:
+    """What is kept of people from frame to frame."""
+
+    enabled: bool = param(True, "keep bones, root, velocity and posture of people; false = every frame for itself")
+    posture: PostureConfig = field(default_factory=PostureConfig)
+    root: RootConfig = field(default_factory=RootConfig)
+
+    __post_init__ = validate
+
+
+class Lifted(NamedTuple):
+    """What one frame says of N people, in the camera: `xyz_m` (N, J, 3) as the lifter and the placement put them,
+    `sigma_m` (N, J), `rays` (N, J, 2) and `score` (N, J) of the keypoints, score 0 where a joint is hidden."""
+
+    xyz_m: np.ndarray
+    sigma_m: np.ndarray
+    rays: np.ndarray
+    score: np.ndarray
+
+
+class Estimate(NamedTuple):
+    """What is known of N people now, in the camera: `xyz_m` (N, J, 3), `sigma_m` (N, J) relative to the root,
+    `velocity_m_s` (N, J, 3) against the fixed frame, `root_covariance` (N, 3, 3), `seen_ns` (N,): stamp of the newest
+    measured joint, 0 before any, `stature_m` (N,) sole to head top, NaN where unknown."""
+
+    xyz_m: np.ndarray
+    sigma_m: np.ndarray
+    velocity_m_s: np.ndarray
+    root_covariance: np.ndarray
+    seen_ns: np.ndarray
+    stature_m: np.ndarray
+
+
+@dataclass
+class Memory:
+    """N people in the fixed frame. `posture_m`, `motion_m_s` (N, J, 3): joints and their velocity relative to the
+    root. `seen_ns` (N, J): when each joint was last measured, 0 = never. `stamp_ns` (N,)."""
+
+    keys: list[int]
+    stamp_ns: np.ndarray
+    seen_ns: np.ndarray
+    root: Root
+    posture_m: np.ndarray
+    motion_m_s: np.ndarray
+    bones: Bones
+
+    def take(self, rows: Sequence[int]) -> "Memory":
+        """These rows, copied."""
+        rows = np.asarray(rows, np.int64)
+        return Memory(
+            [self.keys[row] for row in rows], self.stamp_ns[rows], self.seen_ns[rows],
+            Root(*(part[rows] for part in self.root)), self.posture_m[rows], self.motion_m_s[rows],
+            Bones(*(part[rows] for part in self.bones)),
+        )  # fmt: skip
+
+    def joined(self, other: "Memory") -> "Memory":
+        """These people, then the others."""
+
+        def both(mine: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+            return np.concatenate((mine, theirs))
+
+        return Memory(
+            [*self.keys, *other.keys], both(self.stamp_ns, other.stamp_ns), both(self.seen_ns, other.seen_ns),
+            Root(*map(both, self.root, other.root)), both(self.posture_m, other.posture_m),
+            both(self.motion_m_s, other.motion_m_s), Bones(*map(both, self.bones, other.bones)),
+        )  # fmt: skip
+
+
+class BodyStates:
+    """Follows people frame by frame. Not for several threads at once."""
+
+    def __init__(self, skeleton: Skeleton, config: StateConfig | None = None) -> None:
+        self.skeleton, self.config = skeleton, config or StateConfig()
+        self.bones = bone_lengths.tree(skeleton)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody."""
+        self._memory = self._fresh([], _nothing(len(self.skeleton)), 0, STILL)
+
+    def update(self, keys: Sequence[int], stamp_ns: int, lifted: Lifted, pose: CameraPose = STILL) -> Estimate:
+        """Take one frame of the people `keys` (N distinct numbers) and return what is known of them at its stamp.
+
+        Whoever was not known starts. A frame that is not newer than what is known of its people changes nothing: what
+        is known comes back, carried to its stamp.
+        """
+        lifted = Lifted(*(np.asarray(part, np.float64) for part in lifted))
+        before = self._arranged(list(keys), lifted, stamp_ns, pose)
+        before = self._restarted(before, lifted, stamp_ns, pose)
+        dt_s = (stamp_ns - before.stamp_ns) * 1e-9
+        newer = dt_s > 0
+        ahead = self._predicted(before, dt_s, lifted.score, pose)
+        now = self._fused(ahead, before, dt_s, lifted)
+        if not newer.all():
+            now = _chosen(newer, now, ahead)
+        now.stamp_ns = np.maximum(before.stamp_ns, stamp_ns)
+        self._remember(_chosen(newer, _to_fixed(now, pose), before) if not newer.all() else _to_fixed(now, pose))
+        return self._estimate(now, stamp_ns, lifted)
+
+    def _arranged(self, keys: list[int], lifted: Lifted, stamp_ns: int, pose: CameraPose) -> Memory:
+        """A row for every key, in their order; new people as they were lifted."""
+        if self._memory.keys == keys:
+            return self._memory
+        row = {key: i for i, key in enumerate(self._memory.keys)}
+        fresh = [i for i, key in enumerate(keys) if key not in row]
+        known = [i for i, key in enumerate(keys) if key in row]
+        new = self._fresh([keys[i] for i in fresh], Lifted(*(part[fresh] for part in lifted)), stamp_ns, pose)
+        both = self._memory.take([row[keys[i]] for i in known]).joined(new)
+        return both.take(np.argsort(known + fresh))
+
+    def _restarted(self, memory: Memory, lifted: Lifted, stamp_ns: int, pose: CameraPose) -> Memory:
+        """Whoever was away for long, or is somewhere else at once, as they were lifted now; their bones stay known."""
+        away_s = (stamp_ns - memory.stamp_ns) * 1e-9
+        there = lifted.xyz_m[:, 0] @ pose.R.T + pose.position_m - memory.root.xyz_m
+        line = (lifted.xyz_m[:, 0] / np.linalg.norm(lifted.xyz_m[:, 0], axis=1, keepdims=True)) @ pose.R.T
+        across_m = np.linalg.norm(np.cross(there, line), axis=1)
+        anew = (np.abs(away_s) > BREAK_S) | (across_m > JUMP_M + JUMP_M_S * np.abs(away_s))
+        if not anew.any():
+            return memory
+        fresh = self._fresh(memory.keys, lifted, stamp_ns, pose)
+        fresh.bones = memory.bones
+        return _chosen(anew, fresh, memory)
+
+    def _fresh(self, keys: list[int], lifted: Lifted, stamp_ns: int, pose: CameraPose) -> Memory:
+        """Memory of new people, a nanosecond ago: nothing of it outweighs the frame that they start with."""
+        count, joints = len(keys), len(self.skeleton)
+        start = root.first(lifted.xyz_m[:, 0], root.lifted_noise(lifted.xyz_m[:, 0], _share(lifted), self.config.root))
+        posture_m = lifted.xyz_m - lifted.xyz_m[:, :1]
+        memory = Memory(
+            keys, np.full(count, stamp_ns - 1, np.int64), np.zeros((count, joints), np.int64), start, posture_m,
+            np.zeros_like(posture_m), bone_lengths.unknown(count, self.bones),
+        )  # fmt: skip
+        return _to_fixed(memory, pose)
+
+    def _predicted(self, memory: Memory, dt_s: np.ndarray, score: np.ndarray, pose: CameraPose) -> Memory:
+        """What constant velocity makes of the memory, in the camera at `pose`."""
+        coasting = ~(score > 0).any(1)
+        there = _to_camera(memory, pose)
+        dt_s = np.clip(dt_s, -root.MAX_STEP_S, root.MAX_STEP_S)
+        travel, left = root.travel_s(dt_s, coasting)
+        there.root = root.predicted(there.root, np.maximum(dt_s, 0), coasting, self.config.root)
+        there.posture_m = there.posture_m + there.motion_m_s * travel[:, None, None]
+        there.motion_m_s = there.motion_m_s * left[:, None, None]
+        return there
+
+    def _fused(self, ahead: Memory, before: Memory, dt_s: np.ndarray, lifted: Lifted) -> Memory:
+        """The prediction with the frame taken in; rows whose `dt_s` is not positive are of no use."""
+        config, seen = self.config, lifted.score > 0
+        noise = root.lifted_noise(lifted.xyz_m[:, 0], _share(lifted), config.root)
+        stands = root.corrected(ahead.root, lifted.xyz_m[:, 0], noise, seen.any(1))
+        learned = bone_lengths.learn(ahead.bones, lifted.xyz_m, seen, np.maximum(dt_s, 0), self.bones)
+        joints_m = self._posture(ahead, learned, stands, dt_s, lifted)
+        missed = joints_m - ahead.posture_m
+        gain = config.posture.velocity_gain / np.maximum(dt_s, 1e-3)
+        known = (before.seen_ns.max(1, initial=0) > 0)[:, None, None]
+        motion = np.where(known, ahead.motion_m_s + gain[:, None, None] * missed, 0)
+        stamps = (before.stamp_ns + np.rint(dt_s * 1e9).astype(np.int64))[:, None]
+        seen_ns = np.where(seen, stamps, before.seen_ns)
+        return Memory(list(ahead.keys), ahead.stamp_ns, seen_ns, stands, joints_m, motion, learned)
+
+    def _posture(self, ahead: Memory, bones: Bones, stands: Root, dt_s: np.ndarray, lifted: Lifted) -> np.ndarray:
+        config, seen = self.config.posture, lifted.score > 0
+        relative = lifted.xyz_m - lifted.xyz_m[:, :1]
+        linear = posture.Linear.zeros(*seen.shape)
+        speed = np.linalg.norm(ahead.motion_m_s, axis=-1)
+        motion = posture.motion_information(speed, seen, np.maximum(dt_s, 1e-3), config)
+        motion = np.where((ahead.seen_ns.max(1, initial=0) > 0)[:, None], motion, 0)
+        trusted = posture.lifted_information(lifted.xyz_m, lifted.sigma_m, config)
+        linear.add_relative(trusted, relative)
+        linear.add_relative(motion[..., None, None] * np.eye(3), ahead.posture_m)
+        linear.add_points(
+            np.arange(seen.shape[1]),
+            posture.ray_information(lifted.rays, lifted.score, config.keypoint_sigma_m),
+            np.zeros_like(relative),
+        )
+        linear.add_points(np.zeros(1, int), posture.root_information(stands.xyz_m), stands.xyz_m[:, None])
+        length = np.exp(bones.log_length)[:, self.bones.group]
+        start = relative + stands.xyz_m[:, None]
+        joints = posture.solve(linear, start, length, self.bones, config)
+        return joints - joints[:, :1]
+
+    def _remember(self, now: Memory) -> None:
+        stamp_ns = now.stamp_ns.max(initial=0)
+        others = [
+            row
+            for row, key in enumerate(self._memory.keys)
+            if key not in now.keys and abs(stamp_ns - self._memory.stamp_ns[row]) < FORGOTTEN_S * 1e9
+        ]
+        self._memory = now.joined(self._memory.take(others)) if others else now
+
+    def _estimate(self, now: Memory, stamp_ns: int, lifted: Lifted) -> Estimate:
+        joints = len(self.skeleton)
+        age_s = np.maximum(stamp_ns - now.seen_ns, 0) * 1e-9
+        sigma = calibration.joint_sigma_m(lifted.sigma_m, np.where(lifted.score > 0, 0, age_s))
+        newest = now.seen_ns.max(1, initial=0)
+        unseen_s = np.maximum(stamp_ns - newest, 0) * 1e-9 * (newest > 0)
+        return Estimate(
+            xyz_m=now.posture_m + now.root.xyz_m[:, None],
+            sigma_m=sigma,
+            velocity_m_s=now.motion_m_s + np.repeat(now.root.velocity_m_s[:, None], joints, 1),
+            root_covariance=calibration.root_covariance(now.root, unseen_s),
+            seen_ns=newest,
+            stature_m=now.bones.stature_m,
+        )
+
+
+def _nothing(joints: int) -> Lifted:
+    """A frame without people."""
+    empty = np.zeros((0, joints))
+    return Lifted(np.zeros((0, joints, 3)), empty, np.zeros((0, joints, 2)), empty)
+
+
+def _share(lifted: Lifted) -> np.ndarray:
+    """(N,) of the joints that are seen, at least one."""
+    return np.maximum((lifted.score > 0).mean(1), 1 / lifted.score.shape[1])
+
+
+def _to_fixed(memory: Memory, pose: CameraPose) -> Memory:
+    return _turned(memory, pose.R, pose.position_m)
+
+
+def _to_camera(memory: Memory, pose: CameraPose) -> Memory:
+    return _turned(memory, pose.R.T, -pose.R.T @ pose.position_m)
+
+
+def _turned(memory: Memory, R: np.ndarray, t_m: np.ndarray) -> Memory:
+    """In another frame: points p become R p + t."""
+    return Memory(
+        memory.keys, memory.stamp_ns, memory.seen_ns, root.turned(memory.root, R, t_m), memory.posture_m @ R.T,
+        memory.motion_m_s @ R.T, memory.bones,
+    )  # fmt: skip
+
+
+def _chosen(which: np.ndarray, one: Memory, other: Memory) -> Memory:
+    """Rows of `one` where `which` (N,), of `other` elsewhere; both hold the same people in the same order."""
+    count = len(which)
+    return one.joined(other).take(np.where(which, np.arange(count), count + np.arange(count)))
