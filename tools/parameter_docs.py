@@ -23,15 +23,15 @@ def page() -> str:
     from pose3d_ros.ros.detector_node import DetectorNodeConfig
     from pose3d_ros.ros.lifter_config import LifterConfig
     from pose3d_ros.ros.parameters import markdown_table
-    from pose3d_ros.ros.pose_vit_node import PoseVitConfig
+    from pose3d_ros.ros.pose_vit_node import DEFAULTS
     from pose3d_ros.ros.retarget_config import RetargetConfig
 
-    lifter, with_images = markdown_table(LifterConfig()), markdown_table(PoseVitConfig())
+    lifter, with_images = markdown_table(LifterConfig()), markdown_table(DEFAULTS)
     head = with_images.splitlines(keepends=True)[:2]
     own = [line for line in with_images.splitlines(keepends=True)[2:] if line not in lifter.splitlines(keepends=True)]
     tables = {
         "lifter_node": lifter,
-        "pose_vit_node": "Those of the lifter node, and these, some with another default:\n\n" + "".join(head + own),
+        "pose_vit_node": "Those of the lifter node, these with another default:\n\n" + "".join(head + own),
         "detector_node": markdown_table(DetectorNodeConfig()),
         "retarget_node": markdown_table(RetargetConfig()),
     }

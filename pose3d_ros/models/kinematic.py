@@ -59,7 +59,15 @@ class Kinematics(nn.Module):
         self.register_buffer("offset", offset, persistent=False)
         self.levels = _levels(self.parents)
         order = [joint for level in self.levels for joint in level]
-        self.back = [order.index(joint) for joint in range(len(order))]
+        # Index tensors on the device: a Python list would be copied there in every step, which a CUDA graph forbids.
+        self._keep("back", [order.index(joint) for joint in range(len(order))])
+        for number, level in enumerate(self.levels):
+            self._keep(f"level{number}", level)
+            if number:
+                self._keep(f"parent{number}", [self.levels[number - 1].index(self.parents[joint]) for joint in level])
+
+    def _keep(self, name: str, index: list[int]) -> None:
+        self.register_buffer(name, torch.tensor(index), persistent=False)
 
     def mean(self) -> Mean:
         """The rest pose before the camera's middle."""
@@ -68,14 +76,14 @@ class Kinematics(nn.Module):
 
     def forward(self, rotations: Tensor, shape: Tensor) -> Tensor:
         bones = self.offset * bounded(shape, LENGTH_SPAN).exp()[..., None]
-        turned = [rotations[..., self.levels[0], :, :]]
-        places = [torch.zeros_like(bones[..., self.levels[0], :])]
-        for before, level in zip(self.levels[:-1], self.levels[1:], strict=True):
-            parent = [before.index(self.parents[joint]) for joint in level]
-            turned.append(turned[-1][..., parent, :, :] @ rotations[..., level, :, :])
-            step = (turned[-1] @ bones[..., level, :, None])[..., 0]
-            places.append(places[-1][..., parent, :] + step)
-        return torch.cat(places, -2)[..., self.back, :]
+        turned = [rotations.index_select(-3, self.level0)]
+        places = [torch.zeros_like(bones.index_select(-2, self.level0))]
+        for number in range(1, len(self.levels)):
+            level, parent = getattr(self, f"level{number}"), getattr(self, f"parent{number}")
+            turned.append(turned[-1].index_select(-3, parent) @ rotations.index_select(-3, level))
+            step = (turned[-1] @ bones.index_select(-2, level)[..., None])[..., 0]
+            places.append(places[-1].index_select(-2, parent) + step)
+        return torch.cat(places, -2).index_select(-2, self.back)
 
     def camera(self, raw: Tensor) -> Tensor:
         """Decoder's three numbers (..., 3) to scale (1/m, positive) and x, y (m) of the weak-perspective camera."""

@@ -185,7 +185,7 @@ def _spin(executor: SingleThreadedExecutor, node: ManagedNode) -> None:
             node._blame("callback", f"{type(error).__name__}: {error}")
 
 
-def run(node_class: type[ManagedNode], args: list[str] | None = None) -> NoReturn:
+def run(make_node: Callable[[], ManagedNode], args: list[str] | None = None) -> NoReturn:
     """Spins one node until SIGINT or SIGTERM, gives everything back and ends the process. It never activates itself.
 
     One thread is enough: callbacks only store their input, a worker infers. The multi-threaded executor costs more
@@ -194,7 +194,7 @@ def run(node_class: type[ManagedNode], args: list[str] | None = None) -> NoRetur
     rclpy.init(args=args)
     executor, node = SingleThreadedExecutor(), None
     try:
-        node = node_class()
+        node = make_node()
         executor.add_node(node)
         _spin(executor, node)
     except (KeyboardInterrupt, ExternalShutdownException):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.pipeline import PipelineConfig
+from pose3d_ros.ros.image_input import ImageConfig
 from pose3d_ros.ros.markers import MarkerConfig
 
 
@@ -45,6 +46,7 @@ class LifterConfig(PipelineConfig):
     """Everything that the lifter node can be told. The pipeline's own parameters come first, under their own names."""
 
     camera: CameraConfig = field(default_factory=CameraConfig)
+    image: ImageConfig = field(default_factory=ImageConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     markers: MarkerConfig = field(default_factory=MarkerConfig)
 

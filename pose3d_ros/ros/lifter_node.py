@@ -14,14 +14,16 @@ from pose3d_ros.core.types import Keypoints2D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
-from pose3d_ros.ros import conversions, lifecycle, qos
+from pose3d_ros.ros import conversions, images, lifecycle, qos
 from pose3d_ros.ros.calibration import Calibration
 from pose3d_ros.ros.diagnostics import Diagnostics
+from pose3d_ros.ros.image_input import ImageInput
 from pose3d_ros.ros.lifter_config import LifterConfig
 from pose3d_ros.ros.outputs import Outputs
 from pose3d_ros.ros.parameters import Parameters
 from pose3d_ros.ros.worker import Worker
 
+NOTHING = "nothing: set refine.body, or refine.hands and hands.weights"
 QUEUE = 100  # keypoint messages: more than any window holds, since a lost one is a hole in the window
 
 
@@ -32,28 +34,37 @@ class Job(NamedTuple):
     camera: Camera
     arrived_s: float
     age_in_ms: float
-    image: Any = None  # the message, for nodes that look at it
+    image: Any = None  # its message, where one is looked at
 
 
 class LifterNode(lifecycle.ManagedNode):
-    """Callbacks only convert and store; the worker infers and publishes. `make_pipeline` exists for tests."""
+    """Callbacks only convert and store; the worker infers and publishes. Where `refine` names weights, keypoints wait
+    for their image; without one the lifter's result goes out as it is. `make_pipeline` exists for tests."""
 
-    NAME, CONFIG = "lifter", LifterConfig
-
-    def __init__(self, make_pipeline: Callable[[PipelineConfig], Pipeline] = Pipeline, **kwargs) -> None:
-        super().__init__(self.NAME, **kwargs)
+    def __init__(
+        self, make_pipeline: Callable[[PipelineConfig], Pipeline] = Pipeline, name: str = "lifter",
+        defaults: LifterConfig = LifterConfig(), **kwargs: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(name, **kwargs)
         self._make_pipeline = make_pipeline
         self._pipeline = self._outputs = self._worker = self._jump = None
         self._subscribed = []
+        self._images: ImageInput | None = None
         self._calibration = Calibration()
         self._frame_id, self._last_stamp_ns, self._model = "", -1, ""
-        self._settings = Parameters(self, self.CONFIG(), lambda: self.state, self._reconfigure)
+        self._settings = Parameters(self, defaults, lambda: self.state, self._reconfigure)
         self._diagnostics = Diagnostics(self, self.health, "keypoints", self._facts)
         self.create_service(Trigger, "~/reset", self._on_reset)
 
     @property
     def config(self) -> LifterConfig:
         return self._settings.config
+
+    @property
+    def image_topic(self) -> str:
+        """Full name of the topic with the images, "" where none are looked at."""
+        wanted = self.config.refine.body or self.config.refine.hands
+        return images.topic(self, self.config.image.transport) if wanted else ""
 
     def acquire(self) -> None:
         self._pipeline = self._make_pipeline(self.config.pipeline())
@@ -73,9 +84,8 @@ class LifterNode(lifecycle.ManagedNode):
                 self, CameraInfo, "camera_info", self._on_camera_info, qos.LATEST, self._mismatch("camera_info")
             )
         )
-        self._subscribe_keypoints()
-
-    def _subscribe_keypoints(self) -> None:
+        if self.image_topic:
+            self._images = ImageInput(self, self.config.image, self._submit, self._blame)
         profile, mismatch = qos.reliable(QUEUE), self._mismatch("keypoints")
         self._subscribed.append(
             qos.subscribe(self, Skeleton2DArray, "keypoints", self._on_keypoints, profile, mismatch)
@@ -87,6 +97,9 @@ class LifterNode(lifecycle.ManagedNode):
     def stop(self) -> None:
         while self._subscribed:
             self.destroy_subscription(self._subscribed.pop())
+        if self._images:
+            self._images.close()
+            self._images = None
         if self._jump:
             self._jump.unregister()
             self._jump = None
@@ -132,11 +145,14 @@ class LifterNode(lifecycle.ManagedNode):
             self.health.count("dropped")
             self._failed(error)
             return
-        self._take(job)
+        if self._images:
+            self._images.add(job.frame.stamp_ns, job)
+        else:
+            self._submit(job)
 
-    def _take(self, job: Job) -> None:
+    def _submit(self, job: Job, image: Any = None) -> None:
         if self._worker:  # it is gone when this callback and a deactivation overlap
-            self._worker.submit(job)
+            self._worker.submit(job._replace(image=image))
 
     def _check_stamp(self, stamp_ns: int) -> None:
         if stamp_ns <= self._last_stamp_ns:
@@ -165,7 +181,13 @@ class LifterNode(lifecycle.ManagedNode):
         self._tell_model()
 
     def _infer(self, job: Job) -> Skeletons3D:
-        return self._pipeline.push(job.frame, job.camera)
+        image = None
+        if job.image is not None:
+            try:
+                image = images.to_rgb(job.image)
+            except Exception as error:  # the lifter needs no image
+                self._failed(error)
+        return self._pipeline.push(job.frame, job.camera, image)
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self._restart_windows()
@@ -180,6 +202,8 @@ class LifterNode(lifecycle.ManagedNode):
 
     def _restart_windows(self) -> bool:
         worker, outputs = self._worker, self._outputs
+        if self._images:
+            self._images.restart()
         if worker:
             self._last_stamp_ns = -1
             worker.call(self._pipeline.reset, discard=True)
@@ -221,8 +245,9 @@ class LifterNode(lifecycle.ManagedNode):
     def _facts(self) -> dict[str, str]:
         if not self._pipeline:
             return {"model": "not loaded"}
-        falls = getattr(self._pipeline, "engine_falls", 0)
-        return {"model": str(getattr(self._pipeline, "description", "")), "engines that failed": str(falls)}
+        facts = {"model": self._pipeline.description, "engines that failed": str(self._pipeline.engine_falls)}
+        looks_at = ", ".join(self._pipeline.looks_at) or NOTHING
+        return facts | ({"images": self.image_topic, "looks at": looks_at} if self.image_topic else {})
 
 
 def main(args: list[str] | None = None) -> None:

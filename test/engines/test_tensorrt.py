@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -49,6 +50,14 @@ def test_a_broken_install(gpu, monkeypatch, error, words):
         backend("tensorrt").versions(CPU)
 
 
+def test_a_release_that_ignores_what_is_asked_of_it_is_refused(monkeypatch):
+    old = ModuleType("torch_tensorrt")
+    old.__version__ = "2.7.0"
+    monkeypatch.setitem(sys.modules, "torch_tensorrt", old)
+    with pytest.raises(UnavailableError, match=r"2\.7\.0 is too old: expected 2\.8 or newer"):
+        tensorrt._library()
+
+
 @pytest.mark.parametrize(
     ("version", "typed"), [("2.8.0", True), ("2.12.1", True), ("2.13.0", False), ("2.14.0", False), ("3.0", False)]
 )  # fmt: skip
@@ -79,6 +88,7 @@ def library(gpu, monkeypatch, program):
     fake.dynamo, fake.save, fake.calls = SimpleNamespace(compile=compile), save, calls
     fake.runtime = SimpleNamespace(set_cudagraphs_mode=lambda on: calls.append(on))
     engine = ModuleType("tensorrt")
+    engine.__spec__ = ModuleSpec("tensorrt", None)  # torch asks for it when it first exports
     engine.__version__ = "10.16.1"
     monkeypatch.setitem(sys.modules, "torch_tensorrt", fake)
     monkeypatch.setitem(sys.modules, "tensorrt", engine)

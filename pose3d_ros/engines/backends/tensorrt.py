@@ -32,6 +32,9 @@ SETTINGS = {
 }
 
 
+FLOOR = (2, 8)  # older ones ignore `use_explicit_typing` or have no `arg_inputs`: other numbers, or an odd error
+
+
 class TensorRT(Engine):
     """Engines of all buckets in one process, on one stream, with TensorRT's CUDA graphs."""
 
@@ -83,7 +86,11 @@ class TensorRT(Engine):
             args = program.tensors(rows, target.device, target.dtype)
             report(f"compiling, {rows} rows")
             module = library.dynamo.compile(
-                graph, arg_inputs=args, timing_cache_path=str(timings), **settings(library.__version__)
+                graph,
+                arg_inputs=args,
+                device=torch.device(target.device),  # else torch's current device: GPU 0 in a process of its own
+                timing_cache_path=str(timings),
+                **settings(library.__version__),
             )
             library.save(module, str(folder / _file(rows)), output_format="exported_program", arg_inputs=list(args))
         timings.unlink(missing_ok=True)
@@ -120,22 +127,31 @@ def settings(version: str) -> dict[str, object]:
 
     Strong typing had to be asked for before 2.10, and cannot be chosen any more from 2.13 (TensorRT 11).
     """
-    major, minor = (int(part) for part in re.match(r"(\d+)\.(\d+)", version).groups())
-    return {**SETTINGS, "use_explicit_typing": True} if (major, minor) < (2, 13) else dict(SETTINGS)
+    return {**SETTINGS, "use_explicit_typing": True} if _release(version) < (2, 13) else dict(SETTINGS)
 
 
 def _library() -> ModuleType:
     """torch_tensorrt, whose import raises AssertionError or a bare Exception where its libraries are missing."""
     try:
         import torch_tensorrt
-
-        return torch_tensorrt
     except ImportError as error:
         if error.name == "torch_tensorrt":
             raise UnavailableError("torch_tensorrt is not installed (which one: docs/engines.md)") from None
         raise UnavailableError(f"torch_tensorrt does not import ({explain(error)})") from error
     except Exception as error:
         raise UnavailableError(f"torch_tensorrt does not import ({explain(error)})") from error
+    if _release(torch_tensorrt.__version__) < FLOOR:
+        wanted = ".".join(map(str, FLOOR))
+        raise UnavailableError(
+            f"torch_tensorrt {torch_tensorrt.__version__} is too old: expected {wanted} or newer with the torch of the "
+            f"same number (docs/engines.md)"
+        )
+    return torch_tensorrt
+
+
+def _release(version: str) -> tuple[int, int]:
+    major, minor = (int(part) for part in re.match(r"(\d+)\.(\d+)", version).groups())
+    return major, minor
 
 
 def _file(rows: int) -> str:

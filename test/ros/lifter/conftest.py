@@ -37,7 +37,7 @@ class FakePipeline:
     """Stands everybody 3 m away. What it was asked to do is recorded; `hold` makes inference slow on demand."""
 
     body_skeleton = formats.get("h36m17")
-    description = "fake"
+    description, engine_falls, looks_at = "fake", 0, ()
 
     def __init__(self, config: Any) -> None:
         self.config = config
@@ -52,7 +52,7 @@ class FakePipeline:
         self.go.set()
         self.entered = threading.Event()
 
-    def push(self, frame: Keypoints2D, camera: Camera) -> Skeletons3D:
+    def push(self, frame: Keypoints2D, camera: Camera, image: Any = None) -> Skeletons3D:
         self.pushed.append((frame, camera))
         self.entered.set()
         assert self.go.wait(20), "the test never let the pipeline go on"
@@ -98,7 +98,7 @@ class Bench:
     """One lifter node in a namespace, and the publishers and inboxes around it."""
 
     def __init__(
-        self, ros: Any, make_pipeline: Callable, namespace: str, node: type | None, parameters: dict[str, Any]
+        self, ros: Any, make_pipeline: Callable, namespace: str, node: Callable | None, parameters: dict[str, Any]
     ) -> None:
         from rclpy.parameter import Parameter
 
@@ -162,7 +162,7 @@ def bench(ros):
     """bench(make_pipeline=FakePipeline, namespace="", node=LifterNode, **parameters) -> Bench; dots written as __."""
 
     def make(
-        make_pipeline: Callable = FakePipeline, namespace: str = "", node: type | None = None, **parameters: Any
+        make_pipeline: Callable = FakePipeline, namespace: str = "", node: Callable | None = None, **parameters: Any
     ) -> Bench:
         return Bench(ros, make_pipeline, namespace, node, {n.replace("__", "."): v for n, v in parameters.items()})
 

