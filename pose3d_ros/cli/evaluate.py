@@ -92,6 +92,20 @@ def command(
             help="weights to compare with; auto: those trained clean beside WEIGHTS; none", rich_help_panel=OF_MOTION
         ),
     ] = "auto",
+    told: Annotated[
+        str,
+        typer.Option(
+            help="what weights that take it are told beside keypoints, with commas: gravity, height, bones",
+            rich_help_panel=OF_MOTION,
+        ),
+    ] = "",
+    learnt: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="motion files that the weights learnt from: says whether the people are others",
+            rich_help_panel=OF_MOTION,
+        ),
+    ] = None,
     cameras: Annotated[int, typer.Option(help="cameras for each clip", rich_help_panel=OF_MOTION)] = 2,
     clips: Annotated[
         int, typer.Option(help="only so many clips, for a quick look; 0 = all", rich_help_panel=OF_MOTION)
@@ -198,9 +212,11 @@ def command(
             "rate_hz": 30.0 if rate is None else rate,
             "lookahead": lookahead,
             "clips": clips,
+            "told": tuple(filter(None, told.split(","))),
             "state": state,
         }
-        report = _on_motion(motion, sources, protocol, options)
+        report = _on_motion(motion, sources, protocol, options, tuple(learnt or ()))
+        print(f"{motion.name}: {report['meta']['people']}")
     if json_path is not None:
         write_json(json_path, report)
     show(report, HAND_COLUMNS if hands else COLUMNS)
@@ -216,7 +232,9 @@ def _refuse_other_mode(context: typer.Context, panel: str) -> None:
             raise ConfigError(f"{option.opts[0]} works only {panel}")
 
 
-def _on_motion(file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any]) -> dict[str, Any]:
+def _on_motion(
+    file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any], learnt: tuple[Path, ...]
+) -> dict[str, Any]:
     from pose3d_ros.cli.progress import progress
     from pose3d_ros.estimation.body_state import StateConfig
     from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig
@@ -226,7 +244,7 @@ def _on_motion(file: Path, sources: tuple[str, str, str], protocol: str, options
     options["state"] = StateConfig(enabled=options["state"])
     config = EvaluationConfig(protocols=PROTOCOLS if protocol == "all" else tuple(protocol.split(",")), **options)
     with progress("evaluating") as on_progress:
-        return evaluate_motion(file, *sources[:2], config, sources[2], on_progress)
+        return evaluate_motion(file, *sources[:2], config, sources[2], on_progress, learnt)
 
 
 def _on_hands(file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -17,12 +17,18 @@ def command(
         Path | None, typer.Option(help="where the weights go in the end [default: the run's folder]")
     ] = None,
     resume: Annotated[bool, typer.Option(help="go on from the folder's state")] = False,
+    finish: Annotated[
+        int, typer.Option(help="let the rate of a copy of the folder's run fall to zero over so many windows", min=0)
+    ] = 0,
     device: Annotated[str | None, typer.Option(help="cpu or cuda, instead of the settings'")] = None,
     windows: Annotated[int | None, typer.Option(help="training windows in all, instead of the settings'")] = None,
     threads: Annotated[int | None, typer.Option(help="CPU threads")] = None,
     report_every: Annotated[int, typer.Option(help="steps between reports, states and, times 5, validations")] = 200,
 ) -> None:
-    """Train a lifter; an interrupted run goes on with --resume. Writes weights, model card and checksums."""
+    """Train a lifter; an interrupted run goes on with --resume. Writes weights, model card and checksums.
+
+    With --finish the weights come from the folder `finish` in the run's folder, and the run can go on afterwards.
+    """
     import torch
 
     from pose3d_ros.lab.training import config as settings
@@ -42,10 +48,13 @@ def command(
         def report(numbers: dict) -> None:
             console.print("  ".join(f"{name} {value:g}" for name, value in numbers.items()), highlight=False)
 
-        run.train(
-            wanted, data, folder, resume, report_every,
-            on_report=report, on_step=lambda done: progress.update(task, completed=done),
-        )  # fmt: skip
+        def step(done: int) -> None:
+            progress.update(task, completed=done)
+
+        if finish:
+            folder, wanted = run.finish(wanted, data, folder, finish, report_every, report, step)
+        else:
+            run.train(wanted, data, folder, resume, report_every, report, step)
     if wanted.recipe == "published":
         console.print(f"{folder}: done; the paper's recipe makes no weights for the pipeline")
         return

@@ -50,6 +50,9 @@ _SUMS = {
 _HEAD = (-0.05, 0.0, -0.02), "nose", ("nose", "head_top"), 0.14
 _HANDS = {side: (REST_M[f"{side}_hand"], f"{side}_wrist", (f"{side}_elbow", f"{side}_wrist"), 0.255) for side in SIDES}
 _FEET = {side: (REST_M[f"{side}_foot"], f"{side}_ankle", (f"{side}_knee", f"{side}_ankle"), 0.43) for side in SIDES}
+# Times a joint's rotation: SMPL's and OpenXR's axes at rest, x left, y up, z ahead, instead of ours
+SMPL_AT_REST = np.array([0.5, 0.5, 0.5, 0.5])
+SMPL_AT_REST.setflags(write=False)
 NECK_SHARE = 0.4  # of the head's offset
 OFFSET_SIGMA = 0.2  # of an offset, whose length is that of people in general
 SCALES = (0.6, 1.4)

@@ -6,8 +6,11 @@ as far as somebody has measured or estimated them. Whatever is unknown is absent
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.geometry.arrays import like, namespace
+from pose3d_ros.geometry.virtual_camera import VirtualCamera
 from pose3d_ros.guidance.frames import LOG_SIZE_MIDDLE
 
 SIDES = ("left", "right")
@@ -30,19 +33,34 @@ NAMES = tuple(name for name, *_ in BONES)
 MEAN_M = tuple(mean for *_, mean, _ in BONES)
 SPREAD_M = tuple(spread for *_, spread in BONES)
 HEIGHT_MIDDLE_M = 1.2
+INPUTS = ("gravity", "height", "size", "bones")  # what a network that takes a condition is told
 SIZE = 4 + 2 + 2 + 2 * len(BONES)  # up, height and size with a flag each; bones with their weight each
 
 
 class Told(NamedTuple):
-    """Of N people, NaN where unknown: `up` (N, T, 3) the unit vector against gravity in the axes of the camera,
-    `height_m` (N,) of the camera above the floor they stand on, `bones_m` (N, 11) in the order of `NAMES`, and their
-    standard deviation `bones_sigma_m` (N, 11); `size` bool (N,): a windowed lifter is told the angle that they fill."""
+    """Of N people, NaN where unknown: `up` (N, 3), or (N, T, 3) of windows to be made, the unit vector against gravity
+    in the axes of the camera; `height_m` (N,) of the camera above the floor they stand on; `bones_m` (N, 11) in the
+    order of `NAMES`, and their standard deviation `bones_sigma_m` (N, 11); `size` bool (N,): a windowed lifter is told
+    the angle that they fill."""
 
     up: Any
     height_m: Any
     bones_m: Any
     bones_sigma_m: Any
     size: Any
+
+
+def nothing(people: int) -> Told:
+    """Of people of whom nothing is known, numpy."""
+    unknown = np.full((people, len(BONES)), np.nan, np.float32)
+    return Told(unknown[:, :3], unknown[:, 0], unknown, unknown, np.zeros(people, bool))
+
+
+def condition_of(told: Told, camera: VirtualCamera) -> Any:
+    """The condition (N, SIZE) of N people seen by their virtual cameras; `told.up` (N, 3)."""
+    xp = namespace(told.height_m)
+    log_size = xp.where(told.size, xp.log(camera.scale), float("nan"))
+    return encode(camera.from_camera(told.up), told.height_m, log_size, told.bones_m, told.bones_sigma_m)
 
 
 def encode(up: Any, height_m: Any, log_size: Any, bones_m: Any, bones_sigma_m: Any) -> Any:

@@ -13,6 +13,7 @@ from pose3d_ros.core.timer import Timer
 from pose3d_ros.geometry.virtual_camera import VirtualCamera, look_at
 from pose3d_ros.guidance import fill
 from pose3d_ros.models.base import Model, Network, arrays
+from pose3d_ros.models.conditions import Told, condition_of
 from pose3d_ros.models.program import LIMITS, Program
 from pose3d_ros.models.spec import ModelSpec
 
@@ -63,23 +64,26 @@ class Lifter(Model[Network, ModelSpec]):
     The newest slot runs on the engine, where there is one; other slots run eagerly.
     """
 
-    def __call__(self, inputs: np.ndarray, frame: int = -1) -> LifterOutput:
-        """Lift one slot (default: the newest) of float32 (people, frames, joints, 3). Raises InputError on shapes."""
+    def __call__(self, inputs: np.ndarray, frame: int = -1, condition: np.ndarray | None = None) -> LifterOutput:
+        """Lift one slot (default: the newest) of float32 (people, frames, joints, 3); `condition` (people, SIZE): what
+        is told beside. Raises InputError on shapes."""
         expected = self.spec.input_shape(len(inputs))
         if inputs.shape != expected:
             raise InputError(f"{self.spec.name}: expected inputs {expected}, got {inputs.shape}")
         inputs = np.ascontiguousarray(inputs, np.float32)
         newest = frame in (-1, self.spec.frames - 1)
-        return as_lifted(self.engine({INPUT: inputs}) if self.engine and newest else self._eager(inputs, frame))
+        if self.engine and newest and condition is None:
+            return as_lifted(self.engine({INPUT: inputs}))
+        return as_lifted(self._eager(inputs, frame, condition))
 
     def run_slot(
         self, rays: np.ndarray, score: np.ndarray, slot: int = -1, streams: Streams | None = None,
-        timer: Timer | None = None,
+        timer: Timer | None = None, told: Told | None = None,
     ) -> SlotOutput:  # fmt: skip
         """Lift one slot of windows of N people: rays float32 (N, T, J, 2) and score (N, T, J), 0 where missing.
 
         All of a person's frames are normalised by where they are in the newest. `streams` says whose windows these are,
-        for lifters that keep a state.
+        for lifters that keep a state; `told` what is known beside, for those that take it.
         """
         timer = timer or Timer()
         with timer("guidance"):
@@ -88,7 +92,8 @@ class Lifter(Model[Network, ModelSpec]):
             xy = np.where(confidence[..., None] > 0, virtual.normalise(filled), 0)
             inputs = np.concatenate((xy, confidence[..., None]), -1, dtype=np.float32)
         with timer("model"):
-            return SlotOutput(self(inputs, slot), virtual, filled[:, slot], confidence[:, slot])
+            condition = None if told is None else condition_of(told, virtual)
+            return SlotOutput(self(inputs, slot, condition), virtual, filled[:, slot], confidence[:, slot])
 
     def program(self, origin: tuple[str, str] | None = None) -> Program | None:
         module = NewestSlot(self.network).eval()
@@ -110,8 +115,9 @@ class Lifter(Model[Network, ModelSpec]):
         self(self.spec.example(rows))
 
     @torch.inference_mode()
-    def _eager(self, inputs: np.ndarray, frame: int) -> dict[str, np.ndarray]:
-        return arrays(self.network(self._tensor(inputs), frame))
+    def _eager(self, inputs: np.ndarray, frame: int, condition: np.ndarray | None) -> dict[str, np.ndarray]:
+        told = [] if condition is None else [self._tensor(condition)]
+        return arrays(self.network(self._tensor(inputs), frame, *told))
 
 
 def as_lifted(out: Mapping[str, np.ndarray]) -> LifterOutput:

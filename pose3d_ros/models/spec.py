@@ -43,10 +43,12 @@ class ModelSpec(Spec):
 
     Inputs float32 (people, frames, joints, 3): x, y of the virtual camera and confidence, as `guidance` fills them,
     at `rate_hz`. Output: joints in metres in the axes of the virtual camera. `sigma_seen`, `sigma_hidden`: factors on
-    the network's sigma that were measured on people outside of training. Raises FormatError or ConfigError.
+    the network's sigma that were measured on people outside of training. `told`: what the network takes beside, as one
+    condition (people, SIZE) of models/conditions.py; zeros where nothing is known. Raises FormatError or ConfigError.
     """
 
     guidance: GuidanceConfig = field(default_factory=GuidanceConfig)
+    told: tuple[str, ...] = ()
 
     def input_shape(self, people: int) -> tuple[int, int, int, int]:
         return people, self.frames, len(self.joints), 3

@@ -12,6 +12,7 @@ from pose3d_ros.core.timer import Timer
 from pose3d_ros.guidance import frames
 from pose3d_ros.guidance.frames import FrameState
 from pose3d_ros.models.base import arrays
+from pose3d_ros.models.conditions import Told, condition_of
 from pose3d_ros.models.kinds import register
 from pose3d_ros.models.lifter import Lifter, LifterOutput, SlotOutput, Streams, as_lifted
 from pose3d_ros.models.program import Program
@@ -88,21 +89,24 @@ class StreamingLifter(Lifter[StreamingDTF]):
 
     def run_slot(
         self, rays: np.ndarray, score: np.ndarray, slot: int = -1, streams: Streams | None = None,
-        timer: Timer | None = None,
+        timer: Timer | None = None, told: Told | None = None,
     ) -> SlotOutput:  # fmt: skip
         """As `Lifter.run_slot`, of the newest slot only. Raises ConfigError for another one."""
         if slot != -1:
             raise ConfigError(f"{self.spec.name} lifts the newest frame only: expected lookahead 0, got {-1 - slot}")
         with (timer or Timer())("model"):
-            return self.newest(rays, score, streams)
+            return self.newest(rays, score, streams, told)
 
     def program(self, origin: tuple[str, str] | None = None) -> Program | None:
         """None: its state stays in torch."""
         return None
 
     @torch.inference_mode()
-    def newest(self, rays: np.ndarray, score: np.ndarray, streams: Streams | None = None) -> SlotOutput:
-        """Lift the newest slot of windows: rays float32 (N, T, J, 2) and score (N, T, J), 0 where missing.
+    def newest(
+        self, rays: np.ndarray, score: np.ndarray, streams: Streams | None = None, told: Told | None = None
+    ) -> SlotOutput:
+        """Lift the newest slot of windows: rays float32 (N, T, J, 2) and score (N, T, J), 0 where missing; `told`: what
+        is known beside, where the network takes it.
 
         Without `streams` every window is a stream of its own, from its first sighting on. A stream that was not given
         for as long as its window reaches, or whose window has another revision, starts again from its window. Raises
@@ -113,7 +117,7 @@ class StreamingLifter(Lifter[StreamingDTF]):
             raise InputError(f"{self.spec.name}: expected rays {(*expected, 2)}, got {rays.shape} and {score.shape}")
         if streams is None:
             alone = self._fresh(Streams(range(len(score)), (0,) * len(score), 0), score)
-            return self._run(alone, rays, score, _length(score))
+            return self._run(alone, rays, score, _length(score), told)
         waiting = self._waiting(streams)
         bank, stale = self._arranged(streams, score)
         pending, shown, again = self._plan(bank, stale, streams.stamp_ns, score)
@@ -121,7 +125,7 @@ class StreamingLifter(Lifter[StreamingDTF]):
         both = (np.stack((old[again], new[again, -1])) for old, new in ((bank.rays, rays), (bank.score, score)))
         rays[again, -1], score[again, -1] = merged(*both)
         self._bank = None  # should this fail, everybody starts again
-        found = self._run(bank, rays, score, pending)
+        found = self._run(bank, rays, score, pending, told)
         bank.rays, bank.score = rays[:, -1], score[:, -1]
         self._bank = bank.joined(waiting) if waiting else bank
         return found
@@ -194,15 +198,20 @@ class StreamingLifter(Lifter[StreamingDTF]):
         bank.given_ns = np.full(len(stale), stamp_ns, np.int64)
         return pending, shown, again
 
-    def _run(self, bank: Bank, rays: np.ndarray, score: np.ndarray, pending: np.ndarray) -> SlotOutput:
+    def _run(
+        self, bank: Bank, rays: np.ndarray, score: np.ndarray, pending: np.ndarray, told: Told | None
+    ) -> SlotOutput:
         """Compute the last `pending` (N,) slots of the windows; all streams end at the newest."""
         for back in range(int(pending.max()), 0, -1):
             rows = np.flatnonzero(pending >= back)
             part = bank if len(rows) == len(pending) else bank.take(rows)
             part.before = part.frame
             part.frame, frame = frames.advance(part.frame, rays[rows, -back], score[rows, -back], self.spec.guidance)
-            features = torch.from_numpy(frame.features).to(self.device, self.dtype)
-            out, part.state = self.network.step(features, part.state)
+            given = [frame.features]
+            if told is not None:
+                given.append(condition_of(Told(*(known[rows] for known in told)), frame.camera))
+            features, *condition = (torch.from_numpy(value).to(self.device, self.dtype) for value in given)
+            out, part.state = self.network.step(features, part.state, *condition)
             if part is not bank:
                 bank.put(rows, part)
         lifted = as_lifted(arrays(out))

@@ -62,6 +62,15 @@ def pose(xyz_m: np.ndarray, quat_xyzw: np.ndarray) -> Pose:
     return Pose(position=point(xyz_m), orientation=quaternion(quat_xyzw))
 
 
+def refill(poses: list[Pose], xyz_m: np.ndarray, quat_xyzw: np.ndarray) -> list[Pose]:
+    """The same messages with other values (P, 3) and (P, 4): making them anew takes three times as long."""
+    for one, (x, y, z), (a, b, c, d) in zip(poses, xyz_m.tolist(), quat_xyzw.tolist(), strict=True):
+        at, turned = one.position, one.orientation
+        at.x, at.y, at.z = x, y, z
+        turned.x, turned.y, turned.z, turned.w = a, b, c, d
+    return poses
+
+
 def keypoints_to_msg(frame: Keypoints2D) -> messages.Skeleton2DArray:
     """Inverse of `keypoints_from_msg`."""
     return messages.Skeleton2DArray(

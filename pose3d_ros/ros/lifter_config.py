@@ -30,6 +30,15 @@ class OutputConfig:
         "lifted", "which joints are published: lifted, those of the weights, or body24, what humanoids and headsets "
         "take (docs/body24.md)", choices=("lifted", "body24"),
     )  # fmt: skip
+    more: tuple[str, ...] = param(
+        ("cloud", "followed", "overlay"), "what else is published where somebody listens (docs/outputs.md): cloud, "
+        "followed, overlay, people, named_poses, openxr_hands, hri, sonic",
+    )  # fmt: skip
+    sonic_address: str = param("tcp://127.0.0.1:5556", "where the output sonic binds its ZeroMQ socket")
+    overlay_transport: str = param(
+        "raw", "transport of the images that the overlay is drawn on: raw on image, compressed on image/compressed",
+        choices=("raw", "compressed"),
+    )  # fmt: skip
     tf: bool = param(False, "publish a TF frame body_<id> for each person (x out of the chest, z to the head)")
     tf_joints: bool = param(False, "publish a TF frame <joint>_<id> for each joint of body24 as well (docs/body24.md)")
     follow_id: str = param(

@@ -175,7 +175,7 @@ class LifterNode(lifecycle.ManagedNode):
         result = self._infer(newest)
         for reason in result.reasons:
             self._blame("people", reason, name=reason)
-        self._outputs.publish(result)
+        self._outputs.publish(result, newest.frame, newest.camera)
         self.health.published(newest.arrived_s, len(result.people))
         self._outputs.publish_timings(result, newest.age_in_ms, self._age_ms(result.stamp_ns))
         self._tell_model()

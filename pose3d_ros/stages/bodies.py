@@ -13,6 +13,7 @@ from pose3d_ros.core.types import JointState, Keypoints2D, Person3D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.placement import PlacementConfig, place_people, pull_to_rays
 from pose3d_ros.models import Lifter
+from pose3d_ros.models.conditions import Told
 from pose3d_ros.models.lifter import Streams
 from pose3d_ros.settings import PipelineConfig
 from pose3d_ros.stages.hands import wrists_of
@@ -138,15 +139,16 @@ def lift_windows(
     lookahead: int = 0,
     timer: Timer | None = None,
     streams: Streams | None = None,
+    told: Told | None = None,
 ) -> LiftedWindows:
     """Windows of N people, rays float32 (N, T, J, 2) and score (N, T, J) with 0 where missing, to their skeletons.
 
     The slot T - 1 - `lookahead` is lifted; lifters that keep a state, which `streams` is for, know lookahead 0 only.
-    Raises ConfigError.
+    `told`: what is known beside, for a lifter that takes it. Raises ConfigError.
     """
     timer = timer or Timer()
     slot = -1 - lookahead
-    found = lifter.run_slot(rays, score, slot, streams, timer)
+    found = lifter.run_slot(rays, score, slot, streams, timer, told)
     with timer("placement"):
         seen = score[:, slot] > 0
         xyz_m = found.camera.to_camera(found.lifted.xyz_m)

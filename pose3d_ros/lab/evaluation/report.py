@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pose3d_ros.lab.evaluation.motion.bodies import overlap
 from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, candidate, evaluate, find_baseline
 from pose3d_ros.lab.synthesis import motion as motion_files
 from pose3d_ros.models import checkpoint, registry
@@ -23,29 +24,37 @@ def evaluate_motion(
     config: EvaluationConfig,
     device: str = "auto",
     on_progress: Callable[[str, int, int], Any] | None = None,
+    learnt: tuple[Path, ...] = (),
 ) -> dict[str, Any]:
     """{"lifter": {protocol: metrics}, "baseline_interpolation": the same or None, "meta"}.
 
+    `learnt`: the motion files that the weights learnt from, to tell whether the people are others: `meta.people`.
     `baseline`: name or path of weights, "auto" for those trained clean beside `weights`, or "none".
     Raises CheckpointError, ConfigError, InputError.
     """
-    motion = motion_files.load([file])
     named = {LIFTER: weights}
     if baseline != "none":
         named[BASELINE] = find_baseline(weights) if baseline == "auto" else baseline
     candidates = [candidate(name, registry.load_lifter(source, device)) for name, source in named.items()]
+    motion = motion_files.load([file], skeleton=_skeleton([c.lifter.spec.skeleton for c in candidates]))
     results = evaluate(motion, candidates, config, on_progress=on_progress)
     report: dict[str, Any] = {LIFTER: None, BASELINE: None}
     for name, per_protocol in results.items():
         report[name] = {protocol: found.as_dict() for protocol, found in per_protocol.items()}
     report["meta"] = {
         "motion": file.name,
+        "people": str(overlap(motion, motion_files.load(list(learnt)))) if learnt else "not compared with training",
         "clips": min(config.clips or len(motion), len(motion)),
         "config": asdict(config),
         "weights": {name: identity(source) for name, source in named.items()},
         **machine(candidates[0].lifter.description),
     }
     return report
+
+
+def _skeleton(wanted: list[str]) -> str:
+    """With toes where one of the lifters has them."""
+    return "body19" if "body19" in wanted else "h36m17"
 
 
 def identity(weights: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from pose3d_ros.lab.synthesis.detector import DetectorConfig, derive_trunk, dete
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.lab.synthesis.told import ToldConfig, tell
-from pose3d_ros.models.conditions import Told, encode
+from pose3d_ros.models.conditions import Told, condition_of
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,7 @@ def assemble_windows(rays: Tensor, score: Tensor, xyz: Tensor, guidance: Guidanc
     coordinates = torch.where(confidence[..., None] > 0, camera.normalise(filled), 0.0)
     inputs = torch.cat((coordinates, confidence[..., None]), -1)
     targets = camera.from_camera(xyz - xyz[:, :, :1])
-    up = camera.from_camera(told.up[:, -1])
-    log_size = torch.where(told.size, camera.scale.log(), float("nan"))
-    condition = encode(up, told.height_m, log_size, told.bones_m, told.bones_sigma_m)
+    condition = condition_of(told._replace(up=told.up[:, -1]), camera)
     return DrawnWindows(inputs, targets, score > 0, condition, camera)
 
 
@@ -108,14 +106,12 @@ def assemble_sequences(rays: Tensor, score: Tensor, xyz: Tensor, guidance: Guida
     """The same for a streaming lifter: every frame as it would be on arrival."""
     state = frames.start(score[:, 0])
     features, targets, conditions = [], [], []
-    ups = told.up.expand(-1, score.shape[1], -1)
-    unknown = torch.full_like(told.height_m, float("nan"))  # the size is among the features
+    told = told._replace(size=torch.zeros_like(told.size))  # it is among the features
     for t in range(score.shape[1]):
         state, frame = frames.advance(state, rays[:, t], score[:, t], guidance)
         features.append(frame.features)
         targets.append(frame.camera.from_camera(xyz[:, t] - xyz[:, t, :1]))
-        up = frame.camera.from_camera(ups[:, t])
-        conditions.append(encode(up, told.height_m, unknown, told.bones_m, told.bones_sigma_m))
+        conditions.append(condition_of(told._replace(up=told.up[:, t]), frame.camera))
     return DrawnWindows(torch.stack(features, 1), torch.stack(targets, 1), score > 0, torch.stack(conditions, 1))
 
 

@@ -18,7 +18,7 @@ from pose3d_ros.lab.training.people import people
 from pose3d_ros.lab.training.run import RECORD, machine, trainer_of
 from pose3d_ros.lab.training.trainer import LOG_FILE, STATE, Trainer, load_average
 from pose3d_ros.lab.training.validation import Validator
-from pose3d_ros.models import ModelSpec, checkpoint
+from pose3d_ros.models import ModelSpec, checkpoint, conditions
 from pose3d_ros.models.image_lifter import ImageSpec
 from pose3d_ros.models.registry import CHECKSUMS, SUFFIX
 
@@ -63,8 +63,16 @@ def export(
     if known.validation is not None:
         measure = Validator(known.validation, frames, rate_hz, guidance, PROTOCOLS, windows, trainer.assemble)
         metrics = measure(network)
+    told = conditions.INPUTS if network.config.condition else ()
     spec = ModelSpec(
-        config.name, config.skeleton, network.config.frames, rate_hz, guidance, sigma_seen=seen, sigma_hidden=hidden
+        config.name,
+        config.skeleton,
+        network.config.frames,
+        rate_hz,
+        guidance,
+        told,
+        sigma_seen=seen,
+        sigma_hidden=hidden,
     )
     path = weights_dir / f"{config.name}{SUFFIX}"
     checkpoint.save(path, network, spec)

@@ -2,13 +2,15 @@
 
 import json
 import platform
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from pose3d_ros.core.errors import ConfigError, EngineError
-from pose3d_ros.lab.training.config import TrainConfig, as_dict
+from pose3d_ros.lab.training.config import TrainConfig, as_dict, build
 from pose3d_ros.lab.training.extpose import ImageTrainer, prepare_extpose
 from pose3d_ros.lab.training.hands import prepare_hands
 from pose3d_ros.lab.training.people import people
@@ -18,6 +20,7 @@ from pose3d_ros.lab.training.trainer import STATE, Trainer
 from pose3d_ros.lab.training.validation import Validator
 
 RECORD = "run.json"
+SHORT_EMA = 0.99  # memory of the averaged weights while the rate falls quickly
 
 
 def train(
@@ -40,6 +43,31 @@ def train(
     write_record(config, folder)
     trainer.run(report_every, on_report, on_step, validate, validate_every=5 * report_every)
     return trainer
+
+
+def finish(
+    config: TrainConfig,
+    data: Path,
+    folder: Path,
+    windows: int,
+    report_every: int = 200,
+    on_report: Callable[[dict], None] | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> tuple[Path, TrainConfig]:
+    """Let the rate of a copy of the run in `folder` fall to zero over `windows`: weights before the run's end, which
+    itself stays as it is. An interrupted end goes on. Returns the copy's folder and settings. Raises ConfigError."""
+    if not (folder / STATE).is_file():
+        raise ConfigError(f"{folder}: expected {STATE} of a run to take to its end, there is none")
+    copy = folder / "finish"
+    if not (copy / RECORD).is_file():
+        copy.mkdir(exist_ok=True)
+        shutil.copy2(folder / STATE, copy / STATE)
+        begun = torch.load(copy / STATE, map_location="cpu", weights_only=True)["windows_seen"]
+        total, ema = begun + windows, min(config.ema, SHORT_EMA)
+        write_record(replace(config, windows=total, decay=windows / total, ema=ema), copy)
+    ends = build(TrainConfig, json.loads((copy / RECORD).read_text())["config"], str(copy / RECORD))
+    train(ends, data, copy, True, report_every, on_report, on_step)
+    return copy, ends
 
 
 def prepare(config: TrainConfig, data: Path, folder: Path) -> tuple[Trainer, Callable | None]:

@@ -1,5 +1,6 @@
 """Training of a streaming lifter: sequences, long ones in the end; weights that lift in a pipeline."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.guidance import GuidanceConfig, frames
 from pose3d_ros.lab.synthesis.cameras import Views
 from pose3d_ros.lab.synthesis.rng import Rng
@@ -135,3 +137,23 @@ def test_a_process_beside_makes_the_same_windows(with_feet, motion_file, tmp_pat
     for _ in range(5):
         for mine, theirs in zip(next(alone._batches), next(beside._batches), strict=True):
             torch.testing.assert_close(theirs, mine, rtol=0, atol=0, equal_nan=True)
+
+
+def test_weights_before_the_end_of_a_run_which_goes_on_afterwards(config, motion_file, tmp_path):
+    long = replace(config, windows=1000)
+    trainer, _ = run.prepare(long, motion_file.parent, tmp_path)
+    for _ in range(4):
+        trainer.step()
+    trainer.save()
+    before = torch.load(tmp_path / "state.pt", weights_only=True)
+    folder, ends = run.finish(long, motion_file.parent, tmp_path, 32, report_every=2)
+    assert ends.windows == 4 * 8 + 32
+    rates = [json.loads(line)["lr"] for line in (folder / "log.jsonl").read_text().splitlines()]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] == 0
+    after = torch.load(tmp_path / "state.pt", weights_only=True)
+    assert after["windows_seen"] == before["windows_seen"] == 32
+    run.finish(long, motion_file.parent, tmp_path, 32)  # once at the end it stays there
+    assert torch.load(folder / "state.pt", weights_only=True)["windows_seen"] == 64
+    with pytest.raises(ConfigError, match=r"state\.pt"):
+        run.finish(long, motion_file.parent, tmp_path / "nothing", 32)

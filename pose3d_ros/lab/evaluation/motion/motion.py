@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from pose3d_ros.core import formats
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import CheckpointError, ConfigError
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.estimation.body_state import BodyStates, Lifted, StateConfig
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.guidance import GuidanceConfig
-from pose3d_ros.lab.evaluation.metrics import Metrics, Sequence, measure
+from pose3d_ros.lab.evaluation.metrics import Metrics, Sequence, frame_errors, mean, measure
 from pose3d_ros.lab.evaluation.motion.recordings import Recordings, record
 from pose3d_ros.lab.synthesis import detector, occlusion
 from pose3d_ros.lab.synthesis.detector import DetectorConfig
@@ -23,12 +24,15 @@ from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.occlusion import PROTOCOLS
 from pose3d_ros.lab.synthesis.rng import Rng
 from pose3d_ros.models import Lifter, checkpoint, registry
+from pose3d_ros.models.conditions import Told
 from pose3d_ros.models.lifter import Streams
 from pose3d_ros.stages.bodies import lift_windows
 from pose3d_ros.tracking.keypoints import hide_weak
 from pose3d_ros.tracking.window import Window
 
 BASELINE_SUFFIX = "_clean"
+BODY, SKELETON = formats.get("h36m17"), formats.get("body19")
+TOLD = ("gravity", "height", "bones")
 BATCH = 256  # windows lifted at once
 _CLIPS = itertools.count()  # every clip is a new stream
 
@@ -44,6 +48,7 @@ class EvaluationConfig:
     clips: int = param(0, "only so many clips, spread over the file; 0 = all", low=0)
     seed: int = param(1, "fixes cameras, noise and occlusion", low=0)
     min_score: float = param(0.3, "keypoints with a lower score count as missing", low=0, high=1)
+    told: tuple[str, ...] = param((), "what lifters that take it are told beside the keypoints")
     min_joints: int = param(4, "joints that must have been seen within the window", low=2, high=17)
     state: StateConfig = field(default_factory=StateConfig)  # of the pipeline; switched off by lookahead
 
@@ -99,19 +104,38 @@ def evaluate(
                 found[name][protocol] += sequences
             if on_progress:
                 on_progress(protocol, done, len(chosen))
-    skeleton = candidates[0].lifter.spec.skeleton
-    return {name: {p: measure(sequences, skeleton) for p, sequences in per.items()} for name, per in found.items()}
+    return {name: {p: measure_body(sequences) for p, sequences in per.items()} for name, per in found.items()}
+
+
+def measure_body(sequences: list[Sequence]) -> Metrics:
+    """All metrics over the joints of h36m17, so that lifters with and without toes are compared on the same joints; the
+    toes' errors stand among those of the single joints."""
+    body = len(BODY)
+    found = measure([_joints(sequence, slice(body)) for sequence in sequences], BODY.name)
+    if sequences[0].truth_m.shape[1] == body:
+        return found
+    feet = [frame_errors(_joints(sequence, [0, *range(body, len(SKELETON))])) for sequence in sequences]
+    error = np.concatenate([part.relative_mm for part in feet])
+    toes = {name: mean(error[:, 1 + i]) for i, name in enumerate(SKELETON.joints[body:])}
+    return replace(found, per_joint_mm={**found.per_joint_mm, **toes})
+
+
+def _joints(sequence: Sequence, rows: Any) -> Sequence:
+    of = {name: getattr(sequence, name)[:, rows] for name in ("predicted_m", "truth_m", "sigma_m", "seen")}
+    return replace(sequence, **of)
 
 
 def _check(candidates: list[Candidate], config: EvaluationConfig) -> None:
-    specs = {(c.lifter.spec.rate_hz, c.lifter.spec.skeleton) for c in candidates}
-    if len(specs) != 1:
-        raise ConfigError(f"expected lifters with the same rate and skeleton to compare, got {sorted(specs)}")
+    if set(config.told) - set(TOLD):
+        raise ConfigError(f"told: expected some of {', '.join(TOLD)}, got {', '.join(config.told)}")
+    rates = {c.lifter.spec.rate_hz for c in candidates}
+    if len(rates) != 1:
+        raise ConfigError(f"expected lifters with the same rate to compare, got {sorted(rates)}")
     frames = min(c.lifter.spec.frames for c in candidates)
     if config.lookahead >= frames:
         raise ConfigError(f"lookahead: expected below the window's {frames} frames, got {config.lookahead}")
     for protocol in config.protocols:  # an unknown one is refused before the work begins
-        occlusion.mask(protocol, Rng(0), torch.zeros(1, 2, len(candidates[0].lifter.spec.joints), 2), config.rate_hz)
+        occlusion.mask(protocol, Rng(0), torch.zeros(1, 2, len(BODY), 2), config.rate_hz)
 
 
 def _spread(total: int, wanted: int) -> list[int]:
@@ -123,12 +147,28 @@ def _lift_clip(
     recordings: Recordings, protocol: str, candidates: list[Candidate], config: EvaluationConfig
 ) -> dict[str, list[Sequence]]:
     """One sequence for each camera and candidate."""
-    spec = candidates[0].lifter.spec
     score = np.where(recordings.hidden(protocol, config.seed), 0, recordings.score.numpy())
     rays, score = hide_weak(recordings.rays.numpy(), score, config.min_score)
-    delay = config.lookahead * config.rate_hz / spec.rate_hz
+    delay = config.lookahead * config.rate_hz / candidates[0].lifter.spec.rate_hz
     truth_m = np.stack([_delayed(truth_m, delay) for truth_m in recordings.truth_m])
-    return {c.name: _lift(c.lifter, rays, score, recordings.stamps_ns, truth_m, config) for c in candidates}
+    told, stamps_ns = known(recordings.told, config.told), recordings.stamps_ns
+    found = {}
+    for name, lifter in ((c.name, c.lifter) for c in candidates):
+        joints = len(lifter.spec.joints)  # with toes or without
+        seen = rays[:, :, :joints], score[:, :, :joints], truth_m[:, :, :joints]
+        found[name] = _lift(lifter, *seen, stamps_ns, told if lifter.spec.told else None, config)
+    return found
+
+
+def known(told: Told, names: tuple[str, ...]) -> Told | None:
+    """Of what is told, that which is named, as arrays; None of nothing."""
+    if not names:
+        return None
+    parts = {name: part.numpy() for name, part in told._asdict().items()}
+    for name, (part, unknown) in zip(TOLD, (("up", np.nan), ("height_m", np.nan), ("bones_m", np.nan)), strict=True):
+        if name not in names:
+            parts[part] = np.full_like(parts[part], unknown)
+    return Told(**parts)
 
 
 def window_slots(stamps_ns: np.ndarray, score: np.ndarray, frames: int, rate_hz: float) -> np.ndarray:
@@ -162,8 +202,9 @@ def _lift(
     lifter: Lifter,
     rays: np.ndarray,
     score: np.ndarray,
-    stamps_ns: np.ndarray,
     truth_m: np.ndarray,
+    stamps_ns: np.ndarray,
+    told: Told | None,
     config: EvaluationConfig,
 ) -> list[Sequence]:
     """Every frame of a clip in each camera; rays (K, F, J, 2). Leading frames without truth are left out."""
@@ -183,7 +224,8 @@ def _lift(
     for of, at in _batches(lifter, enough & (np.arange(count) >= first)):
         rows = of[:, None, None], slots[of, at], np.arange(joints)
         streams = Streams(of.tolist(), [clip] * len(of), int(stamps_ns[at[-1]]))
-        lifted = lift_windows(lifter, rays[rows], score[rows], placement, config.lookahead, streams=streams)
+        given = None if told is None else Told(told.up[of, at], *(part[of] for part in told[1:]))
+        lifted = lift_windows(lifter, rays[rows], score[rows], placement, config.lookahead, streams=streams, told=given)
         xyz_m[of, at], sigma_m[of, at], seen[of, at], valid[of, at] = lifted
     covariance = None
     if kept:

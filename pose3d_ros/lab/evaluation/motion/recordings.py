@@ -11,6 +11,8 @@ from pose3d_ros.lab.synthesis.cameras import Views, VirtualCameraConfig, view
 from pose3d_ros.lab.synthesis.detector import DetectorConfig
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.synthesis.rng import Rng
+from pose3d_ros.lab.synthesis.told import EVERYTHING, tell
+from pose3d_ros.models.conditions import Told
 
 # what the protocols look through: a standing robot at the distances of a room
 STANDARD = VirtualCameraConfig(
@@ -34,7 +36,8 @@ class Recordings:
     """One clip from K cameras, F frames at `rate_hz`.
 
     `rays` float32 (K, F, J, 2) as x/z, y/z and `score` (K, F, J) of the detector, 0 where it gives nothing;
-    `truth_m` (K, F, J, 3) in the camera frame; `half_size` (K, 2) of the images as x/z, y/z.
+    `truth_m` (K, F, J, 3) in the camera frame; `half_size` (K, 2) of the images as x/z, y/z. `told`: gravity, camera
+    height and bones as a robot that knows its pose and the person would know them.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Recordings:
     score: torch.Tensor
     truth_m: np.ndarray
     half_size: np.ndarray
+    told: Told
 
     @property
     def stamps_ns(self) -> np.ndarray:
@@ -64,7 +68,9 @@ def record(
     of_body, of_toes = seeded(seed, name, "detector"), seeded(seed, name, "toes")
     rays, score = detector.detect_apart(of_body, of_toes, views, noise, rate_hz)
     half_size = torch.stack((views.half_width, views.half_height), -1).numpy()
-    return Recordings(name, rate_hz, rays, score, views.xyz.numpy(), half_size)
+    return Recordings(
+        name, rate_hz, rays, score, views.xyz.numpy(), half_size, tell(seeded(seed, name, "told"), views, EVERYTHING)
+    )
 
 
 def standard_cameras(rng: Rng, joints: torch.Tensor, root: torch.Tensor, count: int) -> Views:
