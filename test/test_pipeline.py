@@ -73,7 +73,7 @@ class Oracle(Lifter):
     def close(self) -> None:
         self.closed = True
 
-    def __call__(self, inputs: np.ndarray, frame: int = -1) -> LifterOutput:
+    def __call__(self, inputs: np.ndarray, frame: int = -1, condition: np.ndarray | None = None) -> LifterOutput:
         xyz_m = np.resize(np.stack(self.truth), (len(inputs), 17, 3))
         virtual = look_at(xyz_m[..., :2] / xyz_m[..., 2:], inputs[:, frame, :, 2])
         lifted = virtual.from_camera(xyz_m - xyz_m[:, :1])
