@@ -45,7 +45,7 @@ $(WS)/install/.built: $(VENV)/.python $(PACKAGED)
 	  --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python
 	touch $@
 
-.PHONY: setup control build models test test-anywhere docs demo bench lint clean help
+.PHONY: setup control build models test test-anywhere docs demo robot bench lint clean help
 
 setup: $(WS)/install/.built  ## environment (.venv) and built messages (install)
 
@@ -63,6 +63,9 @@ demo: setup  ## the real nodes on the bundled bag -> out/demo; LIVE=1 for a came
 	$(RUN) python -m pose3d_ros.cli.main demo $(if $(LIVE),--live) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
 	  $(if $(IMAGES),--images) $(if $(REFINE_HANDS),--refine-hands $(REFINE_HANDS)) \
 	  $(if $(REFINE_BODY),--refine-body $(REFINE_BODY)) $(if $(SOURCE),--source $(SOURCE))
+
+robot: setup $(VENV)/.control  ## the demo's person drives a LEAP hand and a G1 through the real nodes -> out/robot
+	$(RUN) python -m pose3d_ros.cli.main robot $(ROBOT_ARGS)
 
 bench: setup  ## latency of all backends, of the guidance and of the node -> out/bench; BENCH_ARGS="--people 1,8"
 	$(RUN) python -m pose3d_ros.cli.main benchmark --backend all --people 1,4,16 --seconds 60 \

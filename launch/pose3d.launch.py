@@ -1,24 +1,15 @@
 """Lifter or pose ViT, detector, robots, RViz. `ros2 launch pose3d_ros pose3d.launch.py --show-args` lists arguments."""
 
-from launch.actions import DeclareLaunchArgument, EmitEvent, RegisterEventHandler, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.conditions import IfCondition, UnlessCondition
-from launch.events import matches_action
-from launch.substitutions import (
-    AndSubstitution,
-    EnvironmentVariable,
-    LaunchConfiguration,
-    NotSubstitution,
-    PathJoinSubstitution,
-)
+from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import LifecycleNode, Node
-from launch_ros.event_handlers import OnStateTransition
-from launch_ros.events.lifecycle import ChangeState
 from launch_ros.substitutions import FindPackageShare
-from lifecycle_msgs.msg import Transition
 
 from launch import LaunchDescription
 
 BOOL = ["true", "false"]
+RESPAWN_S = 0.5
 CONFIG = PathJoinSubstitution([FindPackageShare("pose3d_ros"), "config"])
 
 ARGUMENTS = [
@@ -66,7 +57,10 @@ ARGUMENTS = [
         "autostart",
         default_value="true",
         choices=BOOL,
-        description="configure and activate the nodes; false where a lifecycle manager does",
+        description="nodes configure and activate themselves, also after a crash; false where a lifecycle manager does",
+    ),
+    DeclareLaunchArgument(
+        "respawn", default_value="true", choices=BOOL, description="start a node again when its process ends"
     ),
     DeclareLaunchArgument(
         "fastdds_profile",
@@ -85,36 +79,22 @@ def lifecycle_node(executable: str, name: str, remapped: list[str], condition: I
         executable=executable,
         name=name,
         namespace=LaunchConfiguration("namespace"),
-        parameters=[LaunchConfiguration("params_file"), {"use_sim_time": LaunchConfiguration("use_sim_time")}],
+        parameters=[
+            LaunchConfiguration("params_file"),
+            {name: LaunchConfiguration(name) for name in ("use_sim_time", "autostart")},
+        ],
         remappings=[(topic, LaunchConfiguration(topic)) for topic in remapped],
         ros_arguments=["--log-level", LaunchConfiguration("log_level")],
         output="screen",
+        respawn=LaunchConfiguration("respawn"),
+        respawn_delay=RESPAWN_S,
         condition=condition,
     )
 
 
-def autostart(node: LifecycleNode, wanted: IfCondition) -> list:
-    """Events that configure the node and, once that worked, activate it. They work on every distro."""
-
-    def change(transition: int, condition: IfCondition | None = None) -> EmitEvent:
-        event = ChangeState(lifecycle_node_matcher=matches_action(node), transition_id=transition)
-        return EmitEvent(event=event, condition=condition)
-
-    activate = OnStateTransition(
-        target_lifecycle_node=node,
-        start_state="configuring",
-        goal_state="inactive",
-        entities=[change(Transition.TRANSITION_ACTIVATE)],
-    )
-    return [
-        RegisterEventHandler(activate, condition=wanted),
-        change(Transition.TRANSITION_CONFIGURE, condition=wanted),
-    ]
-
-
 def generate_launch_description() -> LaunchDescription:
     """The nodes and their start-up."""
-    start, detect = LaunchConfiguration("autostart"), LaunchConfiguration("detector")
+    detect = LaunchConfiguration("detector")
     look, profile = LaunchConfiguration("images"), LaunchConfiguration("fastdds_profile")
     lifter = lifecycle_node("lifter_node", "lifter", ["keypoints", "camera_info"], UnlessCondition(look))
     pose_vit = lifecycle_node("pose_vit_node", "pose_vit", ["image", "keypoints", "camera_info"], IfCondition(look))
@@ -141,9 +121,5 @@ def generate_launch_description() -> LaunchDescription:
             detector,
             retarget,
             rviz,
-            *autostart(lifter, IfCondition(AndSubstitution(start, NotSubstitution(look)))),
-            *autostart(pose_vit, IfCondition(AndSubstitution(start, look))),
-            *autostart(detector, IfCondition(AndSubstitution(start, detect))),
-            *autostart(retarget, IfCondition(AndSubstitution(start, drive))),
         ]
     )

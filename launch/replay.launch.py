@@ -33,7 +33,7 @@ def generate_launch_description() -> LaunchDescription:
         [
             *ARGUMENTS,
             pose3d,
-            ExecuteProcess(cmd=[*play, "--loop"], output="screen", condition=IfCondition(loop)),
+            ExecuteProcess(cmd=[*play, "--loop"], output="screen", condition=IfCondition(loop), respawn=True),
             ExecuteProcess(cmd=play, output="screen", condition=UnlessCondition(loop), on_exit=Shutdown()),
         ]
     )

@@ -140,6 +140,11 @@ class Pipeline:
         """How often an engine failed and the next one went on."""
         return sum(ladder.falls for ladder in self._ladders)
 
+    @property
+    def engines_in_call(self) -> tuple[str, ...]:
+        """Names of the backends that compute at this moment; for a watchdog, from another thread."""
+        return tuple(ladder.info.name for ladder in self._ladders if ladder.in_call)
+
     def _parts(self) -> list:
         return [part for part in (self.bodies, self.hands, self.body_refiner, self.hand_refiner, self.state) if part]
 

@@ -59,6 +59,13 @@ OF_MOTION, OF_BAG = "with --motion", "with --bag"
 def command(
     context: typer.Context,
     motion: Annotated[Path | None, typer.Option(help="motion file (npz)")] = None,
+    robot: Annotated[
+        str,
+        typer.Option(
+            help="drive this robot of config/robots, by the estimate and by the truth: leap, g1:whole, ...",
+            rich_help_panel=OF_MOTION,
+        ),
+    ] = "",
     bag: Annotated[
         list[Path] | None,
         typer.Option(help="a rosbag2: its folder, or one .mcap or .db3 file; many: several, a folder, a list (.txt)"),
@@ -200,6 +207,11 @@ def command(
             tuple(fault or ()), severities, tuple(curve or ()), tolerance_ms, segment_s, out, force, json_path,
         )  # fmt: skip
         evaluate(options, bag, More(jobs, ray, replay, 1.0 if rate is None else rate, report, rerun))
+        return
+    if robot:
+        from pose3d_ros.cli.evaluate_robot import evaluate as evaluate_robot
+
+        evaluate_robot(robot, motion, weights, protocol, device, (cameras, clips, seed, min_score), json_path)
         return
     sources = (weights or ("hand_dtf27" if hands else "body_dtf27"), baseline, device)
     common = {"seed": seed, "min_score": min_score}

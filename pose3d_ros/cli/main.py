@@ -21,6 +21,7 @@ COMMANDS = {
     "engine": "Build, list, check and clear compiled engines.",
     "detector": "Fetch, list and check the models of the built-in 2D detector.",
     "demo": "Replay the demo bag through the nodes; writes a video and a report.",
+    "robot": "The demo's person drives robots through the nodes; a video and a report.",
     "view": "Watch or render the skeletons of a bag.",
     "doctor": "What works on this machine, and what is missing.",
 }

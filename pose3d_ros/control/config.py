@@ -90,8 +90,13 @@ class TaskConfig:
     joint: str = param("", "joint of body24")
     position: float = param(0.0, "weight of its position", low=0.0, high=1000.0)
     rotation: float = param(0.0, "weight of its orientation", low=0.0, high=1000.0)
+    axes: tuple[str, ...] = param(("x", "y", "z"), "its x, y, z in the joint's axes at rest, such as -y")
 
-    __post_init__ = validate
+    def __post_init__(self) -> None:
+        validate(self)
+        bare = [axis.removeprefix("-") for axis in self.axes]
+        if sorted(bare) != ["x", "y", "z"]:
+            raise ConfigError(f"axes: expected three of x, y, z, -x, -y, -z, got {list(self.axes)}")
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,7 @@ class BodyConfig(JointRobotConfig):
 
     model: str = param("", "MJCF: PACKAGE:PATH of a Python package, or a path")
     base: str = param("pelvis", "floating base of the model")
+    input_rpy_deg: tuple[float, ...] = param((-90.0, 0.0, -90.0), "the input's axes in a world with z up")
     tasks: tuple[TaskConfig, ...] = param((), "what follows what")
     joints: tuple[str, ...] = param((), "that move and are published; default: all")
     rest_rad: dict[str, float] = field(default_factory=dict, metadata=_told("posture to which free joints tend"))

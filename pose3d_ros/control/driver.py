@@ -29,6 +29,7 @@ class JointCommand:
     position_rad: np.ndarray
     velocity_rad_s: np.ndarray
     dt_s: float
+    base_quat_xyzw: np.ndarray | None = None  # of a floating base, in a world with z up
 
 
 class Driver:
@@ -79,6 +80,12 @@ class Driver:
             self.hold(gate.SILENT)
         self._well_ns = None
 
+    def forget(self) -> None:
+        """As before the first input."""
+        self._last_ns = self._well_ns = None
+        self.reason = gate.SILENT
+        self._restart()
+
     def _time(self, stamp_ns: int) -> tuple[float, str]:
         """Seconds since the input before, and what is odd about that."""
         last_ns, self._last_ns = self._last_ns, stamp_ns
@@ -108,6 +115,8 @@ class JointDriver(Driver):
     """Robots that take joint positions. `position_rad`: of all joints of the model after the last command."""
 
     config: JointRobotConfig
+    solver: Any  # finds joints; a HandSolver or a BodySolver
+    floats = False  # commands tell how the base is turned, too
     limiter: Limiter
     published: np.ndarray
     names: tuple[str, ...]
@@ -119,6 +128,12 @@ class JointDriver(Driver):
     @property
     def published_names(self) -> tuple[str, ...]:
         return tuple(self.names[row] for row in self.published)
+
+    def forget(self) -> None:
+        """Also where the robot is."""
+        super().forget()
+        self.solver.reset()
+        self.limiter.position = None
 
     def start(self, positions: dict[str, float]) -> None:
         """Where the real robot is, by joint; only while it holds still does that matter."""

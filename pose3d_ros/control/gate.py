@@ -29,18 +29,14 @@ def hand_of(result: Skeletons3D, track: int, side: str, config: HoldConfig) -> t
     return (None, reason) if reason else (hand, "")
 
 
-def body_of(result: Skeletons3D, track: int, rows: np.ndarray, config: HoldConfig) -> tuple[Person3D | None, str]:
-    """The body to act on and "", or None and why not; `rows`: joints that the robot needs."""
+def body_of(result: Skeletons3D, track: int, config: HoldConfig) -> tuple[Person3D | None, str]:
+    """The body of that person to act on and "", or None and why not."""
     person = next((person for person in result.people if person.track == track), None)
     if person is None or person.track_state == TrackState.LOST:
         return None, COASTING
     if person.track_state == TrackState.TENTATIVE:
         return None, NEW
-    if person.quat_xyzw is None or not (
-        np.isfinite(person.xyz_m[rows]).all() and np.isfinite(person.quat_xyzw[rows]).all()
-    ):
-        return None, NOT_FINITE
-    reason = _doubt(person.state, person.sigma_m[rows], config)
+    reason = _doubt(person.state, person.sigma_m, config)
     return (None, reason) if reason else (person, "")
 
 

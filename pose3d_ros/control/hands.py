@@ -55,6 +55,11 @@ class HandSolver:
         self.published = self._published(urdf)
         self.reach_m = self._reach()
 
+    @property
+    def rest_rad(self) -> np.ndarray:
+        """All joints (J,), where nothing moves them."""
+        return self.coupled(np.zeros(len(self.names)))
+
     def limiter(self) -> Limiter:
         """Of all its joints. One that others copy moves no faster than they may."""
         low, high, speed = np.array([self._joints[name][:3] for name in self.names]).T
@@ -93,6 +98,10 @@ class HandSolver:
     def seed(self, position: np.ndarray) -> None:
         """Where the next search starts."""
         self._library.set_qpos(np.asarray(position, float).tolist())
+
+    def reset(self) -> None:
+        """As before the first search."""
+        self._library.reset()
 
     def _scaled(self, xyz_palm_m: np.ndarray) -> np.ndarray:
         points = np.asarray(xyz_palm_m, np.float64)

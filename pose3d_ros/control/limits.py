@@ -6,7 +6,7 @@ from pose3d_ros.control.assets import known
 from pose3d_ros.control.config import LimitConfig
 from pose3d_ros.core.errors import ConfigError
 
-CAUGHT_UP_RAD = 0.02
+CAUGHT_UP_RAD, CAREFUL_S = 0.02, 1.0
 BELOW = 1 - 1e-9  # so that no rounding exceeds a limit
 LONGEST_STEP_S = 0.1  # after a gap the way of one step is that of so long
 
@@ -14,7 +14,8 @@ LONGEST_STEP_S = 0.1  # after a gap the way of one step is that of so long
 class Limiter:
     """Positions (J,) in rad, one step after the other.
 
-    After `careful` every joint keeps to `jump_rad_s` until it has caught up with what is asked for. Raises ConfigError
+    After `careful` every joint keeps to `jump_rad_s` for a second, and until it has caught up with what is asked for.
+    Raises ConfigError
     where limits name joints that are not there or ranges that leave the model's.
     """
 
@@ -35,7 +36,7 @@ class Limiter:
             raise ConfigError(f"robot {robot}: no speed limit of {', '.join(bare)}: give limits.speed_rad_s")
         self.jump = np.minimum(self.speed, config.jump_rad_s)
         self.position: np.ndarray | None = None  # of the last command, or of the robot
-        self._careful = np.zeros(len(names), bool)
+        self._careful, self._careful_s = np.zeros(len(names), bool), 0.0
 
     def slow(self, row: int, speed_rad_s: float) -> None:
         """That joint never moves faster."""
@@ -49,7 +50,7 @@ class Limiter:
 
     def careful(self) -> None:
         """What is asked for next may be far away."""
-        self._careful[:] = True
+        self._careful[:], self._careful_s = True, CAREFUL_S
 
     def step(self, wanted: np.ndarray, dt_s: float) -> np.ndarray:
         """The position to command `dt_s` after the last one."""
@@ -58,7 +59,8 @@ class Limiter:
             self.start(wanted)
         reach = np.where(self._careful, self.jump, self.speed) * min(dt_s, LONGEST_STEP_S) * BELOW
         self.position = np.clip(wanted, self.position - reach, self.position + reach)
-        self._careful &= np.abs(wanted - self.position) > CAUGHT_UP_RAD
+        self._careful_s -= dt_s
+        self._careful &= (self._careful_s > 0) | (np.abs(wanted - self.position) > CAUGHT_UP_RAD)
         return self.position
 
     def _narrow(self, row: int, name: str, value: object, robot: str) -> None:

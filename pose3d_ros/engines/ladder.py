@@ -24,7 +24,7 @@ class Ladder:
         self, program: Program, steps: Sequence[Rung], cache: EngineCache | None = None, wait: bool = False,
         named: bool = False,
     ) -> None:  # fmt: skip
-        self.program, self.falls = program, 0
+        self.program, self.falls, self.in_call = program, 0, False
         self._steps, self._cache = tuple(steps), cache
         self._refused: dict[int, str] = {}
         self._news: list[str] = []
@@ -69,12 +69,15 @@ class Ladder:
         if self._background and self._background.done:
             self._switch()
         while True:
+            self.in_call = True
             try:
                 return self._engine(batch)
             except InputError:
                 raise
             except Exception as error:  # no memory, a lost GPU, a driver's own type: all mean the next rung
                 self._fall(error)
+            finally:
+                self.in_call = False
 
     def close(self) -> None:
         """Free everything; a build that runs is ended."""

@@ -18,6 +18,7 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from pose3d_ros.core.errors import Pose3DError
+from pose3d_ros.ros.autostart import Autostart, Heartbeat
 from pose3d_ros.ros.health import Health
 
 SUCCESS, FAILURE, ERROR = (
@@ -43,6 +44,7 @@ class ManagedNode(LifecycleNode):
         self.health = Health()
         self.last_error = ""  # of the latest failed transition, "" after one that succeeded
         self._service_change_state.callback = self._answering(self._service_change_state.callback)
+        self._heartbeat, self._autostart = Heartbeat(self), Autostart(self)
 
     def acquire(self) -> None:
         """Called by configure."""

@@ -6,6 +6,7 @@ from pose3d_ros.core.config import param, validate
 from pose3d_ros.pipeline import PipelineConfig
 from pose3d_ros.ros.image_input import ImageConfig
 from pose3d_ros.ros.markers import MarkerConfig
+from pose3d_ros.ros.watchdog import WatchdogConfig
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class LifterConfig(PipelineConfig):
     image: ImageConfig = field(default_factory=ImageConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     markers: MarkerConfig = field(default_factory=MarkerConfig)
+    watchdog: WatchdogConfig = field(default_factory=WatchdogConfig)
 
     def pipeline(self) -> PipelineConfig:
         """The pipeline's share."""

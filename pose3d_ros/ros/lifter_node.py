@@ -11,6 +11,7 @@ from std_srvs.srv import Trigger
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import CameraError
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
+from pose3d_ros.engines.backends.choice import refuse
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
@@ -21,7 +22,8 @@ from pose3d_ros.ros.image_input import ImageInput
 from pose3d_ros.ros.lifter_config import LifterConfig
 from pose3d_ros.ros.outputs import Outputs
 from pose3d_ros.ros.parameters import Parameters
-from pose3d_ros.ros.worker import Worker
+from pose3d_ros.ros.watchdog import Watchdog
+from pose3d_ros.ros.worker import STOP_S, Worker
 
 NOTHING = "nothing: set refine.body, or refine.hands and hands.weights"
 QUEUE = 100  # keypoint messages: more than any window holds, since a lost one is a hole in the window
@@ -54,6 +56,7 @@ class LifterNode(lifecycle.ManagedNode):
         self._frame_id, self._last_stamp_ns, self._model = "", -1, ""
         self._settings = Parameters(self, defaults, lambda: self.state, self._reconfigure)
         self._diagnostics = Diagnostics(self, self.health, "keypoints", self._facts)
+        self._watchdog = Watchdog(self, lambda: self._worker, lambda: self.config.watchdog.limit_s, self._on_hang)
         self.create_service(Trigger, "~/reset", self._on_reset)
 
     @property
@@ -67,11 +70,16 @@ class LifterNode(lifecycle.ManagedNode):
         return images.topic(self, self.config.image.transport) if wanted else ""
 
     def acquire(self) -> None:
-        self._pipeline = self._make_pipeline(self.config.pipeline())
-        self._tell_model()
+        self._load()
         self._outputs = Outputs(self, self.config, (self._pipeline.body_skeleton, formats.get(conversions.HAND)))
 
+    def _load(self) -> None:
+        self._pipeline = self._make_pipeline(self.config.pipeline())
+        self._tell_model()
+
     def start(self) -> None:
+        if not self._pipeline:  # it hung when the node was deactivated
+            self._load()
         self.health.restart()
         self._calibration, self._last_stamp_ns = Calibration(), -1
         self._outputs.define()
@@ -104,10 +112,38 @@ class LifterNode(lifecycle.ManagedNode):
             self._jump.unregister()
             self._jump = None
         if self._worker:
-            self._worker.stop()
-            self._worker = None
-            self._pipeline.reset()
+            self._leave_worker()
+            if self._pipeline:
+                self._pipeline.reset()
             self._outputs.clear(self._frame_id)
+
+    def _leave_worker(self, timeout_s: float = STOP_S) -> None:
+        """Ends the worker. One that does not end keeps the pipeline, and frees it should it ever come back."""
+        worker, self._worker = self._worker, None
+        pipeline = self._pipeline
+        if not worker.stop(timeout_s, after=pipeline.close if pipeline else None):
+            for name in getattr(pipeline, "engines_in_call", ()):
+                refuse(name)
+            self._pipeline = None
+
+    def _on_hang(self, seconds: float) -> None:
+        """A fresh worker loads everything again, without the engine that does not return."""
+        self.get_logger().error(f"an inference has not returned for {seconds:.1f} s: loading again, on the next engine")
+        self.health.count("hangs")
+        self._leave_worker(timeout_s=0.0)
+        self._worker = Worker(self._work, self._failed)
+        self._worker.call(self._reload)
+        self._diagnostics.updater.force_update()
+
+    def _reload(self) -> None:
+        """In the worker's thread; what is ready too late is nobody's."""
+        worker = self._worker
+        pipeline = self._make_pipeline(self.config.pipeline())
+        if worker is self._worker and worker and worker.mine:
+            self._pipeline = pipeline
+            self._tell_model()
+        else:
+            pipeline.close()
 
     def release(self) -> None:
         if self._outputs:
@@ -162,6 +198,10 @@ class LifterNode(lifecycle.ManagedNode):
 
     def _work(self, jobs: list[Job]) -> None:
         """Every frame enters the windows; only the newest is worth inferring. Runs in the worker's thread."""
+        worker = self._worker
+        if not self._pipeline:  # what hung could not be loaded again
+            worker.call(self._reload)
+            return
         *older, newest = jobs
         for job in older:
             self.health.count("coalesced")
@@ -173,6 +213,8 @@ class LifterNode(lifecycle.ManagedNode):
             self._blame("late", f"inference is late: {len(older)} frames were stored without it")
         self._frame_id = newest.frame.frame_id
         result = self._infer(newest)
+        if not (worker and worker.mine):
+            return  # too late: another worker publishes, or nobody
         for reason in result.reasons:
             self._blame("people", reason, name=reason)
         self._outputs.publish(result, newest.frame, newest.camera)
@@ -206,9 +248,13 @@ class LifterNode(lifecycle.ManagedNode):
             self._images.restart()
         if worker:
             self._last_stamp_ns = -1
-            worker.call(self._pipeline.reset, discard=True)
+            worker.call(self._reset, discard=True)
             worker.call(lambda: outputs.clear(self._frame_id))
         return worker is not None
+
+    def _reset(self) -> None:
+        if self._pipeline:
+            self._pipeline.reset()
 
     def _reconfigure(self, config: LifterConfig) -> None:
         """Applies live parameters, between two frames when active."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped, TwistStamped, Vector3
+from geometry_msgs.msg import PoseStamped, QuaternionStamped, TwistStamped, Vector3
 from rclpy.duration import Duration
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
@@ -31,6 +31,8 @@ class RobotTopics:
         kinds = {"pose": PoseStamped, "twist": TwistStamped} if self._arm else {
             "joint_command": JointState, "joint_trajectory": JointTrajectory,
         }  # fmt: skip
+        if not self._arm and driver.floats:
+            kinds["base_orientation"] = QuaternionStamped
         self._out = {topic: self._create(kind, topic, qos.reliable(DEPTH)) for topic, kind in kinds.items()}
         self._status_out = self._create(String, "status", qos.latched(1))
 
@@ -62,6 +64,9 @@ class RobotTopics:
         header = conversions.header(command.stamp_ns, "")
         velocity = command.velocity_rad_s.tolist()
         self._out["joint_command"].publish(JointState(header=header, name=names, position=position, velocity=velocity))
+        if command.base_quat_xyzw is not None:
+            turn = conversions.quaternion(command.base_quat_xyzw)
+            self._out["base_orientation"].publish(QuaternionStamped(header=header, quaternion=turn))
         if self._out["joint_trajectory"].get_subscription_count():
             # a stamp of 0 means now; without velocities the joints come to rest there if nothing follows
             in_time = Duration(seconds=max(command.dt_s, trajectory_s)).to_msg()

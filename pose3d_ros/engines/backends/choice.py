@@ -17,6 +17,8 @@ FILES = {
     "onnxruntime": "pose3d_ros.engines.backends.onnxruntime:ONNXRuntime",
     "torch": "pose3d_ros.engines.backends.eager:Torch",
 }
+LAST = "torch"
+_refused: set[str] = set()  # backends that hung in this process, or went wrong
 POWERS = tuple(2**i for i in range(16))
 CHOICES = ("auto", *FILES)
 
@@ -27,6 +29,17 @@ def backend(name: str) -> type[Engine]:
         raise ConfigError(f"backend: expected one of {', '.join(CHOICES)}, got {name!r}")
     module, attribute = FILES[name].split(":")
     return getattr(import_module(module), attribute)
+
+
+def refuse(name: str) -> None:
+    """Take this backend out of every ladder that is made in this process from now on; the last one always stays."""
+    if name != LAST:
+        _refused.add(name)
+
+
+def accept_all() -> None:
+    """Forget what was refused."""
+    _refused.clear()
 
 
 @dataclass(frozen=True)
@@ -93,4 +106,4 @@ def rungs(options: EngineOptions) -> list[Rung]:
             if kind is first and name == "torch" and asked != on_cpu:
                 found.append(Rung(kind, asked))
             found.append(Rung(kind, on_cpu))
-    return found
+    return [rung for rung in found if rung.kind.name not in _refused] or found

@@ -1,6 +1,6 @@
 """Recorder process: topics into an mcap bag, with the time at which DDS received each message.
 
-    python -m pose3d_ros.ros.demo.recorder BAG [--namespace NAME] [--diagnostics]
+    python -m pose3d_ros.ros.demo.recorder BAG [--namespace NAME] [--diagnostics] [--robots NAME ...]
 
 Says "ready" on stdout when each topic has a publisher. On stdin: "until STAMP_NS" ends when skeletons of that stamp or
 a later one were recorded, with --diagnostics when their node's diagnostics, which count all reasons, came after them;
@@ -97,10 +97,11 @@ def main() -> None:
     parser.add_argument("bag", type=Path, help="folder of the new bag")
     parser.add_argument("--namespace", default="")
     parser.add_argument("--diagnostics", action="store_true", help="wait for the last ones, too")
+    parser.add_argument("--robots", nargs="*", default=[], help="record what these are told, too")
     args = parser.parse_args()
     rclpy.init()
     with Writer(args.bag, version=METADATA_VERSION, storage_plugin=StoragePlugin.MCAP) as writer:
-        kinds = topics.INPUTS | topics.OUTPUTS | topics.DIAGNOSTICS
+        kinds = topics.INPUTS | topics.OUTPUTS | topics.DIAGNOSTICS | topics.of_robots(args.robots)
         recorder = Recorder(writer, kinds, args.namespace, args.diagnostics)
         executor = SingleThreadedExecutor()
         executor.add_node(recorder)

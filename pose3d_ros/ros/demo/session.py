@@ -28,19 +28,21 @@ Say = Callable[[str], None]
 def replay(
     bag: Path, out: Path, weights: str = "", seconds: float = math.inf, say: Say = lambda _: None,
     player: Sequence[str] = (), lifter: Sequence[str] = (), patience_s: float = 600.0,
-    refine: Mapping[str, str] | None = None,
+    refine: Mapping[str, str] | None = None, robots: Sequence[str] = (),
 ) -> list[int]:  # fmt: skip
     """Plays a bag through the lifter node and records into `out`/bag; returns the stamps of the keypoints sent.
 
     `weights`: the node's default if empty. `player`: more options of that process; `lifter`: more ROS arguments of the
-    node; playing must end within `patience_s`. `refine`: parameters of pose_vit_node, which then is the node. Raises
-    EngineError where a process fails, with the end of its log.
+    node; playing must end within `patience_s`. `refine`: parameters of pose_vit_node, which then is the node. `robots`:
+    those that retarget_node drives. Raises EngineError where a process fails, with the end of its log.
     """
     source = [*_module("player"), str(bag), "--namespace", NAMESPACE, "--readers", "2", *player]
     source += ["--images"] if refine else []
     source += ["--seconds", str(seconds)] if math.isfinite(seconds) else []
     with _Session(out, say) as session:
         session.start_lifter(weights, lifter, refine)
+        if robots:
+            session.start_retarget(robots)
         return [int(stamp) for stamp in session.run("player", source, min(patience_s, seconds + 60))]
 
 
@@ -87,6 +89,15 @@ class _Session:
         for parameter, value in given.items():
             arguments += ["-p", f"{parameter}:={value}"]
         self._control.bring_up(name, self._start(name, [_executable(executable), *arguments, *more]))
+
+    def start_retarget(self, robots: Sequence[str]) -> None:
+        """The stamps are a recording's, the clutch is closed, and a busy machine is not yet silence."""
+        given = {"robots": str(list(robots)), "recorded": "true", "clutch_closed": "true", "silent_s": "2.0"}
+        arguments = ["--ros-args", "-r", f"__ns:=/{NAMESPACE}"]
+        for parameter, value in given.items():
+            arguments += ["-p", f"{parameter}:={value}"]
+        self._control.bring_up("retarget", self._start("retarget", [_executable("retarget_node"), *arguments]))
+        self._recorded += ["--robots", *(robot.replace(":", "_") for robot in robots)]
 
     def start_detector(self) -> None:
         given = ["--ros-args", "-r", f"__ns:=/{NAMESPACE}", "-p", "image_transport:=compressed"]

@@ -1,5 +1,6 @@
 """What is played and recorded: names, message classes and QoS."""
 
+from collections.abc import Iterable
 from importlib import import_module
 
 from rclpy.qos import QoSProfile
@@ -20,7 +21,13 @@ OUTPUTS = {
 }
 DIAGNOSTICS = {"/diagnostics": "diagnostic_msgs/msg/DiagnosticArray"}
 STATUSES = ("lifter: status", "pose_vit: status")
+ROBOT = {"joint_command": "sensor_msgs/msg/JointState", "status": "std_msgs/msg/String"}
 DEPTH = 100  # for a recorder that waits for the disk
+
+
+def of_robots(names: Iterable[str]) -> dict[str, str]:
+    """What retarget_node says to robots and of them."""
+    return {f"{name}/{topic}": kind for name in names for topic, kind in ROBOT.items()}
 
 
 def message_class(kind: str) -> type:

@@ -89,7 +89,19 @@ def evaluate(
     noise: DetectorConfig = detector.STANDARD,
     on_progress: Callable[[str, int, int], Any] | None = None,
 ) -> dict[str, dict[str, Metrics]]:
-    """{candidate: {protocol: metrics}}. All of them see the very same cameras, noise and occlusions.
+    """{candidate: {protocol: metrics}}, of `lift_all`."""
+    found = lift_all(motion, candidates, config, noise, on_progress)
+    return {name: {p: measure_body(sequences) for p, sequences in per.items()} for name, per in found.items()}
+
+
+def lift_all(
+    motion: MotionSet,
+    candidates: list[Candidate],
+    config: EvaluationConfig,
+    noise: DetectorConfig = detector.STANDARD,
+    on_progress: Callable[[str, int, int], Any] | None = None,
+) -> dict[str, dict[str, list[Sequence]]]:
+    """{candidate: {protocol: sequences}}. All of them see the very same cameras, noise and occlusions.
 
     `on_progress(protocol, done, total)` is told about clips. Raises ConfigError: unknown protocol, lookahead beyond
     the window, candidates of different rates or skeletons.
@@ -104,7 +116,7 @@ def evaluate(
                 found[name][protocol] += sequences
             if on_progress:
                 on_progress(protocol, done, len(chosen))
-    return {name: {p: measure_body(sequences) for p, sequences in per.items()} for name, per in found.items()}
+    return found
 
 
 def measure_body(sequences: list[Sequence]) -> Metrics:
