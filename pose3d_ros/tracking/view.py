@@ -28,9 +28,9 @@ class View:
 @lru_cache(maxsize=8)
 def view_of(camera: Camera) -> View:
     """In rays. Of a lens that bends its borders, the box around them."""
-    pixel = 1.0 / float(camera.K[0, 0])
     if not (camera.width and camera.height):
-        return View(pixel=pixel)
+        return View()  # and what is called a pixel may be anything
+    pixel = 1.0 / float(camera.K[0, 0])
     x, y = (np.linspace(-0.5, size - 0.5, 9) for size in (camera.width, camera.height))
     edges = (x, y[0]), (x, y[-1]), (x[0], y), (x[-1], y)
     rays = camera.rays(np.concatenate([np.stack(np.broadcast_arrays(*edge), -1) for edge in edges]))
