@@ -5,8 +5,8 @@ from __future__ import annotations
 from os.path import commonpath
 from typing import TYPE_CHECKING
 
+from pose3d_ros.adapters import all_adapters
 from pose3d_ros.core.errors import InputError
-from pose3d_ros.lab.bags.adapters import all_adapters
 
 if TYPE_CHECKING:
     from pose3d_ros.lab.bags.reader import Bag

@@ -5,9 +5,9 @@ not see are negative in 2D and NaN in 3D. Spine joints other than the pelvis and
 ours and are not taken.
 """
 
+from pose3d_ros.adapters.base import Adapter, Context
+from pose3d_ros.adapters.joints import keypoints_of, person_of
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
-from pose3d_ros.lab.bags.adapters.base import Adapter, Context
-from pose3d_ros.lab.bags.joints import keypoints_of, person_of
 from pose3d_ros.messages import Message
 
 FORMAT = "body25"

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pose3d_ros.adapters.joints import JointMap
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
-from pose3d_ros.lab.bags.joints import JointMap
 from pose3d_ros.messages import Message
 
 

@@ -4,10 +4,10 @@ The constants of Skeleton2D.msg put the left eye and ear before the right ones, 
 comment cites. The constants count.
 """
 
+from pose3d_ros.adapters.base import Adapter, Context
+from pose3d_ros.adapters.joints import keypoints_of
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.core.types import Keypoints2D
-from pose3d_ros.lab.bags.adapters.base import Adapter, Context
-from pose3d_ros.lab.bags.joints import keypoints_of
 from pose3d_ros.messages import Message
 
 # fmt: off

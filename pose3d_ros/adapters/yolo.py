@@ -1,9 +1,9 @@
 """yolo_msgs: keypoints of a YOLO pose model, COCO order, numbered from 1; weak ones are left out by the sender."""
 
+from pose3d_ros.adapters.base import Adapter, Context
+from pose3d_ros.adapters.joints import keypoints_of
 from pose3d_ros.core import formats
 from pose3d_ros.core.types import Keypoints2D
-from pose3d_ros.lab.bags.adapters.base import Adapter, Context
-from pose3d_ros.lab.bags.joints import keypoints_of
 from pose3d_ros.messages import Message
 
 FORMAT = "coco17"
