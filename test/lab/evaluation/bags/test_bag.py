@@ -22,6 +22,8 @@ from pose3d_ros.lab.evaluation.report import LIFTER, evaluate_motion
 from pose3d_ros.models import checkpoint
 from pose3d_ros.pipeline import BodyConfig, PipelineConfig
 
+pytestmark = pytest.mark.usefixtures("everybody")
+
 RECORDED = BagEvaluationConfig(bag=None, truth="topic:/truth", estimates="recorded")
 DIRECT = replace(RECORDED, estimates="rerun")
 
