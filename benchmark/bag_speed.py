@@ -14,7 +14,8 @@ import numpy as np
 from pose3d_ros.lab.bags.synthetic import SyntheticConfig, synthesize
 from pose3d_ros.lab.evaluation.bags import bag
 from pose3d_ros.lab.evaluation.bags.config import BagEvaluationConfig
-from pose3d_ros.pipeline import BodyConfig, PipelineConfig
+from pose3d_ros.pipeline import PipelineConfig
+from pose3d_ros.settings import BodyConfig
 
 ROUNDS = 3
 

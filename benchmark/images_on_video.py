@@ -36,8 +36,7 @@ from pose3d_ros.geometry.hand import SKELETON, aperture, describe
 from pose3d_ros.lab.bags.reader import Bag
 from pose3d_ros.lab.bags.types import Input
 from pose3d_ros.lab.evaluation.motion.modality_probe import ProbedPipeline
-from pose3d_ros.pipeline import BodyConfig
-from pose3d_ros.settings import HandConfig, PipelineConfig, RefineConfig
+from pose3d_ros.settings import BodyConfig, HandConfig, PipelineConfig, RefineConfig
 
 DEMO = Path(__file__).resolve().parent.parent / "demo"
 SAME = 0.5  # of the extent of MediaPipe's joints in the image; farther off is another hand

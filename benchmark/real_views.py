@@ -327,7 +327,8 @@ def main() -> None:
 
 def make_pipeline(weights: str):
     """The pipeline of the node, with these weights."""
-    from pose3d_ros.pipeline import BodyConfig, Pipeline, PipelineConfig  # torch, only where it lifts
+    from pose3d_ros.pipeline import Pipeline, PipelineConfig  # torch, only where it lifts
+    from pose3d_ros.settings import BodyConfig
 
     return Pipeline(PipelineConfig(body=BodyConfig(weights=weights)))
 
@@ -335,8 +336,7 @@ def make_pipeline(weights: str):
 def make_told(weights: str, images: str) -> dict[str, object]:
     """Pipelines of pose_vit_node that tell who says what, for `looked_at`."""
     from pose3d_ros.lab.evaluation.motion.modality_probe import ProbedPipeline  # torch, only where it looks
-    from pose3d_ros.pipeline import BodyConfig
-    from pose3d_ros.settings import HandConfig, PipelineConfig, RefineConfig
+    from pose3d_ros.settings import BodyConfig, HandConfig, PipelineConfig, RefineConfig
 
     config = PipelineConfig(
         body=BodyConfig(weights=weights), hands=HandConfig(weights=""), refine=RefineConfig(body=images, hands="")

@@ -16,8 +16,8 @@ from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.geometry.virtual_camera import look_at
 from pose3d_ros.models import Lifter, LifterOutput, ModelSpec
-from pose3d_ros.pipeline import STAGES, BodyConfig
-from pose3d_ros.settings import HandConfig
+from pose3d_ros.pipeline import STAGES
+from pose3d_ros.settings import BodyConfig, HandConfig
 from pose3d_ros.tracking.smoothing import SmoothingConfig
 from pose3d_ros.tracking.track import TrackingConfig
 
@@ -95,8 +95,8 @@ def pipeline(oracle):
 
 def walk(pipeline, ticks, *bodies, **seen):
     """Push people who stand still; the results."""
-    pipeline.lifter.truth = list(bodies) or [walker()]
-    return [pipeline.push(frame(t, *(seen_as(b, **seen) for b in pipeline.lifter.truth)), CAMERA) for t in ticks]
+    pipeline.bodies.lifter.truth = list(bodies) or [walker()]
+    return [pipeline.push(frame(t, *(seen_as(b, **seen) for b in pipeline.bodies.lifter.truth)), CAMERA) for t in ticks]
 
 
 def test_a_walker_is_where_they_are(pipeline, oracle):
@@ -230,7 +230,7 @@ def test_another_image_size_is_an_error(pipeline):
 def test_reset_is_as_good_as_new(pipeline):
     walk(pipeline, range(5), walker(1), walker(-1))
     pipeline.reset()
-    pipeline.lifter.truth = [walker()]
+    pipeline.bodies.lifter.truth = [walker()]
     other, seen = Camera.from_fov(640, 480, 60), seen_as(walker(), hidden=("nose",))
     results = [p.push(frame(0, seen), other) for p in (pipeline, Pipeline(FRAME_BY_FRAME, Oracle()))]
     ours, new = (result.people[0] for result in results)

@@ -96,7 +96,9 @@ def command(
     baseline: Annotated[
         str,
         typer.Option(
-            help="weights to compare with; auto: those trained clean beside WEIGHTS; none", rich_help_panel=OF_MOTION
+            help="weights to compare with; auto: those trained clean beside WEIGHTS; none; with commas also held and "
+            "kalman: hidden keypoints filled so, before WEIGHTS and before the weights to compare with",
+            rich_help_panel=OF_MOTION,
         ),
     ] = "auto",
     told: Annotated[

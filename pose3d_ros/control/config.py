@@ -72,7 +72,7 @@ class HandConfig(JointRobotConfig):
     """A robot hand; `tips` maps fingers (thumb, index, middle, ring, little) to links of the model."""
 
     side: str = param("right", "the person's hand that drives it", choices=("left", "right"))
-    library: str = param("dexi", "what retargets", choices=("dexi",))
+    library: str = param("dexi", "what retargets", choices=("dexi", "dex_retargeting"))
     method: str = param("vector", "wrist to tips; dexpilot: between tips, too", choices=("vector", "dexpilot"))
     model: str = param("", "URDF: PACKAGE:PATH of a Python package, or a path")
     base: str = param("", "link that stands for the wrist; z to the fingers, x out of the palm")

@@ -141,8 +141,9 @@ def _build(config: HandConfig, path: Path, links: list[str], vectors: tuple[list
         }
     else:
         options |= {"wrist_link_name": base, "finger_tip_link_names": tips}
+    make = _dexi if config.library == "dexi" else _dex_retargeting
     try:
-        return _dexi(config.method, str(path), options)
+        return make(config.method, str(path), options)
     except ImportError as error:
         raise ConfigError(f"robot {config.name}: {config.library} is not installed ({error}): {INSTALL}") from None
     except (ValueError, RuntimeError, OSError) as error:
@@ -153,3 +154,9 @@ def _dexi(method: str, urdf: str, options: dict[str, Any]) -> Any:
     import dexi_rs
 
     return dexi_rs.RetargetingConfig(method, urdf, **options).build()
+
+
+def _dex_retargeting(method: str, urdf: str, options: dict[str, Any]) -> Any:
+    from pose3d_ros.control.dex_retargeting import Adapter
+
+    return Adapter(method, urdf, options)

@@ -4,7 +4,7 @@ from pose3d_ros.engines.backends.choice import CHOICES, EngineOptions
 from pose3d_ros.engines.base import Engine, EngineInfo, Program, Target
 from pose3d_ros.engines.cache import EngineCache
 from pose3d_ros.engines.ladder import Ladder
-from pose3d_ros.engines.opening import on_engine, open_image_lifter, open_lifter
+from pose3d_ros.engines.opening import Models, on_engine, open_image_lifter, open_lifter
 
 __all__ = [
     "CHOICES",
@@ -13,6 +13,7 @@ __all__ = [
     "EngineInfo",
     "EngineOptions",
     "Ladder",
+    "Models",
     "Program",
     "Target",
     "on_engine",

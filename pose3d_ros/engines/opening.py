@@ -73,3 +73,38 @@ def _beside_its_state(model: AnyModel, program: Program, device: str) -> AnyMode
     EngineError, and what torch raises."""
     Rung(backend("torch"), Target(device, PRECISION_BESIDE_STATE)).load(program).close()
     return model.moved(device, PRECISION_BESIDE_STATE)
+
+
+class Models:
+    """The models of a pipeline on their engines, opened by name."""
+
+    def __init__(self, options: EngineOptions, wait: bool = False) -> None:
+        self._options, self._wait = options, wait
+        self._ladders: list[Ladder] = []
+
+    def lifter(self, weights: str) -> Lifter:
+        """As `open_lifter`."""
+        return self._kept(open_lifter(weights, self._options, self._wait))
+
+    def image_lifter(self, weights: str, body_model: str) -> ImageLifter:
+        """As `open_image_lifter`."""
+        return self._kept(open_image_lifter(weights, self._options, self._wait, body_model=body_model))
+
+    @property
+    def falls(self) -> int:
+        """How often an engine failed and the next one went on."""
+        return sum(ladder.falls for ladder in self._ladders)
+
+    @property
+    def in_call(self) -> tuple[str, ...]:
+        """Names of the backends that compute at this moment; for a watchdog, from another thread."""
+        return tuple(ladder.info.name for ladder in self._ladders if ladder.in_call)
+
+    def news(self) -> list[str]:
+        """What failed since the last call of this, one line each."""
+        return [line for ladder in self._ladders for line in ladder.news()]
+
+    def _kept(self, model: AnyModel) -> AnyModel:
+        if isinstance(model.engine, Ladder):
+            self._ladders.append(model.engine)
+        return model

@@ -17,11 +17,11 @@ from pose3d_ros.models.precision import place
 Batch = Mapping[str, np.ndarray]  # name -> (rows, ...); all have the same number of rows
 # The largest differences that an engine may have, by output. Of single joints: 2 mm is far below every lifter's error;
 # 5 % of a sigma changes nobody's decision. The camera only places what has no keypoints, shape is a logarithm of
-# lengths, keys and values are about 1. Rotations off by 0.003 move the end of an arm by 2 mm, betas are in standard
-# deviations of people
+# lengths, keys and values, and the memory of both, are about 1. Rotations off by 0.003 move the end of an arm by 2 mm,
+# betas are in standard deviations of people
 LIMITS = {
     "xyz": 0.002, "log_sigma": 0.05, "camera": 0.05, "rotations": 0.003, "betas": 0.05, "shape": 0.02, "keys": 0.1,
-    "values": 0.1,
+    "values": 0.1, "memory": 0.1,
 }  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from pose3d_ros.guidance import GuidanceConfig
 @dataclass(frozen=True)
 class Spec:
     """Stored with the weights, never in a settings file. `frames` at `rate_hz` is how far back the network looks;
-    `sigma_seen`, `sigma_hidden`: factors on its sigma. Raises FormatError or ConfigError."""
+    `sigma_seen`, `sigma_hidden`: factors on its sigma; `sigma_ages`: pairs of seconds since a hidden joint was seen and
+    the factor then, in place of `sigma_hidden`. Raises FormatError or ConfigError."""
 
     name: str
     skeleton: str
@@ -22,15 +23,20 @@ class Spec:
     _: KW_ONLY
     sigma_seen: float = 1.0
     sigma_hidden: float = 1.0
+    sigma_ages: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         formats.get(self.skeleton)
+        object.__setattr__(self, "sigma_ages", tuple(map(tuple, self.sigma_ages)))  # JSON knows lists only
         if self.frames < 1 or not 0 < self.rate_hz < 1000 or not (self.sigma_seen > 0 and self.sigma_hidden > 0):
             raise ConfigError(f"spec of {self.name}: expected positive frames, rate and sigma factors, got {self}")
 
-    def calibrated(self, sigma_m: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        """The network's sigma (..., J) as it is published; `seen` bool (..., J)."""
-        return sigma_m * np.where(seen, self.sigma_seen, self.sigma_hidden)
+    def calibrated(self, sigma_m: np.ndarray, seen: np.ndarray, unseen_s: np.ndarray | None = None) -> np.ndarray:
+        """The network's sigma (..., J) as it is published; `seen` bool (..., J), `unseen_s` (..., J): how long ago."""
+        hidden = self.sigma_hidden
+        if self.sigma_ages and unseen_s is not None:
+            hidden = np.interp(unseen_s, *np.transpose(self.sigma_ages)).astype(sigma_m.dtype)
+        return sigma_m * np.where(seen, self.sigma_seen, hidden)
 
     @property
     def joints(self) -> Skeleton:

@@ -205,8 +205,7 @@ class StreamingDTF(nn.Module):
         """The next frame (B, features) of each stream, `condition` (B, C): output with T = 1, and the new state."""
         config = self.config
         back = torch.arange(config.window - 1, -1, -1, device=x.device)
-        absent = torch.zeros(len(x), config.window, dtype=x.dtype, device=x.device)
-        absent = absent.masked_fill(back > state.age[:, None], float("-inf"))[:, None, None]
+        absent = torch.where(back > state.age[:, None], float("-inf"), 0.0).to(x.dtype)[:, None, None]
         views, kept = self._views(x[:, None], None if condition is None else condition[:, None]), []
         for i, layer in enumerate(self.layers):
             memory = [state.memory[:, i * config.views + view] for view in range(config.views)]

@@ -1,11 +1,12 @@
 """`StreamingLifter`: keeps a state for every person and gives the network only the slots that are new."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from pose3d_ros.core.errors import ConfigError, InputError
 from pose3d_ros.core.timer import Timer
@@ -15,13 +16,15 @@ from pose3d_ros.models.base import arrays
 from pose3d_ros.models.conditions import Told, condition_of
 from pose3d_ros.models.kinds import register
 from pose3d_ros.models.lifter import Lifter, LifterOutput, SlotOutput, Streams, as_lifted
-from pose3d_ros.models.program import Program
+from pose3d_ros.models.program import LIMITS, Program
 from pose3d_ros.models.streaming import State, StreamingConfig, StreamingDTF
 from pose3d_ros.tracking.keypoints import merged
 
 # Slots follow the frames' stamps by this share of what they are off: a camera whose rate is near the model's gives a
 # frame for each slot, and jitter neither doubles nor drops one.
 PHASE_GAIN = 0.1
+FEATURES, PAST, AGE, CONDITION = "features", "past", "age", "condition"  # what an engine is given for a step
+MEMORY = "memory"  # what it gives beside the output: the past of the next step
 ARRAYS = ("revisions", "slot_ns", "given_ns", "rays", "score")  # of a `Bank`
 
 
@@ -72,6 +75,20 @@ def _replaced(mine: Any, rows: np.ndarray, theirs: Any) -> Any:
     return changed
 
 
+class OneStep(nn.Module):
+    """One frame of a streaming network as engines see it: the state comes in and goes out."""
+
+    def __init__(self, network: StreamingDTF) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self, features: Tensor, past: Tensor, age: Tensor, condition: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        out, state = self.network.step(features, State(past, age), condition)
+        return {**out, MEMORY: state.memory}
+
+
 @register("streaming_dtf", StreamingDTF, StreamingConfig)
 class StreamingLifter(Lifter[StreamingDTF]):
     """Runs a streaming network. Windows come as to any lifter; of a person whose stream it knows only the slots since
@@ -97,9 +114,26 @@ class StreamingLifter(Lifter[StreamingDTF]):
         with (timer or Timer())("model"):
             return self.newest(rays, score, streams, told)
 
-    def program(self, origin: tuple[str, str] | None = None) -> Program | None:
-        """None: its state stays in torch."""
-        return None
+    def program(self, origin: tuple[str, str] | None = None) -> Program:
+        """One step, with the state among its inputs and outputs."""
+        limits = {name: LIMITS[name] for name in ("xyz", "log_sigma", MEMORY)}
+        config = {"spec": asdict(self.spec), "network": asdict(self.network.config)}
+        return Program(
+            self.spec.name, OneStep(self.network).eval(), self._example, tuple(limits), limits, config, origin
+        )
+
+    def _example(self, rows: int) -> dict[str, np.ndarray]:
+        """Steps of streams that are as old as the memory, younger, and new; always the same."""
+        config, rng = self.network.config, np.random.default_rng(0)
+        memory = self.network.start(rows).memory
+        ages = np.resize([config.window, config.window // 3, 0], rows)
+        found = {
+            FEATURES: rng.normal(0, 0.5, (rows, config.features)), PAST: rng.normal(0, 1, tuple(memory.shape)),
+            AGE: ages, CONDITION: rng.normal(0, 0.5, (rows, config.condition)),
+        }  # fmt: skip
+        if not config.condition:
+            del found[CONDITION]
+        return {name: value.astype(np.float32) for name, value in found.items()}
 
     @torch.inference_mode()
     def newest(
@@ -207,15 +241,27 @@ class StreamingLifter(Lifter[StreamingDTF]):
             part = bank if len(rows) == len(pending) else bank.take(rows)
             part.before = part.frame
             part.frame, frame = frames.advance(part.frame, rays[rows, -back], score[rows, -back], self.spec.guidance)
-            given = [frame.features]
+            condition = None
             if told is not None:
-                given.append(condition_of(Told(*(known[rows] for known in told)), frame.camera))
-            features, *condition = (torch.from_numpy(value).to(self.device, self.dtype) for value in given)
-            out, part.state = self.network.step(features, part.state, *condition)
+                condition = condition_of(Told(*(known[rows] for known in told)), frame.camera)
+            out, part.state = self._step(frame.features, part.state, condition)
             if part is not bank:
                 bank.put(rows, part)
-        lifted = as_lifted(arrays(out))
-        return SlotOutput(lifted, frame.camera, frame.filled, frame.confidence)
+        return SlotOutput(as_lifted(out), frame.camera, frame.filled, frame.confidence)
+
+    def _step(
+        self, features: np.ndarray, state: State, condition: np.ndarray | None
+    ) -> tuple[dict[str, np.ndarray], State]:
+        """One frame of N streams, on the engine where there is one."""
+        if self.engine is None:
+            told = [] if condition is None else [self._tensor(condition)]
+            out, new = self.network.step(self._tensor(features), state, *told)
+            return arrays(out), new
+        given = {FEATURES: features, PAST: state.memory.numpy(), AGE: state.age.numpy().astype(np.float32)}
+        if size := self.network.config.condition:
+            given[CONDITION] = np.zeros((len(features), size), np.float32) if condition is None else condition
+        found = self.engine(given)
+        return found, State(torch.from_numpy(found[MEMORY]), state.age + 1)
 
 
 def _slots(ns: np.ndarray, rate_hz: float) -> np.ndarray:

@@ -122,7 +122,7 @@ class LifterNode(lifecycle.ManagedNode):
         worker, self._worker = self._worker, None
         pipeline = self._pipeline
         if not worker.stop(timeout_s, after=pipeline.close if pipeline else None):
-            for name in getattr(pipeline, "engines_in_call", ()):
+            for name in pipeline.models.in_call if pipeline else ():
                 refuse(name)
             self._pipeline = None
 
@@ -291,7 +291,7 @@ class LifterNode(lifecycle.ManagedNode):
     def _facts(self) -> dict[str, str]:
         if not self._pipeline:
             return {"model": "not loaded"}
-        facts = {"model": self._pipeline.description, "engines that failed": str(self._pipeline.engine_falls)}
+        facts = {"model": self._pipeline.description, "engines that failed": str(self._pipeline.models.falls)}
         looks_at = ", ".join(self._pipeline.looks_at) or NOTHING
         return facts | ({"images": self.image_topic, "looks at": looks_at} if self.image_topic else {})
 

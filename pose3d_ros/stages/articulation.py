@@ -10,12 +10,13 @@ from pose3d_ros.core.types import Hand3D, Person3D
 from pose3d_ros.geometry.articulation import Articulated, articulate, places, unknown
 from pose3d_ros.geometry.body24 import BODY24, body24_of, joint_quats
 from pose3d_ros.geometry.rotations import matrix_of, quat_of
+from pose3d_ros.stages.part import Part
 
 FORGET_S = 10.0  # a person who comes back later starts again
 SIDES = ("left", "right")
 
 
-class Articulation:
+class Articulation(Part):
     """Remembers how everybody's limbs were turned. Not for several threads at once."""
 
     def __init__(self) -> None:
@@ -44,7 +45,6 @@ class Articulation:
         return [replace(person, quat_xyzw=quat[i]) for i, person in enumerate(people)]
 
     def reset(self) -> None:
-        """Forget everybody."""
         self._before.clear()
 
 

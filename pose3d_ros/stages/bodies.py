@@ -17,6 +17,7 @@ from pose3d_ros.models.conditions import Told
 from pose3d_ros.models.lifter import Streams
 from pose3d_ros.settings import PipelineConfig
 from pose3d_ros.stages.hands import wrists_of
+from pose3d_ros.stages.part import Part
 from pose3d_ros.tracking.hand_matching import BodyWrists
 from pose3d_ros.tracking.people import People, Windows
 from pose3d_ros.tracking.view import view_of
@@ -32,7 +33,7 @@ class BodyReason(str, Enum):
     __str__ = str.__str__
 
 
-class Bodies:
+class Bodies(Part):
     """Windows of everybody in one camera's view, and their lifter. Not for several threads at once."""
 
     def __init__(self, config: PipelineConfig, lifter: Lifter) -> None:
@@ -41,6 +42,10 @@ class Bodies:
         spec = lifter.spec
         self.people = People(spec.frames, spec.joints, spec.rate_hz, config.tracking, config.smoothing)
         self._windows = Windows([], np.empty(0), np.empty(0))
+
+    @property
+    def description(self) -> str:
+        return self.lifter.description
 
     @property
     def skeleton(self) -> Skeleton:
@@ -103,16 +108,13 @@ class Bodies:
         return wrists_of(*self._windows, self.skeleton)
 
     def reconfigure(self, config: PipelineConfig) -> None:
-        """Other live parameters from the next frame on; nobody is lost."""
         self.people.reconfigure(config.tracking, config.smoothing)
         self.config = config
 
     def reset(self) -> None:
-        """Forget everybody."""
         self.people.reset()
 
     def close(self) -> None:
-        """Free the device."""
         self.reset()
         self.lifter.close()
 
@@ -153,6 +155,13 @@ def lift_windows(
         seen = score[:, slot] > 0
         xyz_m = found.camera.to_camera(found.lifted.xyz_m)
         placed = place_people(xyz_m, found.filled, found.confidence, placement)
-        sigma_m = lifter.spec.calibrated(found.lifted.sigma_m, seen)
+        sigma_m = lifter.spec.calibrated(found.lifted.sigma_m, seen, unseen_s(score, slot, lifter.spec.rate_hz))
         xyz_m = pull_to_rays(placed.xyz_m, found.filled, score[:, slot], sigma_m, placement.keypoint_sigma_m)
         return LiftedWindows(xyz_m, sigma_m, seen, placed.determined)
+
+
+def unseen_s(score: np.ndarray, slot: int, rate_hz: float) -> np.ndarray:
+    """(N, J): seconds from the last sighting of each joint to that slot of the windows (N, T, J); as long as the window
+    where there is none."""
+    seen = score[:, : score.shape[1] + 1 + slot][:, ::-1] > 0
+    return np.where(seen.any(1), seen.argmax(1), score.shape[1]) / rate_hz

@@ -16,7 +16,8 @@ from pose3d_ros.geometry.hand_placement import place_hands
 from pose3d_ros.geometry.placement import pull_to_rays
 from pose3d_ros.guidance import GuidanceConfig, fill
 from pose3d_ros.models import Lifter
-from pose3d_ros.settings import HandConfig
+from pose3d_ros.settings import HandConfig, PipelineConfig
+from pose3d_ros.stages.part import Part
 from pose3d_ros.tracking.hand_matching import SIDES, BodyWrists, HandReason, SeenHand
 from pose3d_ros.tracking.hand_tracks import HandTrack, HandTracks
 from pose3d_ros.tracking.keypoints import hide_weak
@@ -29,13 +30,17 @@ SKELETON = "hand21"
 MAX_MISFIT = 0.75
 
 
-class Hands:
+class Hands(Part):
     """Windows of all hands in one camera's view, and their lifter. Not for several threads at once."""
 
     def __init__(self, config: HandConfig, lifter: Lifter) -> None:
         self.config, self.lifter = config, lifter
         self.lifter.warm_up(2)
         self._tracks = HandTracks(lifter.spec.frames, lifter.spec.rate_hz)
+
+    @property
+    def description(self) -> str:
+        return self.lifter.description
 
     def store(self, frame: Keypoints2D, camera: Camera, bodies: list[BodyWrists]) -> list[str]:
         """Take one frame's hands: entries with a side, and the hands of whole-body formats. Returns what was odd."""
@@ -97,16 +102,13 @@ class Hands:
         rays, score = self._tracks.windows([known[hand.track, hand.side] for hand in hands], stamp_ns)
         return rays[:, -1], score[:, -1]
 
-    def reconfigure(self, config: HandConfig) -> None:
-        """Other live parameters from the next frame on; no hand is lost."""
-        self.config = config
+    def reconfigure(self, config: PipelineConfig) -> None:
+        self.config = config.hands
 
     def reset(self) -> None:
-        """Forget all hands."""
         self._tracks.reset()
 
     def close(self) -> None:
-        """Free the device."""
         self.reset()
         self.lifter.close()
 

@@ -4,12 +4,13 @@ are drawn beside it, all go through one ExtPose network at once, and its answer 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from pose3d_ros.core.errors import ConfigError
-from pose3d_ros.core.types import Hand3D, Person3D
+from pose3d_ros.core.timer import Timer
+from pose3d_ros.core.types import Hand3D, Keypoints2D, Person3D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.crop import Crops, boxes_of_shown, cut
 from pose3d_ros.geometry.crop_camera import look_at_crops
@@ -19,8 +20,10 @@ from pose3d_ros.models.base import IMAGES
 from pose3d_ros.models.frame_attention import AttentionCache
 from pose3d_ros.models.image_lifter import ImageLifter
 from pose3d_ros.settings import PipelineConfig
+from pose3d_ros.stages.part import Part
 from pose3d_ros.tracking.smoothing import OneEuro, SmoothingConfig, smooth
 
+STAGE = "refine"  # in the timings
 REMEMBERED_S = 0.5  # at least, for the smoothing: networks that look at one image remember nobody
 GUESSED = 0.1  # weight of a joint that is not seen, where the lifter has it, in the placement
 Refined = TypeVar("Refined", Hand3D, Person3D)
@@ -49,6 +52,23 @@ class ImageFrame(NamedTuple):
     image: np.ndarray
     camera: Camera
     config: PipelineConfig = PipelineConfig()
+
+    @classmethod
+    def of(
+        cls, frame: Keypoints2D, camera: Camera, image: np.ndarray | None, config: PipelineConfig
+    ) -> "ImageFrame | None":
+        """The image of a frame; None where there is none, or where it is not that of the keypoints."""
+        if image is None:
+            return None
+        sizes = {(camera.width, camera.height), (frame.width, frame.height)}
+        fits = sizes <= {image.shape[1::-1], (0, 0)}  # unknown
+        return cls(frame.stamp_ns, image, camera, config) if fits else None
+
+
+class Keypoints(Protocol):
+    """A part that knows which keypoints it has lifted from."""
+
+    def keypoints(self, stamp_ns: int, given: Any) -> tuple[np.ndarray, np.ndarray]: ...
 
 
 class Sightings(NamedTuple):
@@ -88,7 +108,7 @@ def fuse(one: Estimate, other: Estimate) -> Estimate:
     return joints, np.sqrt(share * sigma_m**2 + (1 - share) * other_sigma_m**2)
 
 
-class Refiner(ABC, Generic[Refined]):
+class Refiner(Part, ABC, Generic[Refined]):
     """Keeps the past images of everybody, as tokens. Not for several threads at once. Raises ConfigError."""
 
     SKELETON: ClassVar[str]
@@ -106,6 +126,19 @@ class Refiner(ABC, Generic[Refined]):
         self._memory: dict[object, Memory] = {}
         self._last: list[Memory] = []
         self._cache: AttentionCache | None = None
+
+    @property
+    def description(self) -> str:
+        return self.lifter.description
+
+    def look(
+        self, look: ImageFrame | None, given: list[Refined], source: Keypoints, timer: Timer
+    ) -> tuple[list[Refined], list[str]]:
+        """What the part `source` has lifted, refined by its image where there is one, and why some of it was not."""
+        if not (look and given):
+            return given, []
+        with timer(STAGE):
+            return self.refine(look, given, *source.keypoints(look.stamp_ns, given))
 
     def refine(
         self, look: ImageFrame, given: list[Refined], rays: np.ndarray, score: np.ndarray
@@ -134,12 +167,10 @@ class Refiner(ABC, Generic[Refined]):
         return result, [reason.of(self.WHOM) for reason in reasons]
 
     def reset(self) -> None:
-        """Forget everybody."""
         self._memory.clear()
         self._last, self._cache = [], None
 
     def close(self) -> None:
-        """Free the device."""
         self.reset()
         self.lifter.close()
 

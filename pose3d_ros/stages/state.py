@@ -10,9 +10,10 @@ from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.types import Person3D
 from pose3d_ros.estimation.body_state import STILL, BodyStates, Estimate, Lifted
 from pose3d_ros.settings import PipelineConfig
+from pose3d_ros.stages.part import Part
 
 
-class State:
+class State(Part):
     """Remembers the people of one camera's view. Not for several threads at once."""
 
     def __init__(self, config: PipelineConfig, skeleton: Skeleton) -> None:
@@ -34,7 +35,6 @@ class State:
         return [_settled(person, found, row) for row, person in enumerate(people)]
 
     def reconfigure(self, config: PipelineConfig) -> None:
-        """Other live parameters from the next frame on; nobody is lost."""
         if config.state.enabled != self.config.enabled:
             self.reset()
         self.config = self._states.config = config.state
@@ -43,10 +43,6 @@ class State:
         """Forget everybody, and where the camera was."""
         self._states.reset()
         self._pose = STILL
-
-    def close(self) -> None:
-        """Forget everybody; there is no device to free."""
-        self.reset()
 
 
 def _settled(person: Person3D, found: Estimate, row: int) -> Person3D:

@@ -17,8 +17,8 @@ from pose3d_ros.models.dtf import DTFConfig
 from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.image_lifter import ImageLifter, ImageSpec
 from pose3d_ros.models.vit import ViTConfig
-from pose3d_ros.pipeline import BodyConfig, Pipeline, PipelineConfig
-from pose3d_ros.settings import HandConfig
+from pose3d_ros.pipeline import Pipeline, PipelineConfig
+from pose3d_ros.settings import BodyConfig, HandConfig
 
 WEIGHTS = "body_dtf27"
 

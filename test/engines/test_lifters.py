@@ -18,8 +18,7 @@ from pose3d_ros.engines.builder import Background, build
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.models import ModelSpec, checkpoint, registry
 from pose3d_ros.models.dtf import DTF, DTFConfig
-from pose3d_ros.pipeline import BodyConfig
-from pose3d_ros.settings import HandConfig
+from pose3d_ros.settings import BodyConfig, HandConfig
 
 HAS_OPENVINO = pytest.mark.skipif(not find_spec("openvino"), reason="needs openvino")
 CPU_ONLY = EngineOptions("cpu")
@@ -117,7 +116,7 @@ def test_the_pipeline_goes_on_and_says_so(weights, openvino_is_fake, tmp_path, m
     assert len(told) == 1
     assert "tiny: fake on cpu failed (OutOfMemoryError: CUDA out of memory" in told[0]
     assert "torch" in pipeline.description
-    assert pipeline.engine_falls == 1
+    assert pipeline.models.falls == 1
     pipeline.close()
 
 

@@ -41,14 +41,14 @@ def frame(slot: int, standing_m, people: int = 1) -> Keypoints2D:
 def test_a_late_frame_and_one_that_was_only_stored(pipeline, standing_m):
     for slot in (0, 1, 2, 4, 5):
         pipeline.push(frame(slot, standing_m), CAMERA)
-    assert pipeline.lifter.recomputed == 0
+    assert pipeline.bodies.lifter.recomputed == 0
     pipeline.observe(frame(3, standing_m), CAMERA)  # into the past
     pipeline.observe(frame(6, standing_m), CAMERA)
     late = pipeline.push(frame(7, standing_m), CAMERA)
-    assert pipeline.lifter.recomputed == 1
-    _, rays, score = pipeline.people.windows(late.stamp_ns)
+    assert pipeline.bodies.lifter.recomputed == 1
+    _, rays, score = pipeline.bodies.people.windows(late.stamp_ns)
     assert score.any(2).sum() == 8
-    whole = lift_windows(pipeline.lifter, rays, score, pipeline.config.placement)
+    whole = lift_windows(pipeline.bodies.lifter, rays, score, pipeline.config.placement)
     np.testing.assert_allclose(late.people[0].xyz_m, whole.xyz_m[0], atol=1e-5)
 
 

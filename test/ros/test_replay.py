@@ -16,10 +16,11 @@ from pose3d_ros.lab.bags.reader import Bag
 from pose3d_ros.lab.bags.types import TopicChoice
 from pose3d_ros.lab.evaluation.bags.config import BagEvaluationConfig
 from pose3d_ros.msg import Skeleton2DArray
-from pose3d_ros.pipeline import BodyConfig, PipelineConfig
+from pose3d_ros.pipeline import PipelineConfig
 from pose3d_ros.ros import conversions
 from pose3d_ros.ros.demo import player
 from pose3d_ros.ros.replay import evaluate_replay
+from pose3d_ros.settings import BodyConfig
 
 BAG = share_dir() / "demo" / "signing"
 

@@ -20,8 +20,8 @@ from pose3d_ros.models.extpose import ExtPose, ExtPoseConfig
 from pose3d_ros.models.image_lifter import ImageLifter, ImageOutput, ImageSpec
 from pose3d_ros.models.pose_decoder import DecoderConfig
 from pose3d_ros.models.vit import ViTConfig
-from pose3d_ros.pipeline import STAGES, BodyConfig, Pipeline
-from pose3d_ros.settings import PipelineConfig, RefineConfig
+from pose3d_ros.pipeline import STAGES, Pipeline
+from pose3d_ros.settings import BodyConfig, PipelineConfig, RefineConfig
 from pose3d_ros.tracking.track import TrackingConfig
 
 CAMERA = Camera.from_fov(640, 480, 60.0)
@@ -241,4 +241,4 @@ def test_weights_that_are_no_use_for_bodies_are_refused_with_the_reason(make, we
     config = PipelineConfig(body=BodyConfig(device="cpu", backend="torch"), refine=RefineConfig(body=weights(kind)))
     networks = make()
     with pytest.raises(error, match=words):
-        Pipeline(config, networks.lifter, networks.hands.lifter)
+        Pipeline(config, networks.bodies.lifter, networks.hands.lifter)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pose3d_ros.lab.evaluation.motion.baselines import FILLS
 from pose3d_ros.lab.evaluation.motion.bodies import overlap
 from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, candidate, evaluate, find_baseline
 from pose3d_ros.lab.synthesis import motion as motion_files
@@ -29,13 +30,22 @@ def evaluate_motion(
     """{"lifter": {protocol: metrics}, "baseline_interpolation": the same or None, "meta"}.
 
     `learnt`: the motion files that the weights learnt from, to tell whether the people are others: `meta.people`.
-    `baseline`: name or path of weights, "auto" for those trained clean beside `weights`, or "none".
+    `baseline`, several with commas: name or path of weights, "auto" for those trained clean beside `weights`, "none",
+    "held" and "kalman": keypoints filled so, in front of the lifter and in front of the baseline's weights.
     Raises CheckpointError, ConfigError, InputError.
     """
+    chosen = [one for one in baseline.split(",") if one != "none"]
     named = {LIFTER: weights}
-    if baseline != "none":
-        named[BASELINE] = find_baseline(weights) if baseline == "auto" else baseline
+    for one in chosen:
+        if one not in FILLS:
+            named[BASELINE] = find_baseline(weights) if one == "auto" else one
+    fills = [one for one in chosen if one in FILLS]
+    behind = {"held": weights, "kalman": named.get(BASELINE, weights)}
     candidates = [candidate(name, registry.load_lifter(source, device)) for name, source in named.items()]
+    candidates += [
+        candidate(f"baseline_{one}", registry.load_lifter(behind[one], device), fill=FILLS[one]) for one in fills
+    ]
+    named |= {f"baseline_{one}": behind[one] for one in fills}
     motion = motion_files.load([file], skeleton=_skeleton([c.lifter.spec.skeleton for c in candidates]))
     results = evaluate(motion, candidates, config, on_progress=on_progress)
     report: dict[str, Any] = {LIFTER: None, BASELINE: None}

@@ -9,6 +9,7 @@ import yaml
 
 from pose3d_ros.core.errors import Pose3DError
 from pose3d_ros.core.paths import share_dir
+from pose3d_ros.lab.evaluation.motion.bodies import overlap
 from pose3d_ros.lab.synthesis.motion import MotionSet
 from pose3d_ros.lab.training.config import TrainConfig, as_dict
 from pose3d_ros.lab.training.validation import People
@@ -43,8 +44,9 @@ def model_card(
         f"{facts.seconds / 3600:.1f} h on {facts.machine}, {config.precision}; package at commit {commit()}.\n",
         f"Views of recorded motion, made while training: {people_line(known.training)}.",
         f"Kept apart for the calibration of sigma: {people_line(known.held_out)}; factors {spec.sigma_seen:.3f} (seen "
-        f"joints) and {spec.sigma_hidden:.3f} (hidden joints).",
-        f"Reported on, never learned from: {people_line(known.validation)}.\n",
+        f"joints), {spec.sigma_hidden:.3f} (hidden joints){_ages(spec)}.",
+        f"Reported on, never learned from: {people_line(known.validation)}{_bodies(known)}.\n",
+        *_told(spec),
         *metric_lines(metrics),
         "## Limits\n",
         "Few bodies and little sitting, kneeling, carrying; no children, wheelchairs or old people in the recordings. "
@@ -63,6 +65,29 @@ def _kind(config: TrainConfig, spec: ModelSpec) -> str:
     if config.recipe == "stream":
         return f"Streaming DTF lifter, of which an attention reaches {spec.frames} frames back: frame after frame"
     return f"DTF lifter: {spec.frames} frames"
+
+
+def _ages(spec: ModelSpec) -> str:
+    """The factors of hidden joints by the time since they were seen."""
+    if not spec.sigma_ages:
+        return ""
+    return "; by the time since they were seen: " + ", ".join(
+        f"{factor:.2f} after {seconds:.2f} s" for seconds, factor in spec.sigma_ages
+    )
+
+
+def _bodies(known: People) -> str:
+    """Whether the people that are reported on are others than those learned from."""
+    return f": {overlap(known.validation, known.training)}" if known.validation else ""
+
+
+def _told(spec: ModelSpec) -> list[str]:
+    if not spec.told:
+        return []
+    return [
+        f"It may be told {', '.join(spec.told)} beside the keypoints, and gives the person's bones with their sigma. "
+        "The figures below are without: nothing was told.\n"
+    ]
 
 
 def people_line(motion: MotionSet | None) -> str:

@@ -8,7 +8,7 @@ from torch import nn
 
 from pose3d_ros.core.errors import CheckpointError
 from pose3d_ros.lab.synthesis.occlusion import PROTOCOLS
-from pose3d_ros.lab.training.calibration import sigma_factors
+from pose3d_ros.lab.training.calibration import SigmaFactors, sigma_factors
 from pose3d_ros.lab.training.card import Facts, model_card
 from pose3d_ros.lab.training.config import TrainConfig, build
 from pose3d_ros.lab.training.extpose_export import export_extpose
@@ -56,9 +56,9 @@ def export(
     known, trainer = people(config, data), trainer_of(config)
     if config.recipe == "views":
         refresh(network, Trainer(config, known.training, folder).norm_batches())
-    seen = hidden = 1.0
+    factors = SigmaFactors()
     if known.held_out is not None and network.config.uncertainty:
-        seen, hidden = sigma_factors(network, known.held_out, frames, rate_hz, guidance, windows, trainer.assemble)
+        factors = sigma_factors(network, known.held_out, frames, rate_hz, guidance, windows, trainer.assemble)
     metrics = {}
     if known.validation is not None:
         measure = Validator(known.validation, frames, rate_hz, guidance, PROTOCOLS, windows, trainer.assemble)
@@ -71,8 +71,9 @@ def export(
         rate_hz,
         guidance,
         told,
-        sigma_seen=seen,
-        sigma_hidden=hidden,
+        sigma_seen=factors.seen,
+        sigma_hidden=factors.hidden,
+        sigma_ages=factors.ages,
     )
     path = weights_dir / f"{config.name}{SUFFIX}"
     checkpoint.save(path, network, spec)

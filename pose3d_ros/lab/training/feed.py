@@ -52,7 +52,7 @@ class Feed:
         while True:
             try:
                 piece = self._pipe.recv()
-            except EOFError:
+            except (EOFError, ConnectionError):
                 code = self._process.exitcode
                 raise Pose3DError(f"the process that makes training windows ended (exit code {code})") from None
             if self._asked.pop(0) == (number, config):
@@ -63,10 +63,10 @@ def _work(pipe: Connection, motion: MotionSet, assemble: Callable, seed: int, co
     """Make what is asked for until the other end is gone."""
     os.nice(NICE)
     torch.set_num_threads(1)
-    while True:
-        try:
+    try:
+        while True:
             number, config = pipe.recv()
-        except EOFError:
-            return
-        made = draw_windows(Rng(piece_seed(seed, number)), motion, count, config, assemble)
-        pipe.send(tuple(part.numpy() for part in made))
+            made = draw_windows(Rng(piece_seed(seed, number)), motion, count, config, assemble)
+            pipe.send(tuple(part.numpy() for part in made))
+    except (EOFError, ConnectionError):  # the training has ended
+        return

@@ -34,12 +34,14 @@ class People:
 
 @dataclass
 class NewestErrors:
-    """Errors at the newest frame: `error_m`, `sigma_m` (N, J) float, `seen` (N, J) bool, `pa_error_m` (N, J)."""
+    """Errors at the newest frame: `error_m`, `sigma_m` (N, J) float, `seen` (N, J) bool, `pa_error_m` (N, J), and how
+    many slots ago a joint was seen, `unseen` (N, J)."""
 
     error_m: np.ndarray
     pa_error_m: np.ndarray
     sigma_m: np.ndarray
     seen: np.ndarray
+    unseen: np.ndarray
 
 
 def protocol_windows(
@@ -86,7 +88,14 @@ def newest_errors(network: nn.Module, windows: DrawnWindows) -> NewestErrors:
         np.linalg.norm(procrustes(xyz, target) - target, axis=-1),
         _numpy(sigma),
         _numpy(windows.seen[:, -1]),
+        _unseen(_numpy(windows.seen)),
     )
+
+
+def _unseen(seen: np.ndarray) -> np.ndarray:
+    """(N, J) slots since the last sighting in windows (N, T, J), T where there was none."""
+    back = seen[:, ::-1]
+    return np.where(back.any(1), back.argmax(1), seen.shape[1])
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.lab.viewing.bag import Recording
-from pose3d_ros.pipeline import BodyConfig, Pipeline, PipelineConfig
+from pose3d_ros.pipeline import Pipeline, PipelineConfig
+from pose3d_ros.settings import BodyConfig
 
 
 def lift(recording: Recording, weights: str) -> None:

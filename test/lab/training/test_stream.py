@@ -109,6 +109,8 @@ def test_a_lifter_with_feet_that_may_be_told_more(with_feet, motion_file, tmp_pa
     done = export(tmp_path / "run", motion_file.parent, tmp_path / "weights", windows=16)
     lifter = registry.load(done.weights)
     assert lifter.spec.skeleton == "body19"
+    assert lifter.spec == done.spec
+    assert "known bodies" in done.card.read_text()  # the file is the one learned from
     lifter.warm_up()
     inputs, _, condition = run.prepare(with_feet, motion_file.parent, tmp_path / "run")[0].draw(4)
     with torch.inference_mode():

@@ -19,8 +19,9 @@ from pose3d_ros.lab.training.config import TrainConfig
 from pose3d_ros.lab.training.export import export
 from pose3d_ros.lab.training.losses import aperture_loss, pose_loss, sigma_loss
 from pose3d_ros.lab.training.norms import refresh
-from pose3d_ros.models import registry
+from pose3d_ros.models import ModelSpec, registry
 from pose3d_ros.models.dtf import DTF, DTFConfig
+from pose3d_ros.stages.bodies import unseen_s
 
 TINY = DTFConfig(
     frames=9, channels=16, hidden=32, heads=2, generator_layers=1, generator_heads=3, dropout=0.1, drop_path=0.1,
@@ -239,3 +240,18 @@ def test_aperture_loss_sees_what_the_joint_error_does_not():
     moved, closed = hand + 0.02, 0.75 * hand  # the same joint error at the tips, but only one is another grip
     assert float(aperture_loss(moved, hand)) == pytest.approx(0, abs=1e-6)
     assert float(aperture_loss(closed, hand)) == pytest.approx(0.02, abs=1e-6)
+
+
+def test_sigma_grows_with_the_time_since_a_joint_was_seen():
+    aged = ModelSpec("aged", "h36m17", 27, 30.0, sigma_seen=0.8, sigma_hidden=9.0, sigma_ages=((0.1, 1.0), (0.5, 2.0)))
+    seen, unseen_s = np.array([True, False, False, False]), np.array([0.0, 0.05, 0.3, 5.0])
+    np.testing.assert_allclose(aged.calibrated(np.ones(4), seen, unseen_s), [0.8, 1.0, 1.5, 2.0])
+    np.testing.assert_allclose(aged.calibrated(np.ones(4), seen), [0.8, 9.0, 9.0, 9.0])
+
+
+def test_how_long_a_joint_was_not_seen():
+    score = np.ones((1, 4, 3))
+    score[0, 2:, 1] = 0  # hidden since two slots
+    score[0, :, 2] = 0  # never seen
+    np.testing.assert_allclose(unseen_s(score, -1, 10.0), [[0, 0.2, 0.4]])
+    np.testing.assert_allclose(unseen_s(score, -2, 10.0), [[0, 0.1, 0.4]])

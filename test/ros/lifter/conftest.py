@@ -37,7 +37,8 @@ class FakePipeline:
     """Stands everybody 3 m away. What it was asked to do is recorded; `hold` makes inference slow on demand."""
 
     body_skeleton = formats.get("h36m17")
-    description, engine_falls, looks_at = "fake", 0, ()
+    description, looks_at = "fake", ()
+    models = SimpleNamespace(falls=0, in_call=())
 
     def __init__(self, config: Any) -> None:
         self.config = config

@@ -1,6 +1,7 @@
 """Inference that does not return: it is told, replaced, and never keeps the node from answering."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_work_that_hangs_is_given_up_and_a_fresh_worker_goes_on(bench, make):
     b = bench(**LIMIT).up().calibrate()
     out, told = b.inbox(Skeleton3DArray, "skeletons"), b.ros.inbox(DiagnosticArray, "/diagnostics", 50)
     hanging = b.pipeline
-    hanging.engines_in_call = ("openvino",)
+    hanging.models = SimpleNamespace(falls=0, in_call=("openvino",))
     hanging.go.clear()
     b.send(make.frame(0))
     told.wait_for(

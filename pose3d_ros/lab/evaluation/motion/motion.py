@@ -17,6 +17,7 @@ from pose3d_ros.estimation.body_state import BodyStates, Lifted, StateConfig
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.guidance import GuidanceConfig
 from pose3d_ros.lab.evaluation.metrics import Metrics, Sequence, frame_errors, mean, measure
+from pose3d_ros.lab.evaluation.motion.baselines import Fill
 from pose3d_ros.lab.evaluation.motion.recordings import Recordings, record
 from pose3d_ros.lab.synthesis import detector, occlusion
 from pose3d_ros.lab.synthesis.detector import DetectorConfig
@@ -57,18 +58,19 @@ class EvaluationConfig:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A lifter, and the name under which its numbers are reported."""
+    """A lifter, and the name under which its numbers are reported; `fill` in place of its guidance (baselines.py)."""
 
     name: str
     lifter: Lifter
+    fill: Fill | None = None
 
 
-def candidate(name: str, lifter: Lifter, guidance: GuidanceConfig | None = None) -> Candidate:
-    """The lifter as it is, or with another guidance than its weights were trained with."""
+def candidate(name: str, lifter: Lifter, guidance: GuidanceConfig | None = None, fill: Fill | None = None) -> Candidate:
+    """The lifter as it is, or with another guidance than its weights were trained with, or fed by a baseline."""
     if guidance is not None:
         lifter = copy(lifter)
         lifter.spec = replace(lifter.spec, guidance=guidance)
-    return Candidate(name, lifter)
+    return Candidate(name, lifter, fill)
 
 
 def find_baseline(weights: str) -> str:
@@ -165,10 +167,17 @@ def _lift_clip(
     truth_m = np.stack([_delayed(truth_m, delay) for truth_m in recordings.truth_m])
     told, stamps_ns = known(recordings.told, config.told), recordings.stamps_ns
     found = {}
-    for name, lifter in ((c.name, c.lifter) for c in candidates):
+    for name, lifter, fill in ((c.name, c.lifter, c.fill) for c in candidates):
         joints = len(lifter.spec.joints)  # with toes or without
-        seen = rays[:, :, :joints], score[:, :, :joints], truth_m[:, :, :joints]
-        found[name] = _lift(lifter, *seen, stamps_ns, told if lifter.spec.told else None, config)
+        given = rays[:, :, :joints], score[:, :, :joints]
+        if fill is not None:
+            given = fill(*given, config.rate_hz)
+        more = told if lifter.spec.told else None
+        found[name] = _lift(lifter, *given, truth_m[:, :, :joints], stamps_ns, more, config)
+        if fill is not None:  # what was filled counts as hidden
+            first = len(stamps_ns) - len(found[name][0].seen)
+            seen = score[:, first:, :joints] > 0
+            found[name] = [replace(one, seen=rows) for one, rows in zip(found[name], seen, strict=True)]
     return found
 
 

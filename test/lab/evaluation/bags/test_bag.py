@@ -20,7 +20,8 @@ from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, candidate
 from pose3d_ros.lab.evaluation.motion.recordings import record
 from pose3d_ros.lab.evaluation.report import LIFTER, evaluate_motion
 from pose3d_ros.models import checkpoint
-from pose3d_ros.pipeline import BodyConfig, PipelineConfig
+from pose3d_ros.pipeline import PipelineConfig
+from pose3d_ros.settings import BodyConfig
 
 pytestmark = pytest.mark.usefixtures("everybody")
 
