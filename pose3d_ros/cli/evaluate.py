@@ -62,9 +62,12 @@ def command(
     robot: Annotated[
         str,
         typer.Option(
-            help="drive this robot of config/robots, by the estimate and by the truth: leap, g1:whole, ...",
+            help="drive robots of config/robots, by the estimate and by the truth: leap,allegro, or g1:whole",
             rich_help_panel=OF_MOTION,
         ),
+    ] = "",
+    table: Annotated[
+        str, typer.Option(help="with --robot: write a table of docs/results, FILE.json:NAME", rich_help_panel=OF_MOTION)
     ] = "",
     bag: Annotated[
         list[Path] | None,
@@ -213,7 +216,7 @@ def command(
     if robot:
         from pose3d_ros.cli.evaluate_robot import evaluate as evaluate_robot
 
-        evaluate_robot(robot, motion, weights, protocol, device, (cameras, clips, seed, min_score), json_path)
+        evaluate_robot(robot, motion, weights, protocol, device, (cameras, clips, seed, min_score), json_path, table)
         return
     sources = (weights or ("hand_dtf27" if hands else "body_dtf27"), baseline, device)
     common = {"seed": seed, "min_score": min_score}

@@ -12,6 +12,7 @@ from pose3d_ros.core.errors import Pose3DError
 COMMANDS = {
     "evaluate": "Errors under occlusion, on recorded motion or on a bag.",
     "rotations": "Rotations of joints on recorded motion, against those of the truth.",
+    "moving": "Errors before a camera that turns and drives, with its poses and without.",
     "compare": "Two runs on bags side by side, with limits for a CI.",
     "synthesize": "A bag of virtual people with exact truth, from motion capture.",
     "train": "Train weights as a YAML file says.",
@@ -20,7 +21,7 @@ COMMANDS = {
     "benchmark": "Latency and throughput on this machine.",
     "engine": "Build, list, check and clear compiled engines.",
     "detector": "Fetch, list and check the models of the built-in 2D detector.",
-    "demo": "Replay the demo bag through the nodes; writes a video and a report.",
+    "demo": "People and hands of your video or camera; without one, the nodes on the demo bag.",
     "robot": "The demo's person drives robots through the nodes; a video and a report.",
     "view": "Watch or render the skeletons of a bag.",
     "doctor": "What works on this machine, and what is missing.",

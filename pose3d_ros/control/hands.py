@@ -131,7 +131,7 @@ def _build(config: HandConfig, path: Path, links: list[str], vectors: tuple[list
     options = {
         "scaling_factor": 1.0,  # ours: `_scaled`
         "low_pass_alpha": 1.0,  # ours: by time, not by frames
-        "target_joint_names": moving if config.still else None,
+        "target_joint_names": moving if config.still or config.library != "dexi" else None,
     }
     if config.method == "vector":
         options |= {

@@ -9,7 +9,7 @@ from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.detectors.base import Detector
 from pose3d_ros.detectors.config import DetectorConfig
 
-_MODULES = {name: f"pose3d_ros.detectors.{name}" for name in ("movenet",)}
+_MODULES = {name: f"pose3d_ros.detectors.{name}" for name in ("movenet", "onnx", "rtmlib")}
 
 
 def names() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pose3d_ros.core.errors import ConfigError
 class DetectorConfig:
     """What finds the keypoints, and how carefully."""
 
-    detector: str = param("movenet", "2D detector", choices=("movenet",))
+    detector: str = param("movenet", "2D detector", choices=("movenet", "onnx", "rtmlib"))
     hands: bool = param(True, "also find the hands, 21 joints each")
     max_people: int = param(6, "people reported at most, the surest ones; MoveNet finds six", low=1, high=64)
     input_size: int = param(
@@ -25,7 +25,30 @@ class DetectorConfig:
         0.2, "a person where somebody was in the image before, below this, is not reported", low=0.0, high=1.0
     )
     min_hand_confidence: float = param(0.5, "a hand below this is not reported", low=0.0, high=1.0)
-    model_path: str = param("", "file of the body model; empty: the one that `pose3d detector fetch` gets")
+    family: str = param(
+        "rtmo", "detector onnx: kind of the network in model_path", choices=("rtmo", "yolo_pose", "rtmpose")
+    )
+    box_model_path: str = param(
+        "", "family rtmpose: ONNX file that finds people's boxes (YOLOX, RTMDet, YOLO); empty: MoveNet finds them"
+    )
+    box_interval: int = param(
+        1,
+        "family rtmpose: boxes are looked for in every so-many-th image; between, people are followed",
+        low=1,
+        high=100,
+    )
+    rtmlib_format: str = param(
+        "coco17", "detector rtmlib: what it finds", choices=("coco17", "halpe26", "coco_wholebody133")
+    )
+    rtmlib_mode: str = param(
+        "balanced", "detector rtmlib: size of its models", choices=("lightweight", "balanced", "performance")
+    )
+    backend: str = param(
+        "auto",
+        "what runs ONNX files: auto is OpenVINO; cuda and tensorrt need onnxruntime-gpu",
+        choices=("auto", "openvino", "onnxruntime", "cuda", "tensorrt"),
+    )
+    model_path: str = param("", "file of the body model; empty: MoveNet's, which `pose3d detector fetch` gets")
     hand_model_path: str = param("", "file of the hand landmark model; empty: likewise")
     palm_model_path: str = param("", "file of the palm model; empty: likewise")
     threads: int = param(1, "CPU threads of each network; 0 = as many as the library likes", low=0, high=64)

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 LABEL_COST = 0.5  # a wrong side label weighs as much as half a palm of distance: it decides where the wrists are close
-MAX_DISTANCE = 3.0  # palms; a hand that far from a wrist is another person's, or no hand
+MAX_DISTANCE = 2.0  # palms; a hand that far from a wrist is another person's, or no hand
 MAX_PALM = 0.35  # of the body's largest segment; real hands reach 0.25, phantoms on bare skin start at 0.4
 DUPLICATE_DISTANCE = 0.5  # palms; two detections nearer than that are the same hand
 

@@ -24,12 +24,12 @@ KEPT_SIZES = 4  # compiled networks: cameras have one size, a folder of images h
 
 class MoveNet:
     """See `Bodies`. The input has the aspect of the image: a 16:9 image takes little over half of the time of a
-    square."""
+    square. `own_file` False: `model_path` is that of another network."""
 
     format = FORMAT
 
-    def __init__(self, config: DetectorConfig) -> None:
-        file = files.find(files.MOVENET, config.model_path)
+    def __init__(self, config: DetectorConfig, own_file: bool = True) -> None:
+        file = files.find(files.MOVENET, config.model_path if own_file else "")
         self._graph = networks.graph(file)
         outputs = [list(entry.partial_shape.get_max_shape()) for entry in self._graph.outputs]
         if outputs != [[1, PEOPLE, ROW]]:

@@ -11,7 +11,6 @@ import numpy as np
 from pose3d_ros.core.errors import ConfigError
 
 Network = Callable[[np.ndarray], list[np.ndarray]]  # one input to all outputs, in the file's order
-BACKENDS = ("auto", "openvino", "onnxruntime", "cuda", "tensorrt")
 _PROVIDERS = {
     "onnxruntime": ["CPUExecutionProvider"],
     "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
@@ -60,25 +59,34 @@ def compiled(model: Any, threads: int = 1) -> Network:
     return run
 
 
-def onnx_network(file: Path, backend: str = "auto", threads: int = 1) -> tuple[Network, tuple[Any, ...], int]:
-    """A network of a user's .onnx file, the shape of its image input (None where open), and its number of outputs.
+def image_network(file: Path, backend: str, threads: int, longest: int) -> tuple[Network, tuple[int, int]]:
+    """A network of a user's .onnx file that takes one image (1, 3, h, w), and the (width, height) of that.
 
-    Raises ModelError for a file that is no such model, ConfigError where a library or provider is missing.
+    Where the file leaves the size open, it is a square of `longest`. Raises ModelError for a file that is no such
+    model, ConfigError where a library is missing.
     """
     if not file.is_file():
         raise ModelError(f"{file}: expected an ONNX model file, there is none")
-    return _openvino_network(file, threads) if backend in ("auto", "openvino") else _session(file, backend, threads)
+    if backend in ("auto", "openvino"):
+        return _by_openvino(file, threads, longest)
+    return _by_onnxruntime(file, backend, threads, longest)
 
 
-def _openvino_network(file: Path, threads: int) -> tuple[Network, tuple[Any, ...], int]:
+def planes(pixels: np.ndarray, blue_first: bool = False) -> np.ndarray:
+    """float32 (1, 3, h, w) of pixels (h, w, 3), red first."""
+    return np.ascontiguousarray((pixels[..., ::-1] if blue_first else pixels).transpose(2, 0, 1)[None], np.float32)
+
+
+def _by_openvino(file: Path, threads: int, longest: int) -> tuple[Network, tuple[int, int]]:
     model = graph(file)
-    if len(model.inputs) != 1:
-        raise ModelError(f"{file}: expected one input, the image, got {len(model.inputs)}")
-    shape = tuple(side.get_length() if side.is_static else None for side in model.inputs[0].partial_shape)
-    return compiled(model, threads), shape, len(model.outputs)
+    shapes = [[side.get_length() if side.is_static else None for side in entry.partial_shape] for entry in model.inputs]
+    size = _size(file, shapes, longest)
+    if None in shapes[0]:
+        model.reshape([1, 3, size[1], size[0]])
+    return compiled(model, threads), size
 
 
-def _session(file: Path, backend: str, threads: int) -> tuple[Network, tuple[Any, ...], int]:
+def _by_onnxruntime(file: Path, backend: str, threads: int, longest: int) -> tuple[Network, tuple[int, int]]:
     try:
         import onnxruntime
     except ImportError as error:
@@ -94,11 +102,17 @@ def _session(file: Path, backend: str, threads: int) -> tuple[Network, tuple[Any
         session = onnxruntime.InferenceSession(str(file), options, providers=wanted)
     except Exception as error:  # each kind of fault has a type of its own
         raise ModelError(f"{file}: expected an ONNX model, got {_first_line(error)!r}") from None
-    (entry, *others) = session.get_inputs()
-    if others:
-        raise ModelError(f"{file}: expected one input, the image, got {1 + len(others)}")
-    shape = tuple(side if isinstance(side, int) else None for side in entry.shape)
-    return lambda array: session.run(None, {entry.name: array}), shape, len(session.get_outputs())
+    shapes = [[side if isinstance(side, int) else None for side in entry.shape] for entry in session.get_inputs()]
+    name = session.get_inputs()[0].name
+    return lambda array: session.run(None, {name: array}), _size(file, shapes, longest)
+
+
+def _size(file: Path, shapes: list[list[int | None]], longest: int) -> tuple[int, int]:
+    """(width, height) of the image that the model takes."""
+    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][0] not in (1, None) or shapes[0][1] not in (3, None):
+        raise ModelError(f"{file}: expected one input (1, 3, height, width), got {shapes}")
+    height, width = shapes[0][2:]
+    return width or longest, height or longest
 
 
 def _first_line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pose3d_ros.core import formats
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.core.types import Person2D
 from pose3d_ros.detectors.base import Bodies, Body, checked_image, seen_score
@@ -19,7 +20,7 @@ class PeopleDetector:
 
     def __init__(self, bodies: Bodies, config: DetectorConfig) -> None:
         self._bodies: Bodies | None = bodies
-        self._hands = HandFinder(config) if config.hands else None
+        self._hands = HandFinder(config) if config.hands and not whole_body(bodies.format) else None
         self.names = (bodies.format, "hand21") if self._hands else (bodies.format,)
         self._config = config
         self._previous: list[Body] = []
@@ -54,6 +55,11 @@ class PeopleDetector:
         self._previous = []
         if self._hands:
             self._hands.reset()
+
+
+def whole_body(format: str) -> bool:
+    """Whether a format's bodies have their hands with them."""
+    return "left_hand_wrist" in formats.get(format)
 
 
 def select(found: list[Body], previous: list[Body], config: DetectorConfig) -> list[Body]:

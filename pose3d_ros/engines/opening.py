@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from pose3d_ros.engines.backends.choice import EngineOptions, Rung, backend, rungs
+from pose3d_ros.engines.backends.choice import EngineOptions, Rung, backend, refuse, rungs
 from pose3d_ros.engines.base import Program, Target, explain
 from pose3d_ros.engines.cache import EngineCache
 from pose3d_ros.engines.ladder import Ladder
@@ -89,6 +89,16 @@ class Models:
     def image_lifter(self, weights: str, body_model: str) -> ImageLifter:
         """As `open_image_lifter`."""
         return self._kept(open_image_lifter(weights, self._options, self._wait, body_model=body_model))
+
+    def reopened(self, old: Lifter, weights: str, elsewhere: bool = False) -> Lifter:
+        """Open these weights again, in the place of a lifter that went wrong; on the next engine if `elsewhere`."""
+        if isinstance(old.engine, Ladder):
+            if elsewhere:
+                refuse(old.engine.info.name)
+            self._ladders = [ladder for ladder in self._ladders if ladder is not old.engine]
+        lifter = self.lifter(weights)
+        old.close()
+        return lifter
 
     @property
     def falls(self) -> int:

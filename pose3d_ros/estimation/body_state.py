@@ -12,10 +12,10 @@ from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.estimation import bones as bone_lengths
 from pose3d_ros.estimation import calibration, posture, root
 from pose3d_ros.estimation.bones import Bones
+from pose3d_ros.estimation.ego_motion import STILL
 from pose3d_ros.estimation.posture import PostureConfig
 from pose3d_ros.estimation.root import Root, RootConfig
 
-STILL = CameraPose()
 BREAK_S = 1.0  # after a longer break, or where time went back by that much, only the bones are still known
 JUMP_M, JUMP_M_S = 1.0, 3.0  # nobody moves further across the line of sight: it is somebody else, or a wrong place
 FORGOTTEN_S = 60.0  # whoever was not there for so long
@@ -102,6 +102,11 @@ class BodyStates:
         """Forget everybody."""
         self._memory = self._fresh([], _nothing(len(self.skeleton)), 0, STILL)
 
+    @property
+    def places(self) -> dict[int, np.ndarray]:
+        """Where everybody's root was last, in the fixed frame, (3,) by key."""
+        return dict(zip(self._memory.keys, self._memory.root.xyz_m, strict=True))
+
     def update(self, keys: Sequence[int], stamp_ns: int, lifted: Lifted, pose: CameraPose = STILL) -> Estimate:
         """Take one frame of the people `keys` (N distinct numbers) and return what is known of them at its stamp.
 
@@ -148,7 +153,7 @@ class BodyStates:
     def _fresh(self, keys: list[int], lifted: Lifted, stamp_ns: int, pose: CameraPose) -> Memory:
         """Memory of new people, a nanosecond ago: nothing of it outweighs the frame that they start with."""
         count, joints = len(keys), len(self.skeleton)
-        start = root.first(lifted.xyz_m[:, 0], root.lifted_noise(lifted.xyz_m[:, 0], _share(lifted), self.config.root))
+        start = root.first(lifted.xyz_m[:, 0], self._root_noise(lifted))
         posture_m = lifted.xyz_m - lifted.xyz_m[:, :1]
         memory = Memory(
             keys, np.full(count, stamp_ns - 1, np.int64), np.zeros((count, joints), np.int64), start, posture_m,
@@ -170,8 +175,7 @@ class BodyStates:
     def _fused(self, ahead: Memory, before: Memory, dt_s: np.ndarray, lifted: Lifted) -> Memory:
         """The prediction with the frame taken in; rows whose `dt_s` is not positive are of no use."""
         config, seen = self.config, lifted.score > 0
-        noise = root.lifted_noise(lifted.xyz_m[:, 0], _share(lifted), config.root)
-        stands = root.corrected(ahead.root, lifted.xyz_m[:, 0], noise, seen.any(1))
+        stands = root.corrected(ahead.root, lifted.xyz_m[:, 0], self._root_noise(lifted), seen.any(1))
         learned = bone_lengths.learn(ahead.bones, lifted.xyz_m, seen, np.maximum(dt_s, 0), self.bones)
         joints_m = self._posture(ahead, learned, stands, dt_s, lifted)
         missed = joints_m - ahead.posture_m
@@ -181,6 +185,10 @@ class BodyStates:
         stamps = (before.stamp_ns + np.rint(dt_s * 1e9).astype(np.int64))[:, None]
         seen_ns = np.where(seen, stamps, before.seen_ns)
         return Memory(list(ahead.keys), ahead.stamp_ns, seen_ns, stands, joints_m, motion, learned)
+
+    def _root_noise(self, lifted: Lifted) -> np.ndarray:
+        share = np.maximum((lifted.score > 0).mean(1), 1 / len(self.skeleton))
+        return root.lifted_noise(lifted.xyz_m[:, 0], share, lifted.sigma_m[:, 1:].mean(1), self.config.root)
 
     def _posture(self, ahead: Memory, bones: Bones, stands: Root, dt_s: np.ndarray, lifted: Lifted) -> np.ndarray:
         config, seen = self.config.posture, lifted.score > 0
@@ -198,9 +206,10 @@ class BodyStates:
             np.zeros_like(relative),
         )
         linear.add_points(np.zeros(1, int), posture.root_information(stands.xyz_m), stands.xyz_m[:, None])
-        length = np.exp(bones.log_length)[:, self.bones.group]
+        length_m, unsure_m = (part[:, self.bones.group] for part in bone_lengths.known_m(bones))
         start = relative + stands.xyz_m[:, None]
-        joints = posture.solve(linear, start, length, self.bones, config)
+        joints = posture.solve(linear, start, length_m, unsure_m, self.bones, config)
+        joints = bone_lengths.fitted(joints, length_m, unsure_m, self.bones)
         return joints - joints[:, :1]
 
     def _remember(self, now: Memory) -> None:
@@ -214,7 +223,7 @@ class BodyStates:
 
     def _estimate(self, now: Memory, stamp_ns: int, lifted: Lifted) -> Estimate:
         joints = len(self.skeleton)
-        age_s = np.maximum(stamp_ns - now.seen_ns, 0) * 1e-9
+        age_s = np.where(now.seen_ns > 0, np.maximum(stamp_ns - now.seen_ns, 0) * 1e-9, np.inf)
         sigma = calibration.joint_sigma_m(lifted.sigma_m, np.where(lifted.score > 0, 0, age_s))
         newest = now.seen_ns.max(1, initial=0)
         unseen_s = np.maximum(stamp_ns - newest, 0) * 1e-9 * (newest > 0)
@@ -222,7 +231,7 @@ class BodyStates:
             xyz_m=now.posture_m + now.root.xyz_m[:, None],
             sigma_m=sigma,
             velocity_m_s=now.motion_m_s + np.repeat(now.root.velocity_m_s[:, None], joints, 1),
-            root_covariance=calibration.root_covariance(now.root, unseen_s),
+            root_covariance=calibration.root_covariance(now.root, lifted.sigma_m[:, 1:].mean(1), unseen_s),
             seen_ns=newest,
             stature_m=now.bones.stature_m,
         )
@@ -232,11 +241,6 @@ def _nothing(joints: int) -> Lifted:
     """A frame without people."""
     empty = np.zeros((0, joints))
     return Lifted(np.zeros((0, joints, 3)), empty, np.zeros((0, joints, 2)), empty)
-
-
-def _share(lifted: Lifted) -> np.ndarray:
-    """(N,) of the joints that are seen, at least one."""
-    return np.maximum((lifted.score > 0).mean(1), 1 / lifted.score.shape[1])
 
 
 def _to_fixed(memory: Memory, pose: CameraPose) -> Memory:

@@ -13,12 +13,14 @@ NOISE = 0.10  # spread of a lifted bone's log length
 CORRELATION_S = 0.3  # frames nearer than that say the same
 UNSEEN = 0.15  # weight of a bone of which an end is hidden
 MIN_LENGTH_M = 1e-3
+UNSURE_M = 0.02  # a length that is known no better gives way to what is seen
 
 
 class Tree(NamedTuple):
     """The bones of a skeleton. `child`, `parent` int (B,) rows of joints; `group` int (B,): bones of one length, left
     with right; `names`: of the groups, after the joint that ends them; `rigid` bool (B,): limbs, where the others are
-    chains of joints that bend; `incidence` float (B, J): +1 at the child, -1 at the parent."""
+    chains of joints that bend; `incidence` float (B, J): +1 at the child, -1 at the parent. `levels`: rows of the rigid
+    bones, nearer to the root first, each with the joints (K, J) that hang on them."""
 
     child: np.ndarray
     parent: np.ndarray
@@ -26,6 +28,7 @@ class Tree(NamedTuple):
     names: tuple[str, ...]
     rigid: np.ndarray
     incidence: np.ndarray
+    levels: tuple[tuple[np.ndarray, np.ndarray], ...]
 
 
 @lru_cache
@@ -39,7 +42,18 @@ def tree(skeleton: Skeleton) -> Tree:
     incidence[np.arange(len(child)), child] = 1
     incidence[np.arange(len(child)), parent] = -1
     rigid = np.array([name in LIMBS for name in of])
-    return Tree(child, parent, np.array([names.index(name) for name in of]), names, rigid, incidence)
+    depth, below = np.zeros(len(skeleton), int), np.eye(len(skeleton))
+    for joint in range(len(skeleton)):
+        at = joint
+        while (at := skeleton.parent_index[at]) >= 0:
+            depth[joint] += 1
+            below[at, joint] = 1
+    levels = tuple(
+        (rows, below[child[rows]])
+        for level in range(depth.max() + 1)
+        if len(rows := np.flatnonzero(rigid & (depth[child] == level)))
+    )
+    return Tree(child, parent, np.array([names.index(name) for name in of]), names, rigid, incidence, levels)
 
 
 class Bones(NamedTuple):
@@ -72,9 +86,26 @@ def known(log_length: np.ndarray, sigma: np.ndarray) -> Bones:
     return Bones(np.where(information > 0, log_length, 0) * information, information)
 
 
+def known_m(bones: Bones) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths (N, G) of the groups, and the standard deviations of what is known of them."""
+    length = np.exp(bones.log_length)
+    return length, length / np.sqrt(np.maximum(bones.information[:, :-1], 1e-6))
+
+
 def lengths_m(xyz_m: np.ndarray, bones: Tree) -> np.ndarray:
     """Lengths (N, B) of the bones of joints (N, J, 3)."""
     return np.linalg.norm(xyz_m[:, bones.child] - xyz_m[:, bones.parent], axis=-1)
+
+
+def fitted(xyz_m: np.ndarray, length_m: np.ndarray, unsure_m: np.ndarray, bones: Tree) -> np.ndarray:
+    """Joints (N, J, 3) with limbs of their lengths (N, B), the more so the surer these are; directions stay."""
+    certain = 1 / (1 + np.square(unsure_m / UNSURE_M))
+    for rows, hanging in bones.levels:
+        bone = xyz_m[:, bones.child[rows]] - xyz_m[:, bones.parent[rows]]
+        is_m = np.maximum(np.linalg.norm(bone, axis=-1), MIN_LENGTH_M)
+        step = bone * (certain[:, rows] * (length_m[:, rows] - is_m) / is_m)[..., None]
+        xyz_m = xyz_m + (step.swapaxes(1, 2) @ hanging).swapaxes(1, 2)
+    return xyz_m
 
 
 def learn(old: Bones, xyz_m: np.ndarray, seen: np.ndarray, dt_s: np.ndarray, bones: Tree) -> Bones:

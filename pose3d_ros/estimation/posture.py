@@ -39,7 +39,7 @@ class PostureConfig:
         live=True,
     )  # fmt: skip
     motion_sigma_m: float = param(
-        0.05, "error of constant velocity after a thirtieth of a second at rest; less is calmer and later", unit="m",
+        0.048, "error of constant velocity after a thirtieth of a second at rest; less is calmer and later", unit="m",
         low=0.001, high=10.0, live=True,
     )  # fmt: skip
     motion_share: float = param(
@@ -104,16 +104,18 @@ def motion_information(speed_m_s: np.ndarray, seen: np.ndarray, dt_s: np.ndarray
     return 1 / np.square(sigma * np.where(seen, 1.0, config.hidden_motion))
 
 
-def solve(linear: Linear, start_m: np.ndarray, length_m: np.ndarray, bones: Tree, config: PostureConfig) -> np.ndarray:
-    """Joints (N, J, 3) that fit the linear terms and bones of `length_m` (N, B), from `start_m` (N, J, 3) on."""
+def solve(
+    linear: Linear, start_m: np.ndarray, length_m: np.ndarray, unsure_m: np.ndarray, bones: Tree, config: PostureConfig
+) -> np.ndarray:
+    """Joints (N, J, 3) that fit the linear terms and bones of `length_m` +- `unsure_m` (N, B), from `start_m` on."""
     people, joints = start_m.shape[:2]
-    weight = 1 / np.where(bones.rigid, config.limb_sigma_m, config.trunk_sigma_m) ** 2
+    weight = 1 / (np.where(bones.rigid, config.limb_sigma_m, config.trunk_sigma_m) ** 2 + unsure_m**2)
     corners = (bones.incidence[:, :, None] * bones.incidence[:, None, :]).reshape(len(bones.child), -1)
     xyz_m = start_m
     for _ in range(config.steps):
         bone = xyz_m[:, bones.child] - xyz_m[:, bones.parent]
         unit = bone / np.maximum(np.linalg.norm(bone, axis=-1, keepdims=True), 1e-6)
-        outer = (weight[:, None, None] * unit[..., :, None] * unit[..., None, :]).reshape(people, len(bones.child), 9)
+        outer = (weight[..., None, None] * unit[..., :, None] * unit[..., None, :]).reshape(people, len(bones.child), 9)
         H = (corners.T @ outer).reshape(people, joints, joints, 3, 3).transpose(0, 1, 3, 2, 4) + linear.H
         g = bones.incidence.T @ (unit * (weight * length_m)[..., None]) + linear.g
         size = 3 * joints

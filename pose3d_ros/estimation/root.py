@@ -13,6 +13,7 @@ from pose3d_ros.core.config import param, validate
 
 COAST_S = 1.0  # whoever is not seen is expected to slow down over this time
 FIRST_SPEED_M_S = 1.0  # of somebody new
+USUAL_SIGMA_M = 0.09  # of lifted joints that are seen, in the mean
 MAX_STEP_S = 0.5  # after a longer break the velocity says nothing
 
 
@@ -51,9 +52,10 @@ def ray_covariance(xyz_m: np.ndarray, along: np.ndarray, across: np.ndarray) -> 
     return across[..., None, None] ** 2 * (np.eye(3) - outer) + along[..., None, None] ** 2 * outer
 
 
-def lifted_noise(xyz_m: np.ndarray, share_seen: np.ndarray, config: RootConfig) -> np.ndarray:
-    """Covariance (N, 3, 3) of lifted roots (N, 3), camera axes; `share_seen` (N,) of the joints, above 0."""
-    wider = 1 / np.sqrt(share_seen)
+def lifted_noise(xyz_m: np.ndarray, share_seen: np.ndarray, sigma_m: np.ndarray, config: RootConfig) -> np.ndarray:
+    """Covariance (N, 3, 3) of lifted roots (N, 3), camera axes; `share_seen` (N,) of the joints, above 0, and the mean
+    `sigma_m` (N,) of the joints: where the lifter does not know the posture, it does not know the size either."""
+    wider = np.square(np.maximum(sigma_m, 0.25 * USUAL_SIGMA_M) / USUAL_SIGMA_M) / np.sqrt(share_seen)
     distance = np.linalg.norm(xyz_m, axis=-1)
     return ray_covariance(xyz_m, config.along_sigma * distance * wider, config.across_sigma_m * wider)
 

@@ -28,8 +28,10 @@ class Spec:
     def __post_init__(self) -> None:
         formats.get(self.skeleton)
         object.__setattr__(self, "sigma_ages", tuple(map(tuple, self.sigma_ages)))  # JSON knows lists only
-        if self.frames < 1 or not 0 < self.rate_hz < 1000 or not (self.sigma_seen > 0 and self.sigma_hidden > 0):
-            raise ConfigError(f"spec of {self.name}: expected positive frames, rate and sigma factors, got {self}")
+        if self.frames < 1 or not 1 <= self.rate_hz < 1000 or not (self.sigma_seen > 0 and self.sigma_hidden > 0):
+            raise ConfigError(
+                f"spec of {self.name}: expected positive frames, rate (at least 1 Hz) and sigma factors, got {self}"
+            )
 
     def calibrated(self, sigma_m: np.ndarray, seen: np.ndarray, unseen_s: np.ndarray | None = None) -> np.ndarray:
         """The network's sigma (..., J) as it is published; `seen` bool (..., J), `unseen_s` (..., J): how long ago."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pose3d_ros.core.errors import ConfigError, InputError
 from pose3d_ros.core.timer import Timer
+from pose3d_ros.geometry.virtual_camera import VirtualCamera
 from pose3d_ros.guidance import frames
 from pose3d_ros.guidance.frames import FrameState
 from pose3d_ros.models.base import arrays
@@ -167,6 +168,18 @@ class StreamingLifter(Lifter[StreamingDTF]):
     def warm_up(self, rows: int = 1) -> None:
         example = self.spec.example(rows)
         self.newest(example[..., :2], example[..., 2])
+
+    def turn(self, R: np.ndarray) -> None:
+        """The robot's camera turned: its old axes times `R` (3, 3) are the new ones. What is held of joints and of the
+        virtual camera goes with it; the features of the past stay as they were seen."""
+        if self._bank is None:
+            return
+        turn = VirtualCamera(np.broadcast_to(R, (len(self._bank.rays), 3, 3)), None).turn_rays
+        self._bank.rays = turn(self._bank.rays).astype(np.float32)
+        for name in ("frame", "before"):
+            state = getattr(self._bank, name)
+            held = {"xy": turn(state.xy), "middle": turn(state.middle[:, None])[:, 0]}
+            setattr(self._bank, name, state._replace(**{key: value.astype(np.float32) for key, value in held.items()}))
 
     def close(self) -> None:
         self._bank = None

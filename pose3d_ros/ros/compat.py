@@ -15,9 +15,9 @@ except (ImportError, AttributeError):  # AttributeError: built for NumPy 1, run 
     STAND_INS.append("cv_bridge")
 
 try:
-    from tf2_ros import TransformBroadcaster
+    from tf2_ros import Buffer, TransformBroadcaster, TransformException, TransformListener
 except ImportError:
-    from pose3d_ros.ros.shims.tf2_ros import TransformBroadcaster
+    from pose3d_ros.ros.shims.tf2_ros import Buffer, TransformBroadcaster, TransformException, TransformListener
 
     STAND_INS.append("tf2_ros")
 
@@ -30,9 +30,12 @@ except ImportError:
 
 __all__ = [
     "STAND_INS",
+    "Buffer",
     "CvBridge",
     "CvBridgeError",
     "DiagnosticStatusWrapper",
     "TransformBroadcaster",
+    "TransformException",
+    "TransformListener",
     "Updater",
 ]

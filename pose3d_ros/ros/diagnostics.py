@@ -12,6 +12,7 @@ from pose3d_ros.ros.lifecycle import ManagedNode
 
 BEAT_S, STANDS_S = 1.0, 2.0
 FULL_NAMES = "diagnostic_updater.use_fqn"
+STALE = "age"  # the reason that is an ERROR although something comes out
 SILENT_S = 1.0  # without input or output for so long is worth saying
 
 
@@ -83,6 +84,8 @@ class Diagnostics:
             topic = node.resolve_topic_name("/clock")
             stands = f"use_sim_time is true, but {topic} ({node.count_publishers(topic)} publishers) stands still"
             return DiagnosticStatus.ERROR, "; ".join([f"{stands} for {stands_s:.1f} s", *texts])
+        if output_s <= SILENT_S and STALE in reasons:
+            return DiagnosticStatus.ERROR, "; ".join([reasons[STALE], *(t for t in texts if t != reasons[STALE])])
         if output_s <= SILENT_S:
             return (DiagnosticStatus.WARN, "; ".join(texts)) if texts else (DiagnosticStatus.OK, "running")
         if input_s > SILENT_S:

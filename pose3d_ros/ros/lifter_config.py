@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.pipeline import PipelineConfig
+from pose3d_ros.ros.frames import FramesConfig
 from pose3d_ros.ros.image_input import ImageConfig
 from pose3d_ros.ros.markers import MarkerConfig
 from pose3d_ros.ros.watchdog import WatchdogConfig
@@ -40,6 +41,13 @@ class OutputConfig:
         "raw", "transport of the images that the overlay is drawn on: raw on image, compressed on image/compressed",
         choices=("raw", "compressed"),
     )  # fmt: skip
+    predict_s: float = param(
+        0.0, "results are carried on by so much beyond the image's stamp, with growing sigma; 0 = not", unit="s",
+        low=0.0, high=0.5, live=True,
+    )  # fmt: skip
+    predict_to_now: bool = param(
+        False, "results are carried on to the time of publication, by output.predict_s at most", live=True
+    )
     tf: bool = param(False, "publish a TF frame body_<id> for each person (x out of the chest, z to the head)")
     tf_joints: bool = param(False, "publish a TF frame <joint>_<id> for each joint of body24 as well (docs/body24.md)")
     follow_id: str = param(
@@ -59,6 +67,12 @@ class LifterConfig(PipelineConfig):
     image: ImageConfig = field(default_factory=ImageConfig)
     output: OutputConfig = field(default_factory=OutputConfig)
     markers: MarkerConfig = field(default_factory=MarkerConfig)
+    frames: FramesConfig = field(default_factory=FramesConfig)
+    max_input_age_s: float = param(
+        1.0, "results of images that are older, or stamped further in the future, are marked stale, and diagnostics "
+        "say ERROR; stamps of another clock (a minute off) are not judged; 0 = off", unit="s", low=0.0, high=60.0,
+        live=True,
+    )  # fmt: skip
     watchdog: WatchdogConfig = field(default_factory=WatchdogConfig)
 
     def pipeline(self) -> PipelineConfig:

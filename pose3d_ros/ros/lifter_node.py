@@ -1,8 +1,10 @@
 """`lifter_node`: 2D keypoints and camera_info in, metric skeletons and hands of several people out."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+import numpy as np
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from sensor_msgs.msg import CameraInfo
@@ -10,20 +12,23 @@ from std_srvs.srv import Trigger
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import CameraError
-from pose3d_ros.core.types import Keypoints2D, Skeletons3D
+from pose3d_ros.core.pose import CameraPose
+from pose3d_ros.core.types import CLOCKS_AGREE_MS, Keypoints2D, Skeletons3D
 from pose3d_ros.engines.backends.choice import refuse
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.msg import Skeleton2DArray
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
 from pose3d_ros.ros import conversions, images, lifecycle, qos
 from pose3d_ros.ros.calibration import Calibration
-from pose3d_ros.ros.diagnostics import Diagnostics
+from pose3d_ros.ros.diagnostics import STALE, Diagnostics
+from pose3d_ros.ros.frames import Frames
 from pose3d_ros.ros.image_input import ImageInput
 from pose3d_ros.ros.lifter_config import LifterConfig
 from pose3d_ros.ros.outputs import Outputs
 from pose3d_ros.ros.parameters import Parameters
 from pose3d_ros.ros.watchdog import Watchdog
 from pose3d_ros.ros.worker import STOP_S, Worker
+from pose3d_ros.stages.prediction import predicted
 
 NOTHING = "nothing: set refine.body, or refine.hands and hands.weights"
 QUEUE = 100  # keypoint messages: more than any window holds, since a lost one is a hole in the window
@@ -49,7 +54,7 @@ class LifterNode(lifecycle.ManagedNode):
     ) -> None:  # fmt: skip
         super().__init__(name, **kwargs)
         self._make_pipeline = make_pipeline
-        self._pipeline = self._outputs = self._worker = self._jump = None
+        self._pipeline = self._outputs = self._worker = self._jump = self._frames = None
         self._subscribed = []
         self._images: ImageInput | None = None
         self._calibration = Calibration()
@@ -70,6 +75,7 @@ class LifterNode(lifecycle.ManagedNode):
         return images.topic(self, self.config.image.transport) if wanted else ""
 
     def acquire(self) -> None:
+        self._frames = Frames(self, self.config.frames, lambda name, text: self._blame(name, text))
         self._load()
         self._outputs = Outputs(self, self.config, (self._pipeline.body_skeleton, formats.get(conversions.HAND)))
 
@@ -146,6 +152,9 @@ class LifterNode(lifecycle.ManagedNode):
             pipeline.close()
 
     def release(self) -> None:
+        if self._frames:
+            self._frames.close()
+            self._frames = None
         if self._outputs:
             self._outputs.close()
             self._outputs = None
@@ -206,7 +215,7 @@ class LifterNode(lifecycle.ManagedNode):
         for job in older:
             self.health.count("coalesced")
             try:
-                self._pipeline.observe(job.frame, job.camera)
+                self._pipeline.observe(job.frame, job.camera, self._pose(job))
             except Exception as error:
                 self._failed(error)
         if older:
@@ -217,7 +226,10 @@ class LifterNode(lifecycle.ManagedNode):
             return  # too late: another worker publishes, or nobody
         for reason in result.reasons:
             self._blame("people", reason, name=reason)
-        self._outputs.publish(result, newest.frame, newest.camera)
+        result = self._timed(result)
+        placed = self._frames.placed(result)
+        if placed is not None:
+            self._outputs.publish(result, newest.frame, newest.camera, placed)
         self.health.published(newest.arrived_s, len(result.people))
         self._outputs.publish_timings(result, newest.age_in_ms, self._age_ms(result.stamp_ns))
         self._tell_model()
@@ -229,7 +241,25 @@ class LifterNode(lifecycle.ManagedNode):
                 image = images.to_rgb(job.image)
             except Exception as error:  # the lifter needs no image
                 self._failed(error)
-        return self._pipeline.push(job.frame, job.camera, image)
+        return self._pipeline.push(job.frame, job.camera, image, self._pose(job))
+
+    def _timed(self, result: Skeletons3D) -> Skeletons3D:
+        """The result, marked where its image is too old, and carried on as configured."""
+        age_s = (self.get_clock().now().nanoseconds - result.stamp_ns) / conversions.NS_PER_S
+        limit_s, output = self.config.max_input_age_s, self.config.output
+        judged = abs(age_s) < CLOCKS_AGREE_MS / 1e3
+        if limit_s and judged and abs(age_s) > limit_s:
+            what = "old: a delay, or clocks that differ" if age_s > 0 else "in the future: clocks that differ"
+            self._blame(STALE, f"images are {abs(age_s):.1f} s {what} (limit: max_input_age_s, {limit_s:.1f} s)")
+            result = replace(result, stale=True)
+        ahead_s = output.predict_s
+        if output.predict_to_now:
+            ahead_s = float(np.clip(age_s, 0, output.predict_s)) if judged else 0.0
+        return predicted(result, ahead_s)
+
+    def _pose(self, job: Job) -> CameraPose | None:
+        """Where the camera was; None where nothing is said of it, and for pipelines it is where it was before."""
+        return self._frames.pose(job.frame.stamp_ns, job.frame.frame_id)
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self._restart_windows()
@@ -264,6 +294,7 @@ class LifterNode(lifecycle.ManagedNode):
 
         def apply() -> None:
             outputs.reconfigure(config)
+            self._frames.config = config.frames
             pipeline.reconfigure(config.pipeline())
 
         self._worker.call(apply) if self._worker else apply()

@@ -68,7 +68,7 @@ class RetargetNode(lifecycle.ManagedNode):
         self._tell()
         self._subscribe()
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timer = self.create_timer(CHECK_S, self._on_check, clock=steady)
+        self._timer = self.create_timer(CHECK_S, self.guarded(self._on_check), clock=steady)
 
     def stop(self) -> None:
         if self._timer:
@@ -123,7 +123,7 @@ class RetargetNode(lifecycle.ManagedNode):
             self._worker.submit(Job(skeletons, hands, arrived_s))
 
     def _work(self, jobs: list[Job]) -> None:
-        *older, job = jobs
+        worker, (*older, job) = self._worker, jobs
         self.health.count("coalesced", len(older))
         try:
             result = conversions.skeletons_from_msg(job.skeletons, job.hands)
@@ -132,6 +132,8 @@ class RetargetNode(lifecycle.ManagedNode):
             self._robots.hold(BAD_INPUT)
             self._failed(error)
             commands = {}
+        if not (worker and worker.mine):
+            return  # stopped meanwhile: nothing is commanded any more
         for name, command in commands.items():
             self._topics[name].publish(command, self.config.trajectory_s)
         if commands:
@@ -153,8 +155,9 @@ class RetargetNode(lifecycle.ManagedNode):
         for name, topics in self._topics.items():
             if topics.told:
                 self._robots.drivers[name].blocked = ""
-        if self.health.silence_s()[0] > self.config.silent_s:
-            self._worker.call(self._silence)
+        worker = self._worker
+        if worker and self.health.silence_s()[0] > self.config.silent_s:
+            worker.call(self._silence)
 
     def _silence(self) -> None:
         self._robots.silence()

@@ -12,6 +12,8 @@ from pose3d_ros.stages.body_image import BodyRefiner
 from pose3d_ros.stages.hand_image import HandRefiner
 from pose3d_ros.stages.hands import Hands
 from pose3d_ros.stages.part import Absent
+from pose3d_ros.stages.sanity import Sanity
+from pose3d_ros.stages.self_test import SelfTests
 from pose3d_ros.stages.state import State
 
 
@@ -33,6 +35,8 @@ class Parts(NamedTuple):
     hands: Hands | Absent
     hand_refiner: HandRefiner | Absent
     articulation: Articulation
+    tests: SelfTests
+    sanity: Sanity
 
 
 def assemble(config: PipelineConfig, models: Models, given: Given) -> Parts:
@@ -45,11 +49,16 @@ def assemble(config: PipelineConfig, models: Models, given: Given) -> Parts:
         body_images = models.image_lifter(refine.body, refine.body_model)
     if not hand_images and refine.hands and hand_lifter:
         hand_images = models.image_lifter(refine.hands, refine.hands_model)
+    bodies, hands = Bodies(config, lifter), Hands(hand, hand_lifter) if hand_lifter else Absent()
+    tested = [] if given.lifter else [(bodies, body.weights)]
+    tested += [(hands, hand.weights)] if hands and not given.hand_lifter else []
     return Parts(
-        Bodies(config, lifter),
+        bodies,
         BodyRefiner(body_images) if body_images else Absent(),
         State(config, lifter.spec.joints),
-        Hands(hand, hand_lifter) if hand_lifter else Absent(),
+        hands,
         HandRefiner(hand_images) if hand_images else Absent(),
         Articulation(),
+        SelfTests(models, tested),
+        Sanity(),
     )

@@ -10,6 +10,7 @@ from pose3d_ros.core.mapping import mapping
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.timer import Timer
 from pose3d_ros.core.types import JointState, Keypoints2D, Person3D
+from pose3d_ros.estimation.ego_motion import EgoMotion
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.placement import PlacementConfig, place_people, pull_to_rays
 from pose3d_ros.models import Lifter
@@ -51,8 +52,9 @@ class Bodies(Part):
     def skeleton(self) -> Skeleton:
         return self.lifter.spec.joints
 
-    def store(self, frame: Keypoints2D, camera: Camera, timer: Timer) -> list[str]:
-        """Frame -> the lifter's joints -> rays -> identities -> windows. Returns what was odd."""
+    def store(self, frame: Keypoints2D, camera: Camera, timer: Timer, motion: EgoMotion | None = None) -> list[str]:
+        """Frame -> the lifter's joints -> rays -> identities -> windows, all of them in the axes of the camera of now.
+        Returns what was odd."""
         found, reasons = [], []
         with timer("mapping"):
             for person in (person for person in frame.people if not person.side):
@@ -64,8 +66,12 @@ class Bodies(Part):
             rays = camera.rays(np.stack([xy_px for _, xy_px, _ in found])) if found else ()  # of all at once
         with timer("tracking"):
             people = [(id, of, score) for (id, _, score), of in zip(found, rays, strict=True)]
-            reasons += self.people.push(frame.stamp_ns, people, view_of(camera))
-            self._windows = self.people.windows(frame.stamp_ns)
+            before_ns = self.people.newest_ns
+            R = motion.since(before_ns) if motion and before_ns is not None and frame.stamp_ns > before_ns else None
+            if R is not None and self.lifter.keeps_state:
+                self.lifter.turn(R)
+            reasons += self.people.push(frame.stamp_ns, people, view_of(camera), R)
+            self._windows = self.people.windows(frame.stamp_ns, motion and motion.turn)
         return reasons
 
     def lift(self, stamp_ns: int, timer: Timer) -> tuple[list[Person3D], list[str]]:

@@ -1,5 +1,6 @@
 """Hands in the pipeline: 2D hands of one image in, metric hands on their bodies out."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from pose3d_ros.core.errors import FormatError
 from pose3d_ros.core.mapping import mapping
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.types import Hand3D, JointState, Keypoints2D, Person2D, Person3D
+from pose3d_ros.estimation.ego_motion import EgoMotion
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.hand import describe, resized
 from pose3d_ros.geometry.hand_camera import look_at_hand, normalise_hand
@@ -18,6 +20,7 @@ from pose3d_ros.guidance import GuidanceConfig, fill
 from pose3d_ros.models import Lifter
 from pose3d_ros.settings import HandConfig, PipelineConfig
 from pose3d_ros.stages.part import Part
+from pose3d_ros.stages.prediction import carried_hands
 from pose3d_ros.tracking.hand_matching import SIDES, BodyWrists, HandReason, SeenHand
 from pose3d_ros.tracking.hand_tracks import HandTrack, HandTracks
 from pose3d_ros.tracking.keypoints import hide_weak
@@ -37,13 +40,17 @@ class Hands(Part):
         self.config, self.lifter = config, lifter
         self.lifter.warm_up(2)
         self._tracks = HandTracks(lifter.spec.frames, lifter.spec.rate_hz)
+        self._turn: Callable | None = None
 
     @property
     def description(self) -> str:
         return self.lifter.description
 
-    def store(self, frame: Keypoints2D, camera: Camera, bodies: list[BodyWrists]) -> list[str]:
+    def store(
+        self, frame: Keypoints2D, camera: Camera, bodies: list[BodyWrists], motion: EgoMotion | None = None
+    ) -> list[str]:
         """Take one frame's hands: entries with a side, and the hands of whole-body formats. Returns what was odd."""
+        self._turn = motion and motion.turn
         found, reasons = self._seen(frame, camera)
         # a whole body whose hand is not in the image is no fault
         found = [hand for hand in found if len(hand.seen) or not hand.of_body]
@@ -55,7 +62,7 @@ class Hands(Part):
         tracks = [track for track in self._tracks.tracks if stamp_ns - track.last_seen_ns <= hold_ns]
         if not tracks:
             return [], []
-        rays, score = self._tracks.windows(tracks, stamp_ns)
+        rays, score = self._tracks.windows(tracks, stamp_ns, self._turn)
         enough = (score > 0).any(1).sum(1) >= self.config.min_joints
         reasons: list[str] = [HandReason.TOO_FEW_JOINTS] * int((~enough).sum())
         tracks = [track for track, ok in zip(tracks, enough, strict=True) if ok]
@@ -94,12 +101,12 @@ class Hands(Part):
                     **pose.of(i),
                 )
             )
-        return hands, reasons
+        return carried_hands(hands, people), reasons
 
     def keypoints(self, stamp_ns: int, hands: list[Hand3D]) -> tuple[np.ndarray, np.ndarray]:
         """Rays (N, 21, 2), NaN where missing, and scores (N, 21) of the frame at this stamp that belong to `hands`."""
         known = {(track.track, track.side): track for track in self._tracks.tracks}
-        rays, score = self._tracks.windows([known[hand.track, hand.side] for hand in hands], stamp_ns)
+        rays, score = self._tracks.windows([known[h.track, h.side] for h in hands], stamp_ns, self._turn)
         return rays[:, -1], score[:, -1]
 
     def reconfigure(self, config: PipelineConfig) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from pose3d_ros.core.pose import CameraPose
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.types import Person3D
-from pose3d_ros.estimation.body_state import STILL, BodyStates, Estimate, Lifted
+from pose3d_ros.estimation.body_state import BodyStates, Estimate, Lifted
+from pose3d_ros.estimation.ego_motion import EgoMotion
 from pose3d_ros.settings import PipelineConfig
 from pose3d_ros.stages.part import Part
 
@@ -19,11 +20,11 @@ class State(Part):
     def __init__(self, config: PipelineConfig, skeleton: Skeleton) -> None:
         self.config = config.state
         self._states = BodyStates(skeleton, config.state)
-        self._pose = STILL
+        self.ego_motion = EgoMotion()
 
-    def store(self, pose: CameraPose | None) -> None:
-        """Where the camera is now; None: where it was."""
-        self._pose = pose or self._pose
+    def store(self, stamp_ns: int, pose: CameraPose | None) -> list[str]:
+        """Where the camera is at a frame; None: where it was. Returns what was odd."""
+        return self.ego_motion.push(stamp_ns, pose)
 
     def lift(self, stamp_ns: int, people: list[Person3D], rays: np.ndarray, score: np.ndarray) -> list[Person3D]:
         """`people` as they were lifted from this frame, with its rays (N, J, 2) and score (N, J), settled by what was
@@ -31,7 +32,9 @@ class State(Part):
         if not (self.config.enabled and people):
             return people
         lifted = Lifted(np.stack([p.xyz_m for p in people]), np.stack([p.sigma_m for p in people]), rays, score)
-        found = self._states.update([person.track for person in people], stamp_ns, lifted, self._pose)
+        tracks = [person.track for person in people]
+        found = self._states.update(tracks, stamp_ns, lifted, self.ego_motion.now)
+        self.ego_motion.places = self._states.places
         return [_settled(person, found, row) for row, person in enumerate(people)]
 
     def reconfigure(self, config: PipelineConfig) -> None:
@@ -42,7 +45,7 @@ class State(Part):
     def reset(self) -> None:
         """Forget everybody, and where the camera was."""
         self._states.reset()
-        self._pose = STILL
+        self.ego_motion.reset()
 
 
 def _settled(person: Person3D, found: Estimate, row: int) -> Person3D:

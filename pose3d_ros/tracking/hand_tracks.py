@@ -1,6 +1,8 @@
 """The hands in one camera's view: whose they are, and the temporal window of each."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -63,9 +65,12 @@ class HandTracks:
             self.tracks = sorted(self.tracks, key=lambda track: -track.last_seen_ns)[:MOST]
         return reasons
 
-    def windows(self, tracks: list[HandTrack], stamp_ns: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rays (N, T, 21, 2), NaN where missing, and scores (N, T, 21) of these hands; slot T - 1 is now."""
-        grids = [track.window.grid(stamp_ns) for track in tracks]
+    def windows(
+        self, tracks: list[HandTrack], stamp_ns: int, turn: Callable | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rays (N, T, 21, 2), NaN where missing, and scores (N, T, 21) of these hands; slot T - 1 is now. `turn`
+        (track, stamps_ns, rays) as in `Window.grid`."""
+        grids = [track.window.grid(stamp_ns, turn and partial(turn, track.track)) for track in tracks]
         return np.stack([xy for xy, _ in grids]), np.stack([score for _, score in grids])
 
     def reset(self) -> None:

@@ -12,6 +12,7 @@ COAST_TIME_S = 1.0  # a person who is not seen is expected to slow down over thi
 JOINT_MEMORY_S = 2.0  # a joint hidden for longer is forgotten
 SIZE_TIME_S = 2.0  # the size shrinks no faster than over this time when most joints hide
 SIGMA_SEEN, SIGMA_PER_S, SIGMA_MAX = 0.05, 0.4, 0.3  # joint uncertainty in body sizes, growing since it was seen
+MIN_AHEAD = 0.05  # z of a turned ray; what is beside the camera is not expected anywhere
 JUMP_SIZES, JUMP_SIZES_PER_S = 2.0, 3.0  # no body moves further than this between two sightings
 
 
@@ -19,6 +20,13 @@ def extent(xy: np.ndarray) -> np.ndarray:
     """Longer side of the box around the keypoints `xy` (N, J, 2), NaN ignored, 0 without any. (N,)."""
     sides = np.fmax.reduce(xy, axis=1) - np.fmin.reduce(xy, axis=1)
     return np.fmax.reduce(sides, axis=1, initial=0)
+
+
+def turned_rays(rays: np.ndarray, R: np.ndarray) -> np.ndarray:
+    """Rays x/z, y/z (..., 2) in the axes that `R` (3, 3) leads to; NaN beside and behind that camera."""
+    xyz = np.concatenate((rays, np.ones_like(rays[..., :1])), -1) @ R.T
+    ahead = xyz[..., 2:] > MIN_AHEAD
+    return np.where(ahead, xyz[..., :2] / np.where(ahead, xyz[..., 2:], 1), np.nan)
 
 
 def masked_mean(value: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -51,6 +59,14 @@ class Motion:
         """Keep these rows only (mask or indices)."""
         for name in ("xy", "joint_ns", "stamp_ns", "velocity", "size", "count"):
             setattr(self, name, getattr(self, name)[rows])
+
+    def turn(self, R: np.ndarray) -> None:
+        """Rays of the old camera's axes in those of one that was turned, `R` (3, 3) from the old into the new."""
+        step = 0.01  # s; of the velocity's difference quotient
+        middle = np.nanmean(np.where(np.isfinite(self.xy).any((1, 2), keepdims=True), self.xy, 0), axis=1)
+        moved = turned_rays(middle + step * self.velocity, R) - turned_rays(middle, R)
+        self.velocity = np.where(np.isfinite(moved), moved / step, 0)
+        self.xy = turned_rays(self.xy, R)
 
     def predict(self, stamp_ns: int) -> np.ndarray:
         """Expected keypoints (N, J, 2) at a time, NaN where nothing is known."""

@@ -1,5 +1,8 @@
 """Everybody in one camera's view: who is a person and who is who, and the temporal window and output filter of each."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -42,13 +45,19 @@ class People:
         self._view = EVERYWHERE
 
     def push(
-        self, stamp_ns: int, people: list[tuple[str, np.ndarray, np.ndarray]], view: View = EVERYWHERE
-    ) -> list[str]:
-        """Take one frame: (source id or "", rays (J, 2), score (J,)) of each, and what the camera sees.
+        self, stamp_ns: int, people: list[tuple[str, np.ndarray, np.ndarray]], view: View = EVERYWHERE,
+        R: np.ndarray | None = None,
+    ) -> list[str]:  # fmt: skip
+        """Take one frame: (source id or "", rays (J, 2), score (J,)) of each, and what the camera sees. `R` (3, 3) turned
+        the camera's axes since the newest frame, None = not at all.
 
         Returns what was odd: values of `TrackReason`, one for each detection concerned, and of `StreamEvent`.
         """
-        update = self._tracker.update(stamp_ns, people, view)
+        if R is not None:
+            self._tracker.turn(R)
+            self._gate.turn(R)
+        # where the camera's own motion is known, whoever is out of its view stays for a while where they are in the world
+        update = self._tracker.update(stamp_ns, people, view if R is None else replace(EVERYWHERE, pixel=view.pixel))
         self._view = view
         if update.event in RESTARTS:
             self._forget_all()
@@ -91,15 +100,20 @@ class People:
         self._published |= {track.number for track, keep in zip(tracks, fine, strict=True) if keep}
         return fine, reasons
 
-    def windows(self, stamp_ns: int) -> Windows:
-        """The windows as they are at a stamp; new arrays."""
+    def windows(self, stamp_ns: int, turn: Callable | None = None) -> Windows:
+        """The windows as they are at a stamp; new arrays. `turn` (track, stamps_ns, rays) as in `Window.grid`."""
         tracks = [track for track in self._tracker.tracks if track.number in self._windows]
         frames, joints, _ = self._shape
         rays = np.empty((len(tracks), frames, joints, 2), np.float32)
         score = np.empty((len(tracks), frames, joints), np.float32)
         for i, track in enumerate(tracks):
-            rays[i], score[i] = self._windows[track.number].grid(stamp_ns)
+            rays[i], score[i] = self._windows[track.number].grid(stamp_ns, turn and partial(turn, track.number))
         return Windows(tracks, rays, score)
+
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest frame."""
+        return self._tracker.newest_ns
 
     def revisions(self, tracks: list[Track]) -> list[int]:
         """Of these tracks' windows: another number once a window's past was changed, not only added to."""

@@ -12,7 +12,7 @@ import numpy as np
 
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.geometry.placement import misfit, stature_m
-from pose3d_ros.tracking.motion import extent, masked_mean
+from pose3d_ros.tracking.motion import extent, masked_mean, turned_rays
 
 # Lifted people that no training saw, whatever hides them: stature 1.35 to 1.73 m in 99.8 % of the frames (the lifter
 # cannot see size, only build), misfit at most 0.11; random points have 0.7 to 1.4 m and 0.7 to 1.
@@ -85,6 +85,13 @@ class Gate:
                 _follow(record, stamp_ns, place[i], doubts[i], build[i], size[i])
             found.append(Doubt.TOO_FAR if far[i] else _verdict(record))
         return found
+
+    def turn(self, R: np.ndarray) -> None:
+        """The camera turned, `R` (3, 3) from its old axes into the new: nobody walked by that."""
+        for record in self._records.values():
+            first, place = turned_rays(np.stack((record.first, record.place)), R)
+            if np.isfinite(first).all() and np.isfinite(place).all():
+                record.first, record.place = first, place
 
     def forget(self, numbers: set[int]) -> None:
         """They are gone."""

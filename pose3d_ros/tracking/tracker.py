@@ -51,6 +51,16 @@ class Tracker:
         self._motion: Motion | None = None
         self._numbers: OrderedDict[str, int] = OrderedDict()  # of source ids, also after their person was dropped
 
+    @property
+    def newest_ns(self) -> int | None:
+        """Stamp of the newest frame, None before any."""
+        return self._clock.newest_ns
+
+    def turn(self, R: np.ndarray) -> None:
+        """The camera turned: its old axes times `R` (3, 3) are the new ones. Positions must be rays x/z, y/z."""
+        if self._motion is not None:
+            self._motion.turn(R)
+
     def update(
         self, stamp_ns: int, people: Sequence[tuple[str, np.ndarray, np.ndarray]], view: View = EVERYWHERE
     ) -> TrackingUpdate:

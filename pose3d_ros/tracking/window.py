@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from pose3d_ros.tracking.keypoints import hide_weak, merged
 # The buffer resolves a quarter of a slot: all frames of a stream up to four times the model's rate are kept apart.
 CELLS_PER_SLOT = 4
 EMPTY = np.iinfo(np.int64).min
+Turn = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (stamps_ns (...), xy (..., J, 2)) -> xy (..., J, 2)
 _REVISIONS = itertools.count(1)  # no two windows share one
 
 
@@ -83,16 +85,20 @@ class Window:
         self._xy[row], self._score[row] = xy, score
         return event
 
-    def grid(self, newest_stamp_ns: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def grid(self, newest_stamp_ns: int | None = None, turn: Turn | None = None) -> tuple[np.ndarray, np.ndarray]:
         """(xy float32 (T, J, 2), score float32 (T, J)), NaN and 0 where missing; new arrays.
 
         Slot T-1 lies at `newest_stamp_ns`: pass the stamp of the frame, which this person may be absent from; default
         is the newest observation. Every observation goes to the slot nearest in time; several in one slot are merged
-        joint by joint (`merged`); those after `newest_stamp_ns` are left out.
+        joint by joint (`merged`); those after `newest_stamp_ns` are left out. `turn` makes of what was seen
+        at some stamps what would be seen now, NaN where nothing.
         """
         end_ns = self.newest_ns if newest_stamp_ns is None else int(newest_stamp_ns)
         rows = self._rows(end_ns)
         xy, score = self._xy.take(rows, axis=0), self._score.take(rows, axis=0)
+        if turn:
+            xy = turn(np.append(self._stamp_ns, EMPTY)[rows], xy)
+            score = np.where(np.isfinite(xy[..., 0]), score, 0)
         return (xy[0], score[0]) if len(rows) == 1 else merged(xy, score)
 
     def _rows(self, end_ns: int | None) -> np.ndarray:

@@ -167,3 +167,15 @@ def test_it_starts_where_the_robot_is(recorded):
     driver.start(dict.fromkeys(driver.published_names, 0.3))
     command = drive(driver, [(i, hand3d(recorded["right"][10], "right")) for i in range(6)])[-1]
     assert np.abs(command.position_rad - 0.3).max() <= 5.0 * 2 / RATE_HZ
+
+
+@pytest.mark.parametrize("name", ["leap:right", "shadow:right", "inspire:right"])
+def test_the_second_library_finds_the_same_joints(name, recorded):
+    pytest.importorskip("dex_retargeting", reason="needs dex-retargeting, torch, six and pinocchio")
+    found = []
+    for library in ("dexi", "dex_retargeting"):
+        driver = HandDriver(changed(config.load(name), library=library))
+        commands = drive(driver, [(i, hand3d(xyz, "right")) for i, xyz in enumerate(recorded["right"][:40])])
+        found.append(dict(zip(commands[-1].names, commands[-1].position_rad, strict=True)))
+    assert found[0].keys() == found[1].keys()
+    assert np.median([abs(found[0][joint] - found[1][joint]) for joint in found[0]]) < 0.05

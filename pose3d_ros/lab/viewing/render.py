@@ -1,7 +1,7 @@
 """`view`: a recording as one video, a sheet of images and a report."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,10 +38,11 @@ def view(
     sent_stamps: Iterable[int] | None = None,
     codecs: Iterable[str] = tuple(CODECS),
     title: str = "",
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Written:
     """Writes `video.webm` (or `.mp4`, see `movie`), `sheet.png` and `report.json` into the folder `out`, which is made.
 
-    `sent_stamps` as in `report`.
+    `sent_stamps` as in `report`; `progress` is told how many frames are drawn, and of how many.
     """
     out.mkdir(parents=True, exist_ok=True)
     for old in _videos(out):  # another codec has another name
@@ -53,6 +54,7 @@ def view(
     with Movie(written.video, recording.rate_hz, codecs) as movie:
         for number, image in enumerate(frames(recording, title or recording.path.name)):
             movie.write(image)
+            progress(number + 1, len(recording.stamps))
             if number in chosen:
                 images.append(image)
     cv2.imwrite(str(written.sheet), sheet(images))
@@ -99,10 +101,11 @@ def frames(recording: Recording, title: str) -> Iterator[np.ndarray]:
 
 
 def _panels(x: int, box: np.ndarray) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """(position, size) of the two 3D views right of `x`: columns for a scene that is higher than deep, else rows."""
+    """(position, size) of the two 3D views right of `x`: columns where there is room beside a portrait image, or for a
+    scene that is higher than deep; else rows."""
     width, height = WIDTH - x - GAP, HEIGHT - HEADER - GAP
     _, tall, deep = box[1] - box[0]
-    if tall > 0.8 * deep:
+    if tall > 0.8 * deep or width > 1.6 * height:
         half = (width - GAP) // 2
         return [((x, HEADER), (half, height)), ((x + half + GAP, HEADER), (half, height))]
     half = (height - GAP) // 2
@@ -129,7 +132,7 @@ def _facts(moment: Moment, time_s: float) -> str:
         valid = person.state > 0
         if valid.any():
             distance_m = np.linalg.norm(person.xyz_m[valid].mean(0))
-            parts.append(f"person {person.id or person.track}: {distance_m:.2f} m")
+            parts.append(f"{person.id or person.track}: {distance_m:.2f} m")
     return "     ".join(parts[:4])
 
 

@@ -75,9 +75,16 @@ class Outputs:
         for skeleton in self._skeletons.values():
             self._definitions_out.publish(conversions.definition_to_msg(skeleton))
 
-    def publish(self, lifted: Skeletons3D, frame: Keypoints2D | None = None, camera: Camera | None = None) -> None:
-        """Everything of one push, of what somebody listens to. `frame` and `camera`: what it was lifted from."""
-        result = lifted
+    def publish(
+        self,
+        seen: Skeletons3D,
+        frame: Keypoints2D | None = None,
+        camera: Camera | None = None,
+        placed: Skeletons3D | None = None,
+    ) -> None:
+        """Everything of one push, of what somebody listens to. `frame` and `camera`: what it was lifted from; `placed`:
+        the same in the frame in which it goes out."""
+        result = lifted = placed or seen
         if self.config.output.skeleton == BODY24.name:
             result = replace(lifted, people=tuple(as_body24(lifted.people)))
         if self._skeletons_out.get_subscription_count():
@@ -90,7 +97,7 @@ class Outputs:
             self._tf.sendTransform(self._frames(lifted))
         if self._markers_out.get_subscription_count():
             self._markers_out.publish(self._markers.draw(result))
-        self._publish_more(Moment(lifted, self._followed(lifted), frame, camera))
+        self._publish_more(Moment(lifted, self._followed(lifted), frame, camera, seen))
 
     def _publish_more(self, moment: Moment) -> None:
         for output in self._more:
@@ -117,7 +124,10 @@ class Outputs:
         if self.config.output.tf_joints:
             for person in as_body24(result.people):
                 frames += conversions.joint_transforms(person, BODY24, result)
-        return [frame for frame in frames if frame]
+        frames = [frame for frame in frames if frame]
+        for frame in frames:
+            frame.child_frame_id = self.config.frames.prefix + frame.child_frame_id
+        return frames
 
     def publish_timings(self, result: Skeletons3D, age_in_ms: float, age_out_ms: float) -> None:
         if self._timings_out.get_subscription_count():

@@ -35,12 +35,13 @@ def register(output: type["Output"]) -> type["Output"]:
 @dataclass(frozen=True)
 class Moment:
     """One push, and what several outputs want of it, made once. `followed`: the person that is followed, if any;
-    `keypoints`, `camera`: what the result was lifted from."""
+    `keypoints`, `camera`: what the result was lifted from; `seen`: the result in the camera's frame."""
 
     result: Skeletons3D
     followed: Person3D | None = None
     keypoints: Keypoints2D | None = None
     camera: Camera | None = None
+    seen: Skeletons3D | None = None
 
     @cached_property
     def header(self) -> Header:

@@ -62,7 +62,9 @@ class Overlay(Output):
 
     def _work(self, moments: list[Moment]) -> None:
         moment = moments[-1]
-        canvas = draw(self._image(moment.result.stamp_ns), moment.keypoints, moment.result, moment.camera)
+        canvas = draw(
+            self._image(moment.result.stamp_ns), moment.keypoints, moment.seen or moment.result, moment.camera
+        )
         if self.listened(RAW):
             raw = images.from_array(canvas, "bgr8")
             raw.header = moment.header

@@ -53,7 +53,7 @@ class FakePipeline:
         self.go.set()
         self.entered = threading.Event()
 
-    def push(self, frame: Keypoints2D, camera: Camera, image: Any = None) -> Skeletons3D:
+    def push(self, frame: Keypoints2D, camera: Camera, image: Any = None, pose: Any = None) -> Skeletons3D:
         self.pushed.append((frame, camera))
         self.entered.set()
         assert self.go.wait(20), "the test never let the pipeline go on"
@@ -64,7 +64,7 @@ class FakePipeline:
         people = tuple(self.articulation.articulate(frame.stamp_ns, people))
         return Skeletons3D(frame.stamp_ns, frame.frame_id, people, hands, {"model": 1.5, "total": 2.0})
 
-    def observe(self, frame: Keypoints2D, camera: Camera) -> None:
+    def observe(self, frame: Keypoints2D, camera: Camera, pose: Any = None) -> None:
         self.observed.append(frame)
 
     def reconfigure(self, config: Any) -> None:

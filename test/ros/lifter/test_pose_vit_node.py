@@ -33,7 +33,7 @@ def vit(bench, make):
     """vit(**parameters) -> bench of an active node, with the images that its pipeline was given in `b.seen`."""
 
     class Seeing(make.pipeline):
-        def push(self, frame, camera, image=None):
+        def push(self, frame, camera, image=None, pose=None):
             seen[frame.stamp_ns] = image
             return super().push(frame, camera)
 

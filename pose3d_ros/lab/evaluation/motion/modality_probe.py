@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from pose3d_ros.core.pose import CameraPose
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.models.image_lifter import ImageLifter, ImageOutput
@@ -78,10 +79,12 @@ class ProbedPipeline(Pipeline):
         for refiner in [r for r in (self.body_refiner, self.hand_refiner) if r] if given != "both" else ():
             refiner.lifter = SingleModality(refiner.lifter, given)
 
-    def push(self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None = None) -> Skeletons3D:
+    def push(
+        self, frame: Keypoints2D, camera: Camera, image: np.ndarray | None = None, pose: CameraPose | None = None
+    ) -> Skeletons3D:
         for refiner in [r for r in (self.body_refiner, self.hand_refiner) if r]:
             refiner.alone = {}  # nobody is asked where there is no image or nobody in it
-        return super().push(frame, camera, image)
+        return super().push(frame, camera, image, pose)
 
     @property
     def people_alone(self) -> dict[int, np.ndarray]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pose3d_ros.control.config import BodyConfig, HandConfig, load
+from pose3d_ros.control.config import ArmConfig, HandConfig, load
 from pose3d_ros.control.driver import HandDriver, JointDriver
 from pose3d_ros.control.robots import driver
 from pose3d_ros.core import formats
@@ -32,35 +32,47 @@ Progress = Callable[[str, int, int], Any]
 Results = Iterator[tuple[Skeletons3D, bool]]
 
 
-def evaluate_robot(
-    robot: str, file: Path, weights: str, config: EvaluationConfig | HandEvaluationConfig, device: str = "auto",
-    on_progress: Progress | None = None,
+def evaluate_robots(
+    robots: tuple[str, ...], file: Path, weights: str, config: EvaluationConfig | HandEvaluationConfig,
+    device: str = "auto", on_progress: Progress | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """{"robot": {protocol: figures}, "meta"}; hands for a robot hand, bodies for a body.
+    """{"robots": {robot: {protocol: figures}}, "meta"}; hands of one side, or bodies, all driven by the same estimates.
 
-    Raises CheckpointError, ConfigError, InputError; ConfigError for an arm, which has no joints of its own here.
+    Raises CheckpointError, ConfigError, InputError; ConfigError for an arm, which has no joints of its own here, and
+    for robots of several kinds or sides.
     """
-    robot_config = load(robot)
+    configs = [load(robot) for robot in robots]
+    kinds = {(each.kind, getattr(each, "side", "")) for each in configs}
+    if len(kinds) != 1 or isinstance(configs[0], ArmConfig):
+        raise ConfigError(f"robots {', '.join(robots)}: expected hands of one side, or bodies")
     lifter = registry.load_lifter(weights, device)
-    if isinstance(robot_config, HandConfig):
-        recordings = hand_recordings.load(file, HAND_RATE_HZ)
-        recordings = [rec for rec in recordings if rec.name in hand_recordings.LEFT_OUT] or recordings
-        wanted = [rec for rec in recordings if rec.left == (robot_config.side == "left")]
-        if not wanted:
-            raise ConfigError(f"{file}: no {robot_config.side} hand in it for {robot}")
-        found = lift_hands(wanted, {robot: lifter}, config, on_progress=on_progress)[robot]
-        measure: Callable[..., dict[str, Any]] = hands_figures
-    elif isinstance(robot_config, BodyConfig):
-        motion = motion_files.load([file])
-        found = lift_all(motion, [candidate(robot, lifter)], config, on_progress=on_progress)[robot]
-        measure = body_figures
+    measure: Callable[..., dict[str, Any]]
+    if isinstance(configs[0], HandConfig):
+        found = lift_hands(_hands_of(file, configs[0]), {"": lifter}, config, on_progress=on_progress)[""]
+        measure = hands_figures
     else:
-        raise ConfigError(f"robot {robot}: expected a hand or a body, got an {robot_config.kind}")
-    meta = {"robot": robot, "motion": file.name, "weights": identity(weights), "config": asdict(config)}
+        motion = motion_files.load([file])
+        found = lift_all(motion, [candidate("", lifter)], config, on_progress=on_progress)[""]
+        measure = body_figures
+    drivers = {each.name: driver(each) for each in configs}
+    meta = {"motion": file.name, "weights": identity(weights), "config": asdict(config)}
     return {
-        "robot": {protocol: measure(driver(robot_config), sequences) for protocol, sequences in found.items()},
+        "robots": {
+            name: {protocol: measure(made, sequences) for protocol, sequences in found.items()}
+            for name, made in drivers.items()
+        },
         "meta": meta | machine(lifter.description),
     }
+
+
+def _hands_of(file: Path, config: HandConfig) -> list[hand_recordings.Recording]:
+    """Recordings of the side; of a file that holds some that no generator has seen, only these. Raises ConfigError."""
+    recordings = hand_recordings.load(file, HAND_RATE_HZ)
+    recordings = [rec for rec in recordings if rec.name in hand_recordings.LEFT_OUT] or recordings
+    wanted = [rec for rec in recordings if rec.left == (config.side == "left")]
+    if not wanted:
+        raise ConfigError(f"{file}: no {config.side} hand in it for {config.name}")
+    return wanted
 
 
 def hands_figures(robot: HandDriver, sequences: list[HandSequence]) -> dict[str, Any]:
@@ -86,8 +98,9 @@ def hands_figures(robot: HandDriver, sequences: list[HandSequence]) -> dict[str,
 
 
 def body_figures(robot: JointDriver, sequences: list[Sequence]) -> dict[str, Any]:
-    """`wrist_error_mm`: the robot's wrists from those of the robot that the truth drives. `pelvis_lean_deg`: 95 % of
-    the frames lean no farther from the person's own true pelvis; `exact_pelvis_lean_deg`: driven by the truth."""
+    """`wrist_error_mm`: the robot's wrists from those of the robot that the truth drives. `pelvis_lean_deg` from
+    the person's own true pelvis, median, and 95 % of the frames lean no farther than `pelvis_lean_p95_deg`;
+    `exact_pelvis_lean_p95_deg`: driven by the truth."""
     estimated, exact, wrists, lean, exact_lean = [], [], [], [], []
     for sequence in sequences:
         by_estimate = _anew(robot, _body_results(sequence, sequence.predicted_m))
@@ -103,8 +116,9 @@ def body_figures(robot: JointDriver, sequences: list[Sequence]) -> dict[str, Any
         exact.append(by_truth)
     figures = {
         "wrist_error_mm": _mean([_mm(np.array(wrists))]) if wrists else None,
-        "pelvis_lean_deg": _percentile(lean, 95),
-        "exact_pelvis_lean_deg": _percentile(exact_lean, 95),
+        "pelvis_lean_deg": _percentile(lean, 50),
+        "pelvis_lean_p95_deg": _percentile(lean, 95),
+        "exact_pelvis_lean_p95_deg": _percentile(exact_lean, 95),
     }
     return figures | _common(robot, estimated, exact)
 

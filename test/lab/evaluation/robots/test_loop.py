@@ -12,7 +12,7 @@ from pose3d_ros.control.robots import driver
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.lab.evaluation.metrics import Sequence
 from pose3d_ros.lab.evaluation.motion.hands import HandEvaluationConfig, HandSequence
-from pose3d_ros.lab.evaluation.robots.loop import body_figures, evaluate_robot, hands_figures
+from pose3d_ros.lab.evaluation.robots.loop import body_figures, evaluate_robots, hands_figures
 
 
 def hand_sequence(noise_m: float = 0.0, hidden: slice = slice(0, 0)) -> HandSequence:
@@ -59,9 +59,10 @@ def test_a_body_driven_by_the_truth():
     sequence = Sequence(xyz_m, xyz_m, sigma_m, seen, np.ones(len(xyz_m), bool), 30.0)
     figures = body_figures(driver(load("g1:whole")), [sequence])
     assert figures["wrist_error_mm"] == 0
-    assert figures["pelvis_lean_deg"] == figures["exact_pelvis_lean_deg"] < 5
+    assert figures["pelvis_lean_p95_deg"] == figures["exact_pelvis_lean_p95_deg"] < 5
 
 
-def test_what_cannot_be_evaluated():
-    with pytest.raises(ConfigError, match="expected a hand or a body, got an arm"):
-        evaluate_robot("arm:right", None, "hand_dtf27", HandEvaluationConfig())
+@pytest.mark.parametrize("robots", [("arm:right",), ("leap:right", "leap:left"), ("leap:right", "g1:whole")])
+def test_what_cannot_be_evaluated(robots):
+    with pytest.raises(ConfigError, match="expected hands of one side, or bodies"):
+        evaluate_robots(robots, None, "hand_dtf27", HandEvaluationConfig())
