@@ -48,15 +48,16 @@ class People:
         self, stamp_ns: int, people: list[tuple[str, np.ndarray, np.ndarray]], view: View = EVERYWHERE,
         R: np.ndarray | None = None,
     ) -> list[str]:  # fmt: skip
-        """Take one frame: (source id or "", rays (J, 2), score (J,)) of each, and what the camera sees. `R` (3, 3) turned
-        the camera's axes since the newest frame, None = not at all.
+        """Take one frame: (source id or "", rays (J, 2), score (J,)) of each, and what the camera sees.
+
+        `R` (3, 3) turned the camera's axes since the newest frame, None = not at all.
 
         Returns what was odd: values of `TrackReason`, one for each detection concerned, and of `StreamEvent`.
         """
         if R is not None:
             self._tracker.turn(R)
             self._gate.turn(R)
-        # where the camera's own motion is known, whoever is out of its view stays for a while where they are in the world
+        # where the camera's motion is known, whoever is out of its view stays for a while where they are in the world
         update = self._tracker.update(stamp_ns, people, view if R is None else replace(EVERYWHERE, pixel=view.pixel))
         self._view = view
         if update.event in RESTARTS:
