@@ -10,10 +10,7 @@ import argparse
 
 import numpy as np
 
-from pose3d_ros import Pipeline, PipelineConfig
-from pose3d_ros.core.types import Keypoints2D, Person2D
-from pose3d_ros.geometry.camera import Camera
-from pose3d_ros.pipeline import BodyConfig
+from pose3d_ros import BodyConfig, Camera, Keypoints2D, Person2D, Pipeline, PipelineConfig
 
 
 def lift(keypoints: np.ndarray, pipeline: Pipeline, camera: Camera, rate_hz: float = 30.0) -> np.ndarray:

@@ -104,6 +104,17 @@ class RefineConfig:
 
 
 @dataclass(frozen=True)
+class PeopleConfig:
+    """What is known of people beforehand."""
+
+    profiles: str = param(
+        "", "path of a YAML file with the bone lengths of people by their id, as pose3d calibrate-person writes it"
+    )
+
+    __post_init__ = validate
+
+
+@dataclass(frozen=True)
 class PipelineConfig:
     """The parameters of a pipeline."""
 
@@ -111,6 +122,7 @@ class PipelineConfig:
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     placement: PlacementConfig = field(default_factory=PlacementConfig)
     state: StateConfig = field(default_factory=StateConfig)
+    people: PeopleConfig = field(default_factory=PeopleConfig)
     smoothing: SmoothingConfig = field(default_factory=SmoothingConfig)
     hands: HandConfig = field(default_factory=HandConfig)
     refine: RefineConfig = field(default_factory=lambda: RefineConfig(hands=""))  # no image without being asked

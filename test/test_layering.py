@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,44 @@ def test_imports_point_down(path):
     assert faults(layer_of(path), ast.parse(path.read_text())) == []
 
 
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def graph() -> dict[str, set[str]]:
+    """Every file of the package, and those that it imports."""
+    files = {module_of(path): path for path in MODULES}
+    parsed = {name: set(imports(ast.parse(path.read_text()))) for name, path in files.items()}
+    return {
+        name: {m if m in files else m.rpartition(".")[0] for m in found} & files.keys() - {name}
+        for name, found in parsed.items()
+    }
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """What is left when everything was taken away, again and again, that imports nothing that is left."""
+    left = dict(graph)
+    while ready := [name for name, found in left.items() if not found & left.keys()]:
+        for name in ready:
+            del left[name]
+    return sorted(left)
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    assert circle(graph()) == []
+
+
+def test_a_planted_circle_is_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+
+
+def test_only_commands_the_demo_and_replay_use_the_lab():
+    users = {name for name, found in graph().items() if any(m.startswith("pose3d_ros.lab.") for m in found)}
+    allowed = ("pose3d_ros.lab.", "pose3d_ros.cli.", "pose3d_ros.ros.demo.", "pose3d_ros.ros.replay")
+    assert sorted(name for name in users if not name.startswith(allowed)) == []
+
+
 @pytest.mark.parametrize(
     ("layer", "line"),
     [
@@ -80,8 +119,11 @@ def test_a_planted_fault_is_found(layer, line):
     assert len(faults(layer, ast.parse(line))) == 1
 
 
-def test_the_package_itself_imports_neither_torch_nor_ros():
-    code = "import sys, pose3d_ros; print(sorted({'torch', 'rclpy', 'cv2', 'scipy'} & set(sys.modules)))"
+def test_the_package_itself_imports_nothing_and_at_once():
+    code = (
+        "import sys, time; before = time.process_time(); import pose3d_ros; took = time.process_time() - before;"
+        "assert took < 0.2, took; print(sorted({'torch', 'rclpy', 'cv2', 'scipy', 'numpy'} & set(sys.modules)))"
+    )
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
     )

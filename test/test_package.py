@@ -77,7 +77,7 @@ def test_cmake_builds_every_message():
 
 
 def test_python_is_installed_after_the_generated_code():
-    assert CMAKE.index("rosidl_generate_interfaces(") < CMAKE.index("DIRECTORY ${PROJECT_NAME}/")
+    assert CMAKE.index("rosidl_generate_interfaces(") < CMAKE.index("foreach(part ${PYTHON_PARTS})")
 
 
 @pytest.mark.parametrize("path", MESSAGES, ids=name)

@@ -1,5 +1,7 @@
 """`pose3d evaluate`: errors of weights on recorded motion, or on a bag, as tables, as JSON and as a stored run."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,7 +69,8 @@ def command(
         ),
     ] = "",
     table: Annotated[
-        str, typer.Option(help="with --robot: write a table of docs/results, FILE.json:NAME", rich_help_panel=OF_MOTION)
+        str,
+        typer.Option(help="write a table of docs/results, FILE.json:NAME; not of --hands", rich_help_panel=OF_MOTION),
     ] = "",
     bag: Annotated[
         list[Path] | None,
@@ -111,10 +114,10 @@ def command(
             rich_help_panel=OF_MOTION,
         ),
     ] = "",
-    learnt: Annotated[
+    learned: Annotated[
         list[Path] | None,
         typer.Option(
-            help="motion files that the weights learnt from: says whether the people are others",
+            help="motion files that the weights learned from: says whether the people are others",
             rich_help_panel=OF_MOTION,
         ),
     ] = None,
@@ -232,13 +235,24 @@ def command(
             "told": tuple(filter(None, told.split(","))),
             "state": state,
         }
-        report = _on_motion(motion, sources, protocol, options, tuple(learnt or ()))
+        report = _on_motion(motion, sources, protocol, options, tuple(learned or ()))
         print(f"{motion.name}: {report['meta']['people']}")
+        if table:
+            _store(table, report)
     if json_path is not None:
         write_json(json_path, report)
     show(report, HAND_COLUMNS if hands else COLUMNS)
     if not hands:
         show(report, STATE_COLUMNS)
+
+
+def _store(table: str, report: dict[str, Any]) -> None:
+    """Write the results where docs/results.md takes them from, with the command that was given."""
+    from pose3d_ros.lab.evaluation.motion import summary
+    from pose3d_ros.lab.evaluation.tables import store_table
+
+    given = shlex.join(["pose3d", *sys.argv[1:]])
+    store_table(table, summary.COLUMNS, summary.rows(report), summary.measured(report, given))
 
 
 def _refuse_other_mode(context: typer.Context, panel: str) -> None:
@@ -250,7 +264,7 @@ def _refuse_other_mode(context: typer.Context, panel: str) -> None:
 
 
 def _on_motion(
-    file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any], learnt: tuple[Path, ...]
+    file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any], learned: tuple[Path, ...]
 ) -> dict[str, Any]:
     from pose3d_ros.cli.progress import progress
     from pose3d_ros.estimation.body_state import StateConfig
@@ -261,7 +275,7 @@ def _on_motion(
     options["state"] = StateConfig(enabled=options["state"])
     config = EvaluationConfig(protocols=PROTOCOLS if protocol == "all" else tuple(protocol.split(",")), **options)
     with progress("evaluating") as on_progress:
-        return evaluate_motion(file, *sources[:2], config, sources[2], on_progress, learnt)
+        return evaluate_motion(file, *sources[:2], config, sources[2], on_progress, learned)
 
 
 def _on_hands(file: Path, sources: tuple[str, str, str], protocol: str, options: dict[str, Any]) -> dict[str, Any]:

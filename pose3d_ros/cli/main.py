@@ -12,6 +12,7 @@ from pose3d_ros.core.errors import Pose3DError
 COMMANDS = {
     "evaluate": "Errors under occlusion, on recorded motion or on a bag.",
     "rotations": "Rotations of joints on recorded motion, against those of the truth.",
+    "calibrate-person": "Somebody's bone lengths from a bag, as a profile for people.profiles.",
     "moving": "Errors before a camera that turns and drives, with its poses and without.",
     "compare": "Two runs on bags side by side, with limits for a CI.",
     "synthesize": "A bag of virtual people with exact truth, from motion capture.",
@@ -27,6 +28,7 @@ COMMANDS = {
     "doctor": "What works on this machine, and what is missing.",
 }
 EXIT_ERROR = 2
+OF_LAB = ("benchmark", "compare", "demo", "evaluate", "synthesize", "train", "view")  # need it
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -48,6 +50,13 @@ def _refuse(why: str) -> NoReturn:
     raise SystemExit(EXIT_ERROR) from None
 
 
+def _has_lab() -> bool:
+    try:
+        return find_spec("pose3d_ros.lab") is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def _app(wanted: str):
     """The typer application; of all commands only the wanted one is loaded."""
     try:
@@ -57,9 +66,11 @@ def _app(wanted: str):
     app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     app.callback(help="Metric 3D skeletons of people from 2D keypoints.")(lambda: None)
     for name, line in COMMANDS.items():
-        module = f"pose3d_ros.cli.{name}"
+        module = f"pose3d_ros.cli.{name.replace('-', '_')}"
         if not find_spec(module):
             continue
+        if name == wanted and name in OF_LAB and not _has_lab():
+            raise Pose3DError(f"{name} needs pose3d_ros.lab, which is left out of this installation (-DWITH_LAB=ON)")
         if name != wanted:
             app.command(name, help=line)(lambda: None)
         elif hasattr(loaded := import_module(module), "app"):

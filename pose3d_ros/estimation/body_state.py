@@ -10,8 +10,9 @@ from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.pose import CameraPose
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.estimation import bones as bone_lengths
-from pose3d_ros.estimation import calibration, posture, root
+from pose3d_ros.estimation import calibration, contact, posture, root
 from pose3d_ros.estimation.bones import Bones
+from pose3d_ros.estimation.contact import Contact, ContactConfig, Feet
 from pose3d_ros.estimation.ego_motion import STILL
 from pose3d_ros.estimation.posture import PostureConfig
 from pose3d_ros.estimation.root import Root, RootConfig
@@ -28,6 +29,7 @@ class StateConfig:
     enabled: bool = param(True, "keep bones, root, velocity and posture of people; false = every frame for itself")
     posture: PostureConfig = field(default_factory=PostureConfig)
     root: RootConfig = field(default_factory=RootConfig)
+    contact: ContactConfig = field(default_factory=ContactConfig)
 
     __post_init__ = validate
 
@@ -67,6 +69,7 @@ class Memory:
     posture_m: np.ndarray
     motion_m_s: np.ndarray
     bones: Bones
+    feet: Feet
 
     def take(self, rows: Sequence[int]) -> "Memory":
         """These rows, copied."""
@@ -74,7 +77,7 @@ class Memory:
         return Memory(
             [self.keys[row] for row in rows], self.stamp_ns[rows], self.seen_ns[rows],
             Root(*(part[rows] for part in self.root)), self.posture_m[rows], self.motion_m_s[rows],
-            Bones(*(part[rows] for part in self.bones)),
+            Bones(*(part[rows] for part in self.bones)), Feet(*(part[rows] for part in self.feet)),
         )  # fmt: skip
 
     def joined(self, other: "Memory") -> "Memory":
@@ -87,6 +90,7 @@ class Memory:
             [*self.keys, *other.keys], both(self.stamp_ns, other.stamp_ns), both(self.seen_ns, other.seen_ns),
             Root(*map(both, self.root, other.root)), both(self.posture_m, other.posture_m),
             both(self.motion_m_s, other.motion_m_s), Bones(*map(both, self.bones, other.bones)),
+            Feet(*map(both, self.feet, other.feet)),
         )  # fmt: skip
 
 
@@ -96,6 +100,8 @@ class BodyStates:
     def __init__(self, skeleton: Skeleton, config: StateConfig | None = None) -> None:
         self.skeleton, self.config = skeleton, config or StateConfig()
         self.bones = bone_lengths.tree(skeleton)
+        self._foot_rows, self._foot_heights_m = contact.foot_joints(skeleton)
+        self.profiles: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # log lengths (G,) and their sigma, by key
         self.reset()
 
     def reset(self) -> None:
@@ -114,17 +120,39 @@ class BodyStates:
         is known comes back, carried to its stamp.
         """
         lifted = Lifted(*(np.asarray(part, np.float64) for part in lifted))
+        lifted = self._sized(list(keys), lifted)
         before = self._arranged(list(keys), lifted, stamp_ns, pose)
         before = self._restarted(before, lifted, stamp_ns, pose)
         dt_s = (stamp_ns - before.stamp_ns) * 1e-9
         newer = dt_s > 0
         ahead = self._predicted(before, dt_s, lifted.score, pose)
-        now = self._fused(ahead, before, dt_s, lifted)
+        ahead.feet, rests = self._feet(ahead, lifted, stamp_ns, pose)
+        now = self._fused(ahead, before, dt_s, lifted, rests)
         if not newer.all():
             now = _chosen(newer, now, ahead)
         now.stamp_ns = np.maximum(before.stamp_ns, stamp_ns)
         self._remember(_chosen(newer, _to_fixed(now, pose), before) if not newer.all() else _to_fixed(now, pose))
         return self._estimate(now, stamp_ns, lifted)
+
+    def learned(self, key: int) -> tuple[np.ndarray, float]:
+        """Lengths (G,) of somebody's bones, in the order of `bones.names`, and the stature. Raises KeyError."""
+        if key not in self._memory.keys:
+            raise KeyError(key)
+        of = self._memory.take([self._memory.keys.index(key)]).bones
+        return np.exp(of.log_length)[0], float(of.stature_m[0])
+
+    def _sized(self, keys: list[int], lifted: Lifted) -> Lifted:
+        """Whoever has a profile as large as it says, and so much farther or nearer: rays stay what they are."""
+        if not any(key in self.profiles for key in keys):
+            return lifted
+        factor = np.ones(len(keys))
+        lengths = np.log(np.maximum(bone_lengths.lengths_m(lifted.xyz_m, self.bones), bone_lengths.MIN_LENGTH_M))
+        for row, key in enumerate(keys):
+            if key in self.profiles:
+                log, sigma = (part[self.bones.group] for part in self.profiles[key])
+                known = np.isfinite(sigma) & self.bones.rigid
+                factor[row] = np.exp((log - lengths[row])[known].mean()) if known.any() else 1.0
+        return lifted._replace(xyz_m=lifted.xyz_m * factor[:, None, None])
 
     def _arranged(self, keys: list[int], lifted: Lifted, stamp_ns: int, pose: CameraPose) -> Memory:
         """A row for every key, in their order; new people as they were lifted."""
@@ -155,9 +183,14 @@ class BodyStates:
         count, joints = len(keys), len(self.skeleton)
         start = root.first(lifted.xyz_m[:, 0], self._root_noise(lifted))
         posture_m = lifted.xyz_m - lifted.xyz_m[:, :1]
+        bones = bone_lengths.unknown(count, self.bones)
+        for row, key in enumerate(keys):
+            if key in self.profiles:
+                bones = bone_lengths.told(bones, row, *self.profiles[key])
         memory = Memory(
             keys, np.full(count, stamp_ns - 1, np.int64), np.zeros((count, joints), np.int64), start, posture_m,
-            np.zeros_like(posture_m), bone_lengths.unknown(count, self.bones),
+            np.zeros_like(posture_m), bones,
+            contact.nowhere(count, len(self._foot_rows)),
         )  # fmt: skip
         return _to_fixed(memory, pose)
 
@@ -172,25 +205,54 @@ class BodyStates:
         there.motion_m_s = there.motion_m_s * left[:, None, None]
         return there
 
-    def _fused(self, ahead: Memory, before: Memory, dt_s: np.ndarray, lifted: Lifted) -> Memory:
+    def _feet(self, ahead: Memory, lifted: Lifted, stamp_ns: int, pose: CameraPose) -> tuple[Feet, Contact | None]:
+        """The feet after this frame, and what those that rest say; None where no floor is known."""
+        rows, config = self._foot_rows, self.config.contact
+        if pose.up is None or pose.height_m is None or not config.sigma_m:
+            return ahead.feet, None
+        return contact.followed(
+            ahead.feet, lifted.rays[:, rows], lifted.score[:, rows], lifted.xyz_m[:, rows], self._foot_heights_m, pose,
+            stamp_ns, config,
+        )  # fmt: skip
+
+    def _fused(self, ahead: Memory, before: Memory, dt_s: np.ndarray, lifted: Lifted, rests: Contact | None) -> Memory:
         """The prediction with the frame taken in; rows whose `dt_s` is not positive are of no use."""
         config, seen = self.config, lifted.score > 0
         stands = root.corrected(ahead.root, lifted.xyz_m[:, 0], self._root_noise(lifted), seen.any(1))
+        if rests is not None:
+            stands = self._standing(stands, lifted, rests)
         learned = bone_lengths.learn(ahead.bones, lifted.xyz_m, seen, np.maximum(dt_s, 0), self.bones)
-        joints_m = self._posture(ahead, learned, stands, dt_s, lifted)
+        for row in (row for row, key in enumerate(ahead.keys) if key in self.profiles):
+            for new, old in zip(learned, ahead.bones, strict=True):
+                new[row, :-1] = old[row, :-1]  # all but the stature is known
+        joints_m = self._posture(ahead, learned, stands, dt_s, lifted, rests)
         missed = joints_m - ahead.posture_m
         gain = config.posture.velocity_gain / np.maximum(dt_s, 1e-3)
         known = (before.seen_ns.max(1, initial=0) > 0)[:, None, None]
         motion = np.where(known, ahead.motion_m_s + gain[:, None, None] * missed, 0)
         stamps = (before.stamp_ns + np.rint(dt_s * 1e9).astype(np.int64))[:, None]
         seen_ns = np.where(seen, stamps, before.seen_ns)
-        return Memory(list(ahead.keys), ahead.stamp_ns, seen_ns, stands, joints_m, motion, learned)
+        return Memory(list(ahead.keys), ahead.stamp_ns, seen_ns, stands, joints_m, motion, learned, ahead.feet)
 
     def _root_noise(self, lifted: Lifted) -> np.ndarray:
         share = np.maximum((lifted.score > 0).mean(1), 1 / len(self.skeleton))
         return root.lifted_noise(lifted.xyz_m[:, 0], share, lifted.sigma_m[:, 1:].mean(1), self.config.root)
 
-    def _posture(self, ahead: Memory, bones: Bones, stands: Root, dt_s: np.ndarray, lifted: Lifted) -> np.ndarray:
+    def _standing(self, stands: Root, lifted: Lifted, rests: Contact) -> Root:
+        """The roots, given where resting feet are: as far from them as they were lifted."""
+        rows = self._foot_rows
+        leg_m = lifted.xyz_m[:, rows] - lifted.xyz_m[:, :1]
+        unsure = root.ray_covariance(lifted.xyz_m[:, rows], *(k * lifted.sigma_m[:, rows] for k in (0.9, 0.5)))
+        tiny = 1e-6 * np.eye(3)
+        information = np.linalg.inv(np.linalg.inv(rests.information + tiny) + unsure)
+        total = information.sum(1) + tiny
+        at_m = np.linalg.solve(total, (information @ (rests.xyz_m - leg_m)[..., None]).sum(1))[..., 0]
+        measured = (rests.information[..., 0, 0] > 0).any(1)
+        return root.corrected(stands, at_m, np.linalg.inv(total), measured)
+
+    def _posture(
+        self, ahead: Memory, bones: Bones, stands: Root, dt_s: np.ndarray, lifted: Lifted, rests: Contact | None
+    ) -> np.ndarray:
         config, seen = self.config.posture, lifted.score > 0
         relative = lifted.xyz_m - lifted.xyz_m[:, :1]
         linear = posture.Linear.zeros(*seen.shape)
@@ -206,6 +268,11 @@ class BodyStates:
             np.zeros_like(relative),
         )
         linear.add_points(np.zeros(1, int), posture.root_information(stands.xyz_m), stands.xyz_m[:, None])
+        if rests is not None:
+            # a root that is off does not bend legs
+            tiny, unsure = 1e-6 * np.eye(3), stands.covariance[:, None, :3, :3]
+            information = np.linalg.inv(np.linalg.inv(rests.information + tiny) + unsure)
+            linear.add_points(self._foot_rows, information, rests.xyz_m)
         length_m, unsure_m = (part[:, self.bones.group] for part in bone_lengths.known_m(bones))
         start = relative + stands.xyz_m[:, None]
         joints = posture.solve(linear, start, length_m, unsure_m, self.bones, config)
@@ -255,7 +322,7 @@ def _turned(memory: Memory, R: np.ndarray, t_m: np.ndarray) -> Memory:
     """In another frame: points p become R p + t."""
     return Memory(
         memory.keys, memory.stamp_ns, memory.seen_ns, root.turned(memory.root, R, t_m), memory.posture_m @ R.T,
-        memory.motion_m_s @ R.T, memory.bones,
+        memory.motion_m_s @ R.T, memory.bones, memory.feet,
     )  # fmt: skip
 
 

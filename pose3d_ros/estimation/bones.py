@@ -80,10 +80,12 @@ def unknown(people: int, bones: Tree) -> Bones:
     return Bones(*np.zeros((2, people, len(bones.names) + 1)))
 
 
-def known(log_length: np.ndarray, sigma: np.ndarray) -> Bones:
-    """From log lengths (N, G) and their standard deviations (N, G), inf where nothing is known."""
-    information = 1 / np.square(sigma)
-    return Bones(np.where(information > 0, log_length, 0) * information, information)
+def told(old: Bones, row: int, log_length: np.ndarray, sigma: np.ndarray) -> Bones:
+    """With the log lengths (G,) of somebody's profile and their standard deviations (G,), inf where it names none."""
+    weighted, information = old.weighted.copy(), old.information.copy()
+    information[row, :-1] = 1 / np.square(sigma)
+    weighted[row, :-1] = np.where(information[row, :-1] > 0, log_length, 0) * information[row, :-1]
+    return Bones(weighted, information)
 
 
 def known_m(bones: Bones) -> tuple[np.ndarray, np.ndarray]:

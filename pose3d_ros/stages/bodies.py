@@ -10,11 +10,11 @@ from pose3d_ros.core.mapping import mapping
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.timer import Timer
 from pose3d_ros.core.types import JointState, Keypoints2D, Person3D
-from pose3d_ros.estimation.ego_motion import EgoMotion
+from pose3d_ros.estimation.ego_motion import STILL, EgoMotion
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.geometry.placement import PlacementConfig, place_people, pull_to_rays
 from pose3d_ros.models import Lifter
-from pose3d_ros.models.conditions import Told
+from pose3d_ros.models.conditions import Told, nothing
 from pose3d_ros.models.lifter import Streams
 from pose3d_ros.settings import PipelineConfig
 from pose3d_ros.stages.hands import wrists_of
@@ -41,7 +41,12 @@ class Bodies(Part):
         self.config, self.lifter = config, lifter
         self.lifter.warm_up()
         spec = lifter.spec
+<<<<<<< HEAD
         self.people = People(spec.frames, spec.joints, spec.rate_hz, config.tracking, config.smoothing)
+=======
+        self.people = People(spec.frames, len(spec.joints), spec.rate_hz, config.tracking, config.smoothing)
+        self._pose = STILL
+>>>>>>> main
         self._windows = Windows([], np.empty(0), np.empty(0))
 
     @property
@@ -70,7 +75,12 @@ class Bodies(Part):
             R = motion.since(before_ns) if motion and before_ns is not None and frame.stamp_ns > before_ns else None
             if R is not None and self.lifter.keeps_state:
                 self.lifter.turn(R)
+<<<<<<< HEAD
             reasons += self.people.push(frame.stamp_ns, people, view_of(camera), R)
+=======
+            self._pose = motion.now if motion else STILL
+            reasons += self.people.push(frame.stamp_ns, people, R)
+>>>>>>> main
             self._windows = self.people.windows(frame.stamp_ns, motion and motion.turn)
         return reasons
 
@@ -85,7 +95,13 @@ class Bodies(Part):
             return [], reasons
         streams = Streams([track.number for track in tracks], self.people.revisions(tracks), stamp_ns)
         lifted = lift_windows(
-            self.lifter, rays[enough], score[enough], self.config.unsettled, timer=timer, streams=streams
+            self.lifter,
+            rays[enough],
+            score[enough],
+            self.config.unsettled,
+            timer=timer,
+            streams=streams,
+            told=self._told(int(enough.sum())),
         )
         with timer("placement"):
             finite = np.isfinite(lifted.xyz_m).all((1, 2)) & np.isfinite(lifted.sigma_m).all(1)
@@ -102,6 +118,14 @@ class Bodies(Part):
             return [
                 Person3D(t.id, t.number, name, xyz_m[i], sigma_m[i], state[i], t.state) for i, t in enumerate(tracks)
             ], reasons
+
+    def _told(self, people: int) -> Told | None:
+        """What is known of gravity and the floor, for weights that take it."""
+        up, height_m = self._pose.up, self._pose.height_m
+        if up is None or not self.lifter.spec.told:
+            return None
+        height = np.full(people, np.nan if height_m is None else height_m, np.float32)
+        return nothing(people)._replace(up=np.tile(up, (people, 1)).astype(np.float32), height_m=height)
 
     def keypoints(self, stamp_ns: int, people: list[Person3D]) -> tuple[np.ndarray, np.ndarray]:
         """Rays (N, J, 2), NaN where missing, and scores (N, J) of the newest frame that belong to `people`."""

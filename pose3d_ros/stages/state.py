@@ -11,6 +11,7 @@ from pose3d_ros.core.types import Person3D
 from pose3d_ros.estimation.body_state import BodyStates, Estimate, Lifted
 from pose3d_ros.estimation.ego_motion import EgoMotion
 from pose3d_ros.settings import PipelineConfig
+from pose3d_ros.stages import profiles
 from pose3d_ros.stages.part import Part
 
 
@@ -20,6 +21,7 @@ class State(Part):
     def __init__(self, config: PipelineConfig, skeleton: Skeleton) -> None:
         self.config = config.state
         self._states = BodyStates(skeleton, config.state)
+        self._profiles = profiles.load(config.people.profiles, skeleton)
         self.ego_motion = EgoMotion()
 
     def store(self, stamp_ns: int, pose: CameraPose | None) -> list[str]:
@@ -33,9 +35,14 @@ class State(Part):
             return people
         lifted = Lifted(np.stack([p.xyz_m for p in people]), np.stack([p.sigma_m for p in people]), rays, score)
         tracks = [person.track for person in people]
+        self._states.profiles = {p.track: self._profiles[p.id] for p in people if p.id in self._profiles}
         found = self._states.update(tracks, stamp_ns, lifted, self.ego_motion.now)
         self.ego_motion.places = self._states.places
         return [_settled(person, found, row) for row, person in enumerate(people)]
+
+    def learned(self, track: int) -> tuple[np.ndarray, float]:
+        """Bone lengths (G,) of somebody, in the order of the skeleton's `tree`, and their stature. Raises KeyError."""
+        return self._states.learned(track)
 
     def reconfigure(self, config: PipelineConfig) -> None:
         if config.state.enabled != self.config.enabled:

@@ -32,7 +32,7 @@ def test_an_unknown_command_is_refused():
 
 def test_an_error_of_the_package_is_one_line_on_stderr(capsys, tmp_path):
     with pytest.raises(SystemExit) as end:
-        main(["evaluate", "--motion", str(tmp_path / "none.npz"), "--weights", "nonsense"])
+        main(["evaluate", "--motion", str(tmp_path / "none.npz"), "--weights", "body_dtf27", "--baseline", "none"])
     assert end.value.code == 2
     printed = capsys.readouterr()
     assert printed.out == ""

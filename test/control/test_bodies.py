@@ -6,6 +6,7 @@ import yaml
 
 from test.control.people import changed, frame
 
+pytest.importorskip("torch", reason="the sample of motion is read with torch")
 pytest.importorskip("mink", reason="needs mink and mujoco, of the extra `control`")
 pytest.importorskip("holosoma_retargeting", reason="needs the G1's model: make control")
 

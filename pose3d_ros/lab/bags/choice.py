@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from os.path import commonpath
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any, Protocol
 
 from pose3d_ros.adapters import all_adapters
 from pose3d_ros.core.errors import InputError
+<<<<<<< HEAD
 
 if TYPE_CHECKING:
     from pose3d_ros.lab.bags.reader import Bag
+=======
+from pose3d_ros.lab.bags.adapters import all_adapters
+from pose3d_ros.lab.bags.types import TopicChoice
+>>>>>>> main
 
 IMAGES = ("sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image")
 INFO = "sensor_msgs/msg/CameraInfo"
@@ -17,6 +24,16 @@ SKELETONS = "pose3d_ros/msg/Skeleton3DArray"
 HANDS = "pose3d_ros/msg/Hand3DArray"
 TF = ("tf2_msgs/msg/TFMessage",)
 OWN = "pose3d_ros/"
+
+
+class Bag(Protocol):
+    """What is asked of a bag: `topics`, {name: type}, the user's `choice`, and messages."""
+
+    path: Path
+    choice: TopicChoice
+    topics: dict[str, str]
+
+    def messages(self, topics: Collection[str]) -> Iterator[Any]: ...
 
 
 def listing(bag: Bag) -> str:

@@ -25,11 +25,11 @@ def evaluate_motion(
     config: EvaluationConfig,
     device: str = "auto",
     on_progress: Callable[[str, int, int], Any] | None = None,
-    learnt: tuple[Path, ...] = (),
+    learned: tuple[Path, ...] = (),
 ) -> dict[str, Any]:
     """{"lifter": {protocol: metrics}, "baseline_interpolation": the same or None, "meta"}.
 
-    `learnt`: the motion files that the weights learnt from, to tell whether the people are others: `meta.people`.
+    `learned`: the motion files that the weights learned from, to tell whether the people are others: `meta.people`.
     `baseline`, several with commas: name or path of weights, "auto" for those trained clean beside `weights`, "none",
     "held" and "kalman": keypoints filled so, in front of the lifter and in front of the baseline's weights.
     Raises CheckpointError, ConfigError, InputError.
@@ -53,7 +53,7 @@ def evaluate_motion(
         report[name] = {protocol: found.as_dict() for protocol, found in per_protocol.items()}
     report["meta"] = {
         "motion": file.name,
-        "people": str(overlap(motion, motion_files.load(list(learnt)))) if learnt else "not compared with training",
+        "people": str(overlap(motion, motion_files.load(list(learned)))) if learned else "not compared with training",
         "clips": min(config.clips or len(motion), len(motion)),
         "config": asdict(config),
         "weights": {name: identity(source) for name, source in named.items()},

@@ -31,7 +31,7 @@ def draw_windows(
 
 
 class Feed:
-    """Makes the next piece while the present one is learnt from. What comes out is the same as without it."""
+    """Makes the next piece while the present one is learned from. What comes out is the same as without it."""
 
     def __init__(self, motion: MotionSet, assemble: Callable, seed: int, count: int):
         self._device = motion.root.device

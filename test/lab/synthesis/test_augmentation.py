@@ -3,9 +3,10 @@
 import pytest
 import torch
 
-from pose3d_ros.lab.synthesis import augmentation, body, motion
+from pose3d_ros.lab.synthesis import augmentation, body, motion, other_bodies
 from pose3d_ros.lab.synthesis.augmentation import WidenConfig
 from pose3d_ros.lab.synthesis.rng import Rng
+from pose3d_ros.models.conditions import NAMES, bone_lengths
 
 NOTHING = {name: 0.0 for name in ("mirror", "bodies", "definitions", "mix", "angles", "legs", "arms", "tilt")}
 
@@ -42,7 +43,7 @@ def test_mirror_twice_is_the_identity(sample):
 
 
 def test_other_bodies_have_statures_of_adults(sample):
-    changed = augmentation.other_body(Rng(1), sample[0])
+    changed = other_bodies.other_body(Rng(1), sample[0])
     stature = body.stature(changed[:, 0])
     assert 1.39 < float(stature.min()) < 1.6 < float(stature.max()) < 2.01
     # one body per window; the file's half floats are good to a millimetre or two
@@ -93,3 +94,33 @@ def test_wrists_pass_in_front_of_the_trunk(sample):
     used = (moved - joints).norm(dim=-1).amax(1) > 1e-4
     arms = [row for side in body.SIDES for row in body.ARM[side][1:]]
     assert set(used.any(0).nonzero()[:, 0].tolist()) == set(arms)
+
+
+def test_every_bone_is_drawn_on_its_own_as_wide_as_people_and_definitions_are(motion_file):
+    with_feet, _ = motion.load([motion_file], skeleton="body19").sample(Rng(2), 600, 2, 30.0, torch.ones(600))
+    changed = other_bodies.other_body(Rng(1), with_feet)
+    found = 1000 * bone_lengths(changed[:, 0], body.SKELETON)
+    for name, low, high in (("clavicle", 150, 195), ("upper_arm", 255, 310), ("hip", 80, 115), ("foot", 115, 155)):
+        spread = found[:, NAMES.index(name)]
+        assert float(spread.quantile(0.05)) < low
+        assert float(spread.quantile(0.95)) > high
+    lengths_of = found / (1000 * body.stature(changed[:, 0]))[:, None]
+    together = torch.corrcoef(lengths_of[:, [NAMES.index("clavicle"), NAMES.index("upper_arm")]].T)[0, 1]
+    assert abs(float(together)) < 0.2
+
+
+def test_other_definitions_move_trunk_and_head_only(sample):
+    joints, _ = sample
+    moved = (other_bodies.other_definitions(Rng(1), joints) - joints).norm(dim=-1).amax((0, 1))
+    places = {name for name, row in body.J.items() if row < 17 and moved[row] > 1e-6}
+    assert places == {"spine", "nose", "head_top"}
+    assert float(moved.max()) < 0.16
+
+
+def test_feet_stand_on_the_floor(motion_file):
+    with_feet = motion.load([motion_file], skeleton="body19").sample(Rng(2), 64, 9, 30.0, torch.ones(64))
+    joints, root = augmentation.widen(Rng(3), *with_feet, WidenConfig(**{**NOTHING, "legs": 1.0}))
+    height = (joints + root[:, :, None])[..., 2].mean(1)
+    toes = height[:, list(body.TOE.values())]
+    assert float(toes.min()) > 0.029
+    assert float(height[:, :17].min()) > 0.079

@@ -1,6 +1,6 @@
-"""Whether the people that are evaluated are others than those learnt from: by the lengths of their limbs.
+"""Whether the people that are evaluated are others than those learned from: by the lengths of their limbs.
 
-Recordings of other motion on the skeleton of somebody who was learnt from are new motion, not new people. A mocap
+Recordings of other motion on the skeleton of somebody who was learned from are new motion, not new people. A mocap
 skeleton keeps the lengths of its limbs to a fraction of a millimetre, so that they tell whose it is.
 """
 
@@ -19,11 +19,11 @@ FRAMES = 64  # of a clip, spread over it
 
 
 class Overlap(NamedTuple):
-    """Clips of the evaluated file whose limbs are those of somebody who was learnt from, and of how many; whose."""
+    """Clips of the evaluated file whose limbs are those of somebody who was learned from, and of how many; whose."""
 
     clips: int
     of: int
-    subjects: tuple[tuple[str, str], ...]  # evaluated, learnt from
+    subjects: tuple[tuple[str, str], ...]  # evaluated, learned from
 
     def __str__(self) -> str:
         if not self.clips:
@@ -43,9 +43,9 @@ def limb_lengths_mm(motion: MotionSet) -> np.ndarray:
     return np.array(found)
 
 
-def overlap(evaluated: MotionSet, learnt: MotionSet) -> Overlap:
-    """Who of the evaluated people occurs, as a body, among those learnt from."""
-    mine, theirs = limb_lengths_mm(evaluated), limb_lengths_mm(learnt)
+def overlap(evaluated: MotionSet, learned: MotionSet) -> Overlap:
+    """Who of the evaluated people occurs, as a body, among those learned from."""
+    mine, theirs = limb_lengths_mm(evaluated), limb_lengths_mm(learned)
     same = (np.abs(mine[:, None] - theirs) < SAME_MM).all(-1)
-    pairs = {(evaluated.subjects[i], learnt.subjects[j]) for i, j in zip(*np.nonzero(same), strict=True)}
+    pairs = {(evaluated.subjects[i], learned.subjects[j]) for i, j in zip(*np.nonzero(same), strict=True)}
     return Overlap(int(same.any(1).sum()), len(mine), tuple(sorted(pairs)))

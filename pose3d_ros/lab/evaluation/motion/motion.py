@@ -12,8 +12,10 @@ import torch
 from pose3d_ros.core import formats
 from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import CheckpointError, ConfigError
+from pose3d_ros.core.pose import CameraPose
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.estimation.body_state import BodyStates, Lifted, StateConfig
+from pose3d_ros.estimation.ego_motion import STILL
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.guidance import GuidanceConfig
 from pose3d_ros.lab.evaluation.metrics import Metrics, Sequence, frame_errors, mean, measure
@@ -173,7 +175,7 @@ def _lift_clip(
         if fill is not None:
             given = fill(*given, config.rate_hz)
         more = told if lifter.spec.told else None
-        found[name] = _lift(lifter, *given, truth_m[:, :, :joints], stamps_ns, more, config)
+        found[name] = _lift(lifter, *given, truth_m[:, :, :joints], stamps_ns, (more, told), config)
         if fill is not None:  # what was filled counts as hidden
             first = len(stamps_ns) - len(found[name][0].seen)
             seen = score[:, first:, :joints] > 0
@@ -225,11 +227,12 @@ def _lift(
     score: np.ndarray,
     truth_m: np.ndarray,
     stamps_ns: np.ndarray,
-    told: Told | None,
+    both_told: tuple[Told | None, Told | None],
     config: EvaluationConfig,
 ) -> list[Sequence]:
-    """Every frame of a clip in each camera; rays (K, F, J, 2). Leading frames without truth are left out."""
-    spec = lifter.spec
+    """Every frame of a clip in each camera; rays (K, F, J, 2). Leading frames without truth are left out. `both_told`:
+    what the lifter is told, and what the state is."""
+    spec, (told, of_pose) = lifter.spec, both_told
     slots = np.stack([window_slots(stamps_ns, one, spec.frames, spec.rate_hz) for one in score])
     # one row more than frames: what a slot without a frame reads
     rays = np.concatenate((rays, np.full_like(rays[:, :1], np.nan)), 1)
@@ -252,7 +255,7 @@ def _lift(
     if kept:
         newest = np.arange(cameras)[:, None, None], slots[:, :, -1], np.arange(joints)
         frames = Lifted(xyz_m, sigma_m, rays[newest], score[newest])
-        xyz_m, sigma_m, covariance = keep_states(spec.joints, config.state, stamps_ns, frames, valid)
+        xyz_m, sigma_m, covariance = keep_states(spec.joints, config.state, stamps_ns, frames, valid, of_pose)
     parts = [xyz_m, truth_m, sigma_m, seen, valid]
     return [
         Sequence(
@@ -264,23 +267,29 @@ def _lift(
 
 
 def keep_states(
-    skeleton: Skeleton, config: StateConfig, stamps_ns: np.ndarray, frames: Lifted, valid: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    skeleton: Skeleton, config: StateConfig, stamps_ns: np.ndarray, frames: Lifted, valid: np.ndarray,
+    told: Told | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """What the pipeline's state makes of F frames in order, from K cameras at once; arrays of `frames` (K, F, ...).
 
-    Returns joints (K, F, J, 3), sigma (K, F, J) and covariances of the roots (K, F, 3, 3); what is not `valid` (K, F)
-    was not lifted and stays as it is.
+    Cameras that are `told` gravity and their height are followed one by one, each before its own floor. Returns joints
+    (K, F, J, 3), sigma (K, F, J) and covariances of the roots (K, F, 3, 3); what is not `valid` (K, F) was not lifted
+    and stays as it is.
     """
-    states = BodyStates(skeleton, config)
     xyz_m, sigma_m = frames.xyz_m.copy(), frames.sigma_m.copy()
     covariance = np.full((*valid.shape, 3, 3), np.nan)
-    for at, stamp_ns in enumerate(stamps_ns):
-        rows = np.flatnonzero(valid[:, at])
-        if len(rows):
-            found = states.update(rows.tolist(), int(stamp_ns), Lifted(*(part[rows, at] for part in frames)))
-            xyz_m[rows, at], sigma_m[rows, at], covariance[rows, at] = (
-                found.xyz_m, found.sigma_m, found.root_covariance,
-            )  # fmt: skip
+    floors = told is not None and np.isfinite(told.height_m).all() and np.isfinite(told.up).all()
+    for cameras in np.arange(len(valid))[:, None] if floors else [np.arange(len(valid))]:
+        states = BodyStates(skeleton, config)
+        for at, stamp_ns in enumerate(stamps_ns):
+            rows = cameras[valid[cameras, at]]
+            if not len(rows):
+                continue
+            k = cameras[0]
+            pose = CameraPose(up=told.up[k, at], height_m=float(told.height_m[k])) if floors else STILL
+            found = states.update(rows.tolist(), int(stamp_ns), Lifted(*(part[rows, at] for part in frames)), pose)
+            xyz_m[rows, at], sigma_m[rows, at] = found.xyz_m, found.sigma_m
+            covariance[rows, at] = found.root_covariance
     return xyz_m, sigma_m, covariance
 
 

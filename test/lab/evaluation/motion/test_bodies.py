@@ -1,4 +1,4 @@
-"""Evaluated people against those learnt from, by their limbs; lifters with and without toes side by side."""
+"""Evaluated people against those learned from, by their limbs; lifters with and without toes side by side."""
 
 from dataclasses import replace
 from pathlib import Path
