@@ -3,8 +3,8 @@
 
 python benchmark/tracking.py --pairs data/body/pairs.npz --motion data/body/rehab.npz data/body/validation.npz
 
-Keypoints without ids, with the noise of the evaluation's moderate detector, through the whole pipeline. Pairs: two people
-who dance together; the nearer trunk hides the other. Crossing: three recorded people who walk past each other at 3.5,
+Keypoints without ids, with the noise of the evaluation's moderate detector, through the whole pipeline. Pairs: two
+people who dance together; the nearer trunk hides the other. Crossing: three recorded people who pass each other at 3.5,
 4.5 and 5.5 m. Coming back: ten people one after another before one camera, for 4 s each, then again in another order.
 """
 
@@ -168,8 +168,10 @@ def main() -> None:
             longest[who] = clip
     people = [clip for clip in longest.values() if len(clip) >= 2 * 4 * RATE_HZ + 10]
     total, right, wrong, strangers = coming_back(lifter, people, 4.0, args.trials, args.seed)
-    print(f"coming back, 10 of {len(people)} people: {right} of {total} right ({right / total:.0%}), {wrong} under another's "
-          f"id ({wrong / total:.1%}), {strangers} of {args.trials} strangers under one of theirs")  # fmt: skip
+    print(f"coming back, 10 of {len(people)} people: {right} of {total} right ({right / total:.0%})")
+    print(
+        f"{wrong} under another's id ({wrong / total:.1%}), {strangers} of {args.trials} strangers under one of theirs"
+    )
 
 
 if __name__ == "__main__":

@@ -41,12 +41,8 @@ class Bodies(Part):
         self.config, self.lifter = config, lifter
         self.lifter.warm_up()
         spec = lifter.spec
-<<<<<<< HEAD
         self.people = People(spec.frames, spec.joints, spec.rate_hz, config.tracking, config.smoothing)
-=======
-        self.people = People(spec.frames, len(spec.joints), spec.rate_hz, config.tracking, config.smoothing)
         self._pose = STILL
->>>>>>> main
         self._windows = Windows([], np.empty(0), np.empty(0))
 
     @property
@@ -75,12 +71,8 @@ class Bodies(Part):
             R = motion.since(before_ns) if motion and before_ns is not None and frame.stamp_ns > before_ns else None
             if R is not None and self.lifter.keeps_state:
                 self.lifter.turn(R)
-<<<<<<< HEAD
-            reasons += self.people.push(frame.stamp_ns, people, view_of(camera), R)
-=======
             self._pose = motion.now if motion else STILL
-            reasons += self.people.push(frame.stamp_ns, people, R)
->>>>>>> main
+            reasons += self.people.push(frame.stamp_ns, people, view_of(camera), R)
             self._windows = self.people.windows(frame.stamp_ns, motion and motion.turn)
         return reasons
 

@@ -9,14 +9,7 @@ from typing import Any, Protocol
 
 from pose3d_ros.adapters import all_adapters
 from pose3d_ros.core.errors import InputError
-<<<<<<< HEAD
-
-if TYPE_CHECKING:
-    from pose3d_ros.lab.bags.reader import Bag
-=======
-from pose3d_ros.lab.bags.adapters import all_adapters
 from pose3d_ros.lab.bags.types import TopicChoice
->>>>>>> main
 
 IMAGES = ("sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image")
 INFO = "sensor_msgs/msg/CameraInfo"
