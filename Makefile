@@ -45,7 +45,7 @@ $(WS)/install/.built: $(VENV)/.python $(PACKAGED)
 	  --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python
 	touch $@
 
-.PHONY: setup control build models test test-anywhere docs demo robot bench lint clean help
+.PHONY: soak setup control build models test test-anywhere docs demo robot bench lint clean help
 
 setup: $(WS)/install/.built  ## environment (.venv) and built messages (install)
 
@@ -88,6 +88,10 @@ test-anywhere: setup  ## numbers under the smallest instruction set, nodes on a 
 docs: $(VENV)/.python  ## the documentation as a site -> out/site
 	$(VENV)/bin/python -m pip install -q $(PIP_ARGS) -e ".[docs]"
 	$(VENV)/bin/mkdocs build
+
+soak: setup  ## the lifter node for HOURS under load, 1,000 lifecycle cycles, hostile pushes: memory, threads, files, losses
+	$(RUN) mkdir -p out/soak && python test/robustness/soak.py --pushes $(or $(PUSHES),20000) --cycles $(or $(CYCLES),1000) \
+	  --hours $(or $(HOURS),2) $(SOAK_ARGS) | tee out/soak/soak.json
 
 lint: $(VENV)/.python  ## ruff
 	$(VENV)/bin/ruff check .

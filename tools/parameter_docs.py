@@ -26,6 +26,7 @@ def page() -> str:
     from pose3d_ros.ros.parameters import markdown_table
     from pose3d_ros.ros.pose_vit_node import DEFAULTS
     from pose3d_ros.ros.retarget_config import RetargetConfig
+    from pose3d_ros.ros.separation_node import SeparationConfig
 
     lifter, with_images = markdown_table(LifterConfig()), markdown_table(DEFAULTS)
     head = with_images.splitlines(keepends=True)[:2]
@@ -36,6 +37,7 @@ def page() -> str:
         "detector_node": markdown_table(DetectorNodeConfig()),
         "bridge_node": markdown_table(BridgeConfig()),
         "retarget_node": markdown_table(RetargetConfig()),
+        "separation_node": markdown_table(SeparationConfig()),
     }
     return HEAD + "".join(f"\n## {name}\n\n{table}" for name, table in tables.items())
 

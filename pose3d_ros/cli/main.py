@@ -24,11 +24,13 @@ COMMANDS = {
     "detector": "Fetch, list and check the models of the built-in 2D detector.",
     "demo": "People and hands of your video or camera; without one, the nodes on the demo bag.",
     "robot": "The demo's person drives robots through the nodes; a video and a report.",
+    "separation": "Bounds of the distance to a robot against the truth, and injected faults.",
     "view": "Watch or render the skeletons of a bag.",
     "doctor": "What works on this machine, and what is missing.",
 }
 EXIT_ERROR = 2
-OF_LAB = ("benchmark", "compare", "demo", "evaluate", "synthesize", "train", "view")  # need it
+# need pose3d_ros.lab
+OF_LAB = ("benchmark", "compare", "demo", "evaluate", "rotations", "separation", "synthesize", "train", "view")
 
 
 def main(arguments: list[str] | None = None) -> None:
