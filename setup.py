@@ -21,6 +21,7 @@ setup(
         (SHARE, ["package.xml", "LICENSE", "NOTICE"]),
         (f"{SHARE}/config", files("config/*")),
         (f"{SHARE}/config/robots", files("config/robots/*")),
+        (f"{SHARE}/config/separation", files("config/separation/*")),
         (f"{SHARE}/weights", files("weights/*")),
     ],
 )

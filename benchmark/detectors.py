@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """What the package's own 2D detector finds, how exactly, and how long it takes.
 
-    python benchmark/detectors.py                              # what this repository holds
     python benchmark/detectors.py --videos FOLDER [--single FOLDER] [--hands FOLDER --reference NPZ]
     python benchmark/detectors.py --latency                    # through the nodes, over DDS; needs ROS
 
@@ -11,13 +10,14 @@
   views, triangulated; how far each lies from the reprojection. Each detector is measured by its own triangulation;
   MediaPipe's joints are in demo/pose2sim.
 - *hands*: those that MediaPipe 0.10.21 finds (demo/signing_mediapipe.npz in the demo bag; or `--hands` with clips and
-  `--reference`, by tools/detect_hands.py): share that is found too, and the distance of the joints. MediaPipe's own
-  numbers count from the image's edge or from the first pixel's centre, nobody says: half a pixel may be that.
-- *cpu_ms*: CPU time on one thread, in turns; a busy machine makes it longer.
+  `--reference`, by tools/detect_hands.py): share that is found too, and the distance of the joints.
+- *cpu_ms*: CPU time on one thread, in turns.
 """
 
 import argparse
 import json
+import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -164,7 +164,7 @@ def palm(hand_px: np.ndarray) -> float:
 
 
 def distinct(hands_px: np.ndarray) -> list[np.ndarray]:
-    """MediaPipe sometimes tells of one hand twice."""
+    """Each hand once: MediaPipe sometimes tells of one twice."""
     kept: list[np.ndarray] = []
     for hand in hands_px:
         if all(np.linalg.norm(hand - other, axis=1).mean() > SAME_PALMS * palm(hand) for other in kept):
@@ -259,6 +259,13 @@ def latency() -> dict:
     return found
 
 
+def machine() -> str:
+    """Processor, cores, and how busy they were: CPU times and latencies of a busy machine are upper bounds."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "unknown")
+    return f"{model}, {os.cpu_count()} cores, load {os.getloadavg()[1]:.1f}"
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -272,6 +279,7 @@ def main() -> None:
     args = parser.parse_args()
     clips = sorted(args.videos.glob("*.mp4")) if args.videos else [DEMO / "two_people.mp4"]
     result = {"latency": latency()} if args.latency else measured(args, clips)
+    result |= {"machine": machine(), "command": " ".join(Path(word).name for word in sys.argv)}
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(result, indent=2) + "\n")

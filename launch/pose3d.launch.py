@@ -37,6 +37,12 @@ ARGUMENTS = [
     DeclareLaunchArgument(
         "retarget", default_value="false", choices=BOOL, description="start retarget_node: `robots` in params_file"
     ),
+    DeclareLaunchArgument(
+        "separation",
+        default_value="false",
+        choices=BOOL,
+        description="start separation_node, which is no safety function",
+    ),
     DeclareLaunchArgument("rviz", default_value="false", choices=BOOL, description="start RViz"),
     DeclareLaunchArgument(
         "rviz_config", default_value=PathJoinSubstitution([CONFIG, "pose3d.rviz"]), description="RViz configuration"
@@ -101,6 +107,8 @@ def generate_launch_description() -> LaunchDescription:
     detector = lifecycle_node("detector_node", "detector", ["image", "keypoints"], IfCondition(detect))
     drive = LaunchConfiguration("retarget")
     retarget = lifecycle_node("retarget_node", "retarget", [], IfCondition(drive))
+    watch = IfCondition(LaunchConfiguration("separation"))
+    separation = lifecycle_node("separation_node", "separation", [], watch)
     rviz = Node(
         package="rviz2",
         executable="rviz2",
@@ -120,6 +128,7 @@ def generate_launch_description() -> LaunchDescription:
             pose_vit,
             detector,
             retarget,
+            separation,
             rviz,
         ]
     )

@@ -25,6 +25,7 @@ def page() -> str:
     from pose3d_ros.ros.parameters import markdown_table
     from pose3d_ros.ros.pose_vit_node import DEFAULTS
     from pose3d_ros.ros.retarget_config import RetargetConfig
+    from pose3d_ros.ros.separation_node import SeparationConfig
 
     lifter, with_images = markdown_table(LifterConfig()), markdown_table(DEFAULTS)
     head = with_images.splitlines(keepends=True)[:2]
@@ -34,6 +35,7 @@ def page() -> str:
         "pose_vit_node": "Those of the lifter node, these with another default:\n\n" + "".join(head + own),
         "detector_node": markdown_table(DetectorNodeConfig()),
         "retarget_node": markdown_table(RetargetConfig()),
+        "separation_node": markdown_table(SeparationConfig()),
     }
     return HEAD + "".join(f"\n## {name}\n\n{table}" for name, table in tables.items())
 

@@ -29,14 +29,14 @@ def evaluate(
     """Runs, prints and writes. `robots`: names with commas; `sampling`: cameras, clips, seed, least score; `table`: as
     `store_table` takes it, "" for none. Raises Pose3DError."""
     from pose3d_ros.cli.progress import progress
-    from pose3d_ros.control.config import HandConfig, load
+    from pose3d_ros.control.config import RobotHandConfig, load
     from pose3d_ros.lab.evaluation.motion.hands import HandEvaluationConfig
     from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig
     from pose3d_ros.lab.evaluation.robots.loop import evaluate_robots
     from pose3d_ros.lab.synthesis import hand_occlusion, occlusion
 
     names, (cameras, clips, seed, min_score) = tuple(robots.split(",")), sampling
-    hand = isinstance(load(names[0]), HandConfig)
+    hand = isinstance(load(names[0]), RobotHandConfig)
     protocols = hand_occlusion.PROTOCOLS if hand else occlusion.PROTOCOLS
     common = {
         "protocols": protocols if protocol == "all" else tuple(protocol.split(",")),

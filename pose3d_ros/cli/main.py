@@ -12,6 +12,7 @@ from pose3d_ros.core.errors import Pose3DError
 COMMANDS = {
     "evaluate": "Errors under occlusion, on recorded motion or on a bag.",
     "rotations": "Rotations of joints on recorded motion, against those of the truth.",
+    "sweep-state": "What settings of the state of people are worth on recorded motion.",
     "calibrate-person": "Somebody's bone lengths from a bag, as a profile for people.profiles.",
     "moving": "Errors before a camera that turns and drives, with its poses and without.",
     "compare": "Two runs on bags side by side, with limits for a CI.",
@@ -24,11 +25,13 @@ COMMANDS = {
     "detector": "Fetch, list and check the models of the built-in 2D detector.",
     "demo": "People and hands of your video or camera; without one, the nodes on the demo bag.",
     "robot": "The demo's person drives robots through the nodes; a video and a report.",
+    "separation": "Bounds of the distance to a robot against the truth, and injected faults.",
     "view": "Watch or render the skeletons of a bag.",
     "doctor": "What works on this machine, and what is missing.",
 }
 EXIT_ERROR = 2
-OF_LAB = ("benchmark", "compare", "demo", "evaluate", "synthesize", "train", "view")  # need it
+# need pose3d_ros.lab
+OF_LAB = ("benchmark", "compare", "demo", "evaluate", "rotations", "separation", "synthesize", "train", "view")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from pose3d_ros.control import gate
 from pose3d_ros.control.assets import INSTALL, known, locate
-from pose3d_ros.control.config import BodyConfig
+from pose3d_ros.control.config import HumanoidConfig
 from pose3d_ros.control.driver import JointCommand, JointDriver
 from pose3d_ros.control.follow import Followed
 from pose3d_ros.control.limits import Limiter
@@ -36,7 +36,7 @@ class BodySolver:
     Raises ConfigError for a model or library that is not there and for frames and joints that the model does not have.
     """
 
-    def __init__(self, config: BodyConfig) -> None:
+    def __init__(self, config: HumanoidConfig) -> None:
         self.config = config
         self.model_path = locate(config.model, config.name)
         self._mink, self.model = _model(config, self.model_path)
@@ -176,7 +176,7 @@ class BodySolver:
 _HINGE = 3  # mjtJoint.mjJNT_HINGE
 
 
-def _model(config: BodyConfig, path: Path) -> tuple[Any, Any]:
+def _model(config: HumanoidConfig, path: Path) -> tuple[Any, Any]:
     """mink, and the model without what is only seen: meshes take seconds to load. Raises ConfigError."""
     try:
         import mink
@@ -222,9 +222,9 @@ def _at(configuration: Any, frame: str) -> Any:
 class BodyDriver(JointDriver):
     """A humanoid from the body of the followed person. Rotations are taken as published, else found here."""
 
-    config: BodyConfig
+    config: HumanoidConfig
 
-    def __init__(self, config: BodyConfig) -> None:
+    def __init__(self, config: HumanoidConfig) -> None:
         super().__init__(config)
         self.solver = BodySolver(config)
         self.names, self.published = self.solver.names, self.solver.published

@@ -68,7 +68,7 @@ class JointRobotConfig(RobotConfig):
 
 
 @dataclass(frozen=True)
-class HandConfig(JointRobotConfig):
+class RobotHandConfig(JointRobotConfig):
     """A robot hand; `tips` maps fingers (thumb, index, middle, ring, little) to links of the model."""
 
     side: str = param("right", "the person's hand that drives it", choices=("left", "right"))
@@ -100,7 +100,7 @@ class TaskConfig:
 
 
 @dataclass(frozen=True)
-class BodyConfig(JointRobotConfig):
+class HumanoidConfig(JointRobotConfig):
     """A humanoid, whole or from the waist up."""
 
     model: str = param("", "MJCF: PACKAGE:PATH of a Python package, or a path")
@@ -132,7 +132,7 @@ class ArmConfig(RobotConfig):
     turn_rad_s: float = param(1.0, "of the tool", unit="rad/s", low=0.001, high=20.0)
 
 
-KINDS: dict[str, type[RobotConfig]] = {"hand": HandConfig, "body": BodyConfig, "arm": ArmConfig}
+KINDS: dict[str, type[RobotConfig]] = {"hand": RobotHandConfig, "body": HumanoidConfig, "arm": ArmConfig}
 
 
 def load(name: str) -> RobotConfig:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from pose3d_ros.control import gate
-from pose3d_ros.control.config import HandConfig, JointRobotConfig, RobotConfig
+from pose3d_ros.control.config import JointRobotConfig, RobotConfig, RobotHandConfig
 from pose3d_ros.control.follow import Followed
 from pose3d_ros.control.hands import HandSolver
 from pose3d_ros.control.limits import Limiter
@@ -163,7 +163,7 @@ class JointDriver(Driver):
 class HandDriver(JointDriver):
     """A robot hand from one hand of the followed person."""
 
-    def __init__(self, config: HandConfig) -> None:
+    def __init__(self, config: RobotHandConfig) -> None:
         super().__init__(config)
         self.solver = HandSolver(config)
         self.names, self.published = self.solver.names, self.solver.published

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from pose3d_ros.control.assets import INSTALL, Urdf, known, locate, read_urdf
-from pose3d_ros.control.config import HandConfig
+from pose3d_ros.control.config import RobotHandConfig
 from pose3d_ros.control.limits import Limiter
 from pose3d_ros.core.errors import ConfigError, InputError
 from pose3d_ros.geometry.hand import MIN_LENGTH_M, J, hand_length
@@ -32,7 +32,7 @@ class HandSolver:
     Raises ConfigError for a model or library that is not there and for names that the model does not have.
     """
 
-    def __init__(self, config: HandConfig) -> None:
+    def __init__(self, config: RobotHandConfig) -> None:
         self.config = config
         self.urdf_path = locate(config.model, config.name)
         urdf = read_urdf(self.urdf_path, config.name)
@@ -125,7 +125,9 @@ def _vectors(method: str, tips: list[int]) -> tuple[list[int], list[int]]:
     return [b for _, b in pairs] + [WRIST] * len(tips), [a for a, _ in pairs] + tips
 
 
-def _build(config: HandConfig, path: Path, links: list[str], vectors: tuple[list[int], list[int]], urdf: Urdf) -> Any:
+def _build(
+    config: RobotHandConfig, path: Path, links: list[str], vectors: tuple[list[int], list[int]], urdf: Urdf
+) -> Any:
     base, *tips = links
     moving = [name for name, joint in urdf.joints.items() if name not in config.still and not joint.mimics]
     options = {

@@ -2,7 +2,7 @@
 
 from pose3d_ros.control import gate
 from pose3d_ros.control.arms import ArmDriver, ToolCommand
-from pose3d_ros.control.config import ArmConfig, HandConfig, RobotConfig, load
+from pose3d_ros.control.config import ArmConfig, RobotConfig, RobotHandConfig, load
 from pose3d_ros.control.driver import Driver, HandDriver, JointCommand
 from pose3d_ros.control.follow import FollowConfig, Followed
 from pose3d_ros.core.errors import ConfigError
@@ -13,7 +13,7 @@ Command = JointCommand | ToolCommand
 
 def driver(config: RobotConfig) -> Driver:
     """The driver of a robot. Raises ConfigError where its model or library is missing or does not fit."""
-    if isinstance(config, HandConfig):
+    if isinstance(config, RobotHandConfig):
         return HandDriver(config)
     if isinstance(config, ArmConfig):
         return ArmDriver(config)

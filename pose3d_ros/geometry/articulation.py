@@ -10,6 +10,7 @@ where it pointed in the frame before. What would still turn faster than limbs do
 a limb passes through straight.
 """
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +67,7 @@ class Articulated(NamedTuple):
     wrist: np.ndarray
 
 
+@cache
 def places(skeleton: Skeleton) -> Places | None:
     """Where a skeleton's joints are; None where it is no body that can be articulated."""
     limbs = np.array([name.split() for name in _LIMBS]).T

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from rclpy.clock import Clock, ClockType
 from std_srvs.srv import SetBool
 
-from pose3d_ros.control.config import BodyConfig
+from pose3d_ros.control.config import HumanoidConfig
 from pose3d_ros.control.driver import Driver
 from pose3d_ros.control.robots import Robots
 from pose3d_ros.msg import Hand3DArray, Skeleton3DArray
@@ -92,7 +92,7 @@ class RetargetNode(lifecycle.ManagedNode):
 
     def _subscribe(self) -> None:
         """To hands only where a robot needs them: skeletons alone are enough for a body."""
-        self._with_hands = any(not isinstance(d.config, BodyConfig) for d in self._robots.drivers.values())
+        self._with_hands = any(not isinstance(d.config, HumanoidConfig) for d in self._robots.drivers.values())
         wanted = [(Skeleton3DArray, "skeletons", self._on_skeletons)]
         wanted += [(Hand3DArray, "hands", self._on_hands)] if self._with_hands else []
         for kind, topic, callback in wanted:

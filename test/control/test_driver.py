@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pose3d_ros.control import follow, gate
-from pose3d_ros.control.config import HandConfig
+from pose3d_ros.control.config import RobotHandConfig
 from pose3d_ros.control.driver import Driver
 from pose3d_ros.control.follow import FollowConfig, Followed
 from pose3d_ros.core.types import JointState
@@ -26,7 +26,7 @@ class Echo(Driver):
 
 class World:
     def __init__(self, **config):
-        self.driver, self.followed, self.number = Echo(HandConfig()), Followed(FollowConfig(**config)), 0
+        self.driver, self.followed, self.number = Echo(RobotHandConfig()), Followed(FollowConfig(**config)), 0
         self.followed.close()
 
     def push(self, *entries, count=1, step=1, age_s=0.0, **more):

@@ -5,11 +5,11 @@ import pytest
 from pose3d_testing.made_people import ROW, SKELETON, joints_of, xyz_of
 from scipy.spatial.transform import Rotation
 
-from pose3d_ros.core.skeleton import Skeleton
+from pose3d_ros.core import formats
 from pose3d_ros.geometry.articulation import PALM_AT_REST, SEGMENTS, articulate, places, unknown
 
 WHERE = places(SKELETON)
-WITH_TOES = Skeleton("toes", (*SKELETON.joints, "left_toe", "right_toe"), SKELETON.parents)
+WITH_TOES = formats.get("body19")
 STEP_S = np.array([1 / 30])
 
 
@@ -87,7 +87,7 @@ def test_toes_turn_a_straight_leg_and_give_the_foot():
     assert found[ROW["left_foot"]] < 8
     assert found[ROW["right_foot"]] < 1
     assert found[ROW["left_thigh"]] < 20  # between the foot's direction and the pelvis'
-    assert off_deg(settled(xyz_m[:17]), truth)[ROW["left_foot"]] > 30  # which nothing else tells
+    assert off_deg(settled(xyz_of(truth)), truth)[ROW["left_foot"]] > 30  # which nothing else tells
 
 
 def test_the_palm_turns_the_forearm_and_is_held_when_the_hand_is_lost():

@@ -102,6 +102,22 @@ def test_the_bag_of_an_earlier_demo_is_replaced_but_nothing_else(tmp_path):
     assert (folder / "thesis.tex").exists()
 
 
+@pytest.mark.slow
+def test_live_sends_a_video_through_detector_and_lifter(domain, tmp_path, standing_weights):
+    pytest.importorskip("openvino", reason="needs OpenVINO (pip install .[openvino])")
+    if any(map(files.state, files.KNOWN)):
+        pytest.skip("needs the models: pose3d detector fetch")
+    session.live(str(share_dir() / "demo" / "two_people.mp4"), tmp_path, str(standing_weights), seconds=3.0)
+    recording = Recording(tmp_path / "bag")
+    found = list(recording.keypoints.values())
+    assert found, "the detector answered nothing"
+    bodies = [sum(not person.side for person in frame.people) for frame in found]
+    assert max(bodies) == 2
+    assert {person.format for frame in found for person in frame.people} <= {"coco17", "hand21"}
+    assert set(recording.keypoints) <= set(recording.image_stamps)
+    assert recording.skeletons
+
+
 def test_live_without_the_models_says_how_to_get_them(monkeypatch, tmp_path):
     monkeypatch.setenv(files.VARIABLE, str(tmp_path))
     with pytest.raises(ConfigError, match="pose3d detector fetch"):

@@ -152,6 +152,25 @@ def test_bad_images_are_counted_and_do_not_stop_the_node(ros, active):
     ros.until(lambda: node.made[0].stamps[-1] == 2_000_000_000, "the good image")
 
 
+def test_every_kind_of_image_is_taken_and_depth_is_refused(ros, active):
+    from pose3d_ros.ros import conversions, images
+
+    node = active()
+    kinds = {
+        "mono8": (16, 16), "mono16": (48, 64), "bgr8": (2160, 3840, 3), "rgba8": (64, 36, 4), "bayer_rggb8": (48, 64),
+        "32FC1": (48, 64), "yuv422": (48, 64, 2), "rgb8": (16, 16, 3),
+    }  # fmt: skip
+    for second, (encoding, shape) in enumerate(kinds.items(), 1):
+        msg = images.from_array(np.zeros(shape, images.LAYOUTS[encoding][0]), encoding)
+        msg.header = conversions.header(second * 10**9, "eye")
+        before = len(node.made[0].stamps) + node.health.counts["dropped"]
+        node._on_image(msg)
+        ros.until(lambda n=before: len(node.made[0].stamps) + node.health.counts["dropped"] > n, encoding)
+    assert node.health.counts["dropped"] == 1
+    assert "32FC1" in node.health.reasons()["error"]
+    assert node.made[0].stamps[-1] == len(kinds) * 10**9
+
+
 def test_a_detector_that_cannot_be_made_fails_configure_with_the_reason(make_node):
     def broken(config):
         raise ConfigError("expected a model; pip install it")

@@ -67,11 +67,10 @@ def test_states_sigmas_and_velocities_of_derived_joints_follow_their_sources():
 
 
 def test_toes_are_taken_where_the_skeleton_has_them():
-    from pose3d_ros.core.skeleton import Skeleton
     from pose3d_ros.geometry.articulation import articulate, places, unknown
     from pose3d_ros.geometry.body24 import body24_of, joint_quats
 
-    toes = Skeleton("with_toes", (*SKELETON.joints, "left_toe", "right_toe"), SKELETON.parents)
+    toes = formats.get("body19")
     axes = AT_REST.copy()
     at = joints_of(axes)
     at["left_toe"] = at["left_toe"] + np.array([0, 0, 0.05])  # raised

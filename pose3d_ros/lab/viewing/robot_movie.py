@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from pose3d_ros.control.config import BodyConfig, HandConfig, load
+from pose3d_ros.control.config import HumanoidConfig, RobotHandConfig, load
 from pose3d_ros.control.driver import JointDriver
 from pose3d_ros.geometry.rotations import matrix_of
 from pose3d_ros.lab.evaluation.robots.session import Told
@@ -39,7 +39,7 @@ class Panel:
 
     def __init__(self, name: str, drawn: Drawn) -> None:
         self._name, self._drawn = name, drawn
-        self._body = isinstance(drawn.driver.config, BodyConfig)
+        self._body = isinstance(drawn.driver.config, HumanoidConfig)
         self._position, self._told = drawn.driver.solver.rest_rad, "not driven yet"
         self._turn = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])  # a palm that is upright and faces aside
 
@@ -81,7 +81,7 @@ def write(
     panels = []
     for name, robot in robots.items():
         made = driver(load(robot))
-        path = made.solver.urdf_path if isinstance(made.config, HandConfig) else made.solver.model_path
+        path = made.solver.urdf_path if isinstance(made.config, RobotHandConfig) else made.solver.model_path
         panels.append(Panel(name, Drawn(made, RobotView(path, made.names), told[name])))
     chosen = set(np.linspace(0, len(recording.stamps) - 1, SHEET_MOMENTS + 2).round().astype(int)[1:-1].tolist())
     kept = []

@@ -16,9 +16,10 @@ from pose3d_ros.ros.detector_node import DetectorNodeConfig
 from pose3d_ros.ros.lifter_config import LifterConfig
 from pose3d_ros.ros.pose_vit_node import DEFAULTS
 from pose3d_ros.ros.retarget_config import RetargetConfig
+from pose3d_ros.ros.separation_node import SeparationConfig
 
 ROOT = Path(__file__).parents[3]
-NODES = (DEFAULTS, DetectorNodeConfig(), RetargetConfig())
+NODES = (DEFAULTS, DetectorNodeConfig(), RetargetConfig(), SeparationConfig())
 
 
 def test_parameter_page_is_up_to_date():
@@ -35,7 +36,7 @@ def test_shipped_settings_are_known_and_are_the_defaults():
     assert shipped.items() <= known.items()
 
 
-@pytest.mark.parametrize("kind", [LifterConfig, DetectorNodeConfig, RetargetConfig])
+@pytest.mark.parametrize("kind", [LifterConfig, DetectorNodeConfig, RetargetConfig, SeparationConfig])
 def test_every_parameter_says_what_it_is_for_and_its_unit(kind):
     for name, value, rule in flatten(kind()):
         assert rule.help, name

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pose3d_ros.control.config import ArmConfig, HandConfig, load
+from pose3d_ros.control.config import ArmConfig, RobotHandConfig, load
 from pose3d_ros.control.driver import HandDriver, JointDriver
 from pose3d_ros.control.robots import driver
 from pose3d_ros.core import formats
@@ -47,7 +47,7 @@ def evaluate_robots(
         raise ConfigError(f"robots {', '.join(robots)}: expected hands of one side, or bodies")
     lifter = registry.load_lifter(weights, device)
     measure: Callable[..., dict[str, Any]]
-    if isinstance(configs[0], HandConfig):
+    if isinstance(configs[0], RobotHandConfig):
         found = lift_hands(_hands_of(file, configs[0]), {"": lifter}, config, on_progress=on_progress)[""]
         measure = hands_figures
     else:
@@ -65,7 +65,7 @@ def evaluate_robots(
     }
 
 
-def _hands_of(file: Path, config: HandConfig) -> list[hand_recordings.Recording]:
+def _hands_of(file: Path, config: RobotHandConfig) -> list[hand_recordings.Recording]:
     """Recordings of the side; of a file that holds some that no generator has seen, only these. Raises ConfigError."""
     recordings = hand_recordings.load(file, HAND_RATE_HZ)
     recordings = [rec for rec in recordings if rec.name in hand_recordings.LEFT_OUT] or recordings
@@ -83,8 +83,8 @@ def hands_figures(robot: HandDriver, sequences: list[HandSequence]) -> dict[str,
     """
     estimated, exact, errors, bare, apart = [], [], [], [], []
     for sequence in sequences:
-        by_estimate = _anew(robot, _hand_results(sequence, sequence.predicted_m, robot.config.side))
-        by_truth = _anew(robot, _hand_results(sequence, sequence.truth_m, robot.config.side, exact=True))
+        by_estimate = _restarted(robot, _hand_results(sequence, sequence.predicted_m, robot.config.side))
+        by_truth = _restarted(robot, _hand_results(sequence, sequence.truth_m, robot.config.side, exact=True))
         wanted = np.array([_wanted_tips(robot, xyz, sequence.left) for xyz in sequence.truth_m])
         both = by_estimate.moving & by_truth.moving & np.isfinite(wanted).all((1, 2))
         tips, true_tips = (_tips(robot, d.whole_rad[both]) for d in (by_estimate, by_truth))
@@ -103,8 +103,8 @@ def body_figures(robot: JointDriver, sequences: list[Sequence]) -> dict[str, Any
     `exact_pelvis_lean_p95_deg`: driven by the truth."""
     estimated, exact, wrists, lean, exact_lean = [], [], [], [], []
     for sequence in sequences:
-        by_estimate = _anew(robot, _body_results(sequence, sequence.predicted_m))
-        by_truth = _anew(robot, _body_results(sequence, sequence.truth_m, exact=True))
+        by_estimate = _restarted(robot, _body_results(sequence, sequence.predicted_m))
+        by_truth = _restarted(robot, _body_results(sequence, sequence.truth_m, exact=True))
         own = _own_pelvis(robot, sequence)
         both = np.flatnonzero(by_estimate.moving & by_truth.moving)
         for row in both:
@@ -141,7 +141,7 @@ def _common(robot: JointDriver, estimated: list[Driven], exact: list[Driven]) ->
     }
 
 
-def _anew(robot: JointDriver, results: Results) -> Driven:
+def _restarted(robot: JointDriver, results: Results) -> Driven:
     """With a robot that knows nothing of what it did before."""
     robot.forget()
     return drive(robot, results)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from rosbags.highlevel import AnyReader
 
-from pose3d_ros.control.config import BodyConfig, HandConfig, load
+from pose3d_ros.control.config import HumanoidConfig, RobotHandConfig, load
 from pose3d_ros.control.driver import HandDriver, JointDriver
 from pose3d_ros.control.robots import driver
 from pose3d_ros.core.errors import InputError
@@ -68,11 +68,11 @@ def report(recording: Recording, told: dict[str, Told], robots: dict[str, str], 
     more = {load(robot).name: drive_here(robot, recording) for robot in offline}
     results |= {name: figures(robot, driven, recording) for name, (robot, driven) in more.items()}
     kinds = {name: robot.config for name, (robot, _) in (found | more).items()}
-    body = next((results[name] for name in found if isinstance(kinds[name], BodyConfig)), {})
-    leans = [results[name]["pelvis_lean_deg"] for name in more if isinstance(kinds[name], BodyConfig)]
+    body = next((results[name] for name in found if isinstance(kinds[name], HumanoidConfig)), {})
+    leans = [results[name]["pelvis_lean_deg"] for name in more if isinstance(kinds[name], HumanoidConfig)]
     return {
         "latency_ms": _latency(recording, told),
-        "hands": {name: values for name, values in results.items() if isinstance(kinds[name], HandConfig)},
+        "hands": {name: values for name, values in results.items() if isinstance(kinds[name], RobotHandConfig)},
         "body": body | ({"pelvis_lean_deg": leans[0]} if leans else {}),
         "holds": sum(values["holds"] for name, values in results.items() if name in found),
         "stops": sum(values["stops"] for name, values in results.items() if name in found),
