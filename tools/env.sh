@@ -24,5 +24,7 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE="${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST
 # colcon's file reads variables that may be unset
 case $- in *u*) _strict=1; set +u ;; *) _strict= ;; esac
 if [ -f "$_install/local_setup.bash" ]; then . "$_install/local_setup.bash"; fi
+_tf="$_root/build/tf2_msgs/install/local_setup.bash"  # make tf
+if [ "$_distro" = jazzy ] && [ -f "$_tf" ]; then . "$_tf"; fi
 if [ -n "$_strict" ]; then set -u; fi
-unset _distro _root _venv _install _strict
+unset _tf _distro _root _venv _install _strict

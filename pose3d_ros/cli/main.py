@@ -12,6 +12,7 @@ from pose3d_ros.core.errors import Pose3DError
 COMMANDS = {
     "evaluate": "Errors under occlusion, on recorded motion or on a bag.",
     "rotations": "Rotations of joints on recorded motion, against those of the truth.",
+    "sweep-state": "What settings of the state of people are worth on recorded motion.",
     "calibrate-person": "Somebody's bone lengths from a bag, as a profile for people.profiles.",
     "moving": "Errors before a camera that turns and drives, with its poses and without.",
     "compare": "Two runs on bags side by side, with limits for a CI.",

@@ -264,7 +264,7 @@ class BodyStates:
         linear.add_relative(motion[..., None, None] * np.eye(3), ahead.posture_m)
         linear.add_points(
             np.arange(seen.shape[1]),
-            posture.ray_information(lifted.rays, lifted.score, config.keypoint_sigma_m),
+            posture.ray_information(lifted.rays, self._moving(lifted.score, rests), config.keypoint_sigma_m),
             np.zeros_like(relative),
         )
         linear.add_points(np.zeros(1, int), posture.root_information(stands.xyz_m), stands.xyz_m[:, None])
@@ -278,6 +278,14 @@ class BodyStates:
         joints = posture.solve(linear, start, length_m, unsure_m, self.bones, config)
         joints = bone_lengths.fitted(joints, length_m, unsure_m, self.bones)
         return joints - joints[:, :1]
+
+    def _moving(self, score: np.ndarray, rests: Contact | None) -> np.ndarray:
+        """Scores (N, J) without the feet that rest: the point on which they do is the mean of their rays."""
+        if rests is None:
+            return score
+        score = score.copy()
+        score[:, self._foot_rows] *= rests.information[..., 0, 0] == 0
+        return score
 
     def _remember(self, now: Memory) -> None:
         stamp_ns = now.stamp_ns.max(initial=0)

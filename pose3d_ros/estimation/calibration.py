@@ -2,7 +2,7 @@
 
 The networks' sigma is calibrated with their weights, on joints that are hidden for a while as training hides them. What
 is left is its growth with age, and what lies about the root: measured on recorded motion of people that no training
-saw, by `pose3d sweep-state --calibrate` (docs/state.md).
+saw, and watched by `pose3d sweep-state` (docs/state.md).
 """
 
 import numpy as np

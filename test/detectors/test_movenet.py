@@ -31,8 +31,9 @@ def frames():
     return [np.ascontiguousarray(bag.image(stamp)[..., ::-1]) for stamp in stamps]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def detector(models):
+    """One for all tests: each begins a new video, by an earlier stamp."""
     made = detectors.make()
     yield made
     made.close()
@@ -75,17 +76,17 @@ def test_another_model_is_refused():
 
 
 def test_hands_are_those_of_mediapipe_and_where_it_has_them(detector):
-    """On the demo's first second, against landmarks of MediaPipe 0.10.21 in the same images."""
+    """On the demo's first images, against landmarks of MediaPipe 0.10.21 in the same images."""
     reader = pytest.importorskip("pose3d_ros.lab.bags.reader", reason="needs the extra `tools`")
     bag = reader.Bag(share_dir() / "demo" / "signing")
     held = np.load(share_dir() / "demo" / "signing_mediapipe.npz")
     off, theirs = [], 0
-    for stamp_ns in sorted(bag.image_stamps_ns)[:30]:
+    for stamp_ns in sorted(bag.image_stamps_ns)[:20]:
         people = detector.detect(np.ascontiguousarray(bag.image(stamp_ns)[..., ::-1]), stamp_ns)
         for hand in held["xy_px"][held["stamp_ns"] == stamp_ns]:
             theirs += 1
             gaps = [float(np.median(np.linalg.norm(p.xy_px - hand, axis=1))) for p in people if p.side]
             off += [min(gaps)] if gaps and min(gaps) < 15 else []
-    assert theirs > 30
+    assert theirs > 20
     assert len(off) >= 0.9 * theirs
     assert np.median(off) < 3

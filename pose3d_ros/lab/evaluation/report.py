@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pose3d_ros.core.errors import InputError
 from pose3d_ros.lab.evaluation.motion.baselines import FILLS
 from pose3d_ros.lab.evaluation.motion.bodies import overlap
 from pose3d_ros.lab.evaluation.motion.motion import EvaluationConfig, candidate, evaluate, find_baseline
@@ -34,6 +35,8 @@ def evaluate_motion(
     "held" and "kalman": keypoints filled so, in front of the lifter and in front of the baseline's weights.
     Raises CheckpointError, ConfigError, InputError.
     """
+    if not file.exists():  # told before weights are loaded
+        raise InputError(f"motion file {file}: expected a file, there is none")
     chosen = [one for one in baseline.split(",") if one != "none"]
     named = {LIFTER: weights}
     for one in chosen:

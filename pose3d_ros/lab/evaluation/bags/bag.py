@@ -62,7 +62,7 @@ def evaluate_bag(config: BagEvaluationConfig, on_progress: OnProgress | None = N
 
 def load_lifter(config: BagEvaluationConfig) -> Lifter:
     """The one that the options name. Raises CheckpointError (also for weights of hands), ConfigError, EngineError."""
-    lifter = Pipeline(bodies(config.pipeline)).lifter
+    lifter = Pipeline(bodies(config.pipeline)).bodies.lifter
     if lifter.spec.joints.name == HAND:
         lifter.close()
         raise CheckpointError(f"weights {config.pipeline.body.weights}: they lift hands, expected some of bodies")
