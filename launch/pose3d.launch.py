@@ -2,7 +2,7 @@
 
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.conditions import IfCondition, UnlessCondition
-from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution
+from launch.substitutions import EnvironmentVariable, LaunchConfiguration, PathJoinSubstitution, PythonExpression
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.substitutions import FindPackageShare
 
@@ -26,6 +26,15 @@ ARGUMENTS = [
     DeclareLaunchArgument("keypoints", default_value="keypoints", description="topic of the 2D keypoints"),
     DeclareLaunchArgument(
         "detector", default_value="false", choices=BOOL, description="start the detector node; false: use your own"
+    ),
+    DeclareLaunchArgument(
+        "from",
+        default_value="",
+        description="start the bridge node, which reads another package's keypoints: yolo, hri, zed, or a message type "
+        "(docs/connect.md); empty: none",
+    ),
+    DeclareLaunchArgument(
+        "from_topic", default_value="", description="topic of those messages; empty: the usual one of the package"
     ),
     DeclareLaunchArgument(
         "images",
@@ -78,7 +87,9 @@ ARGUMENTS = [
 ]
 
 
-def lifecycle_node(executable: str, name: str, remapped: list[str], condition: IfCondition) -> LifecycleNode:
+def lifecycle_node(
+    executable: str, name: str, remapped: list[str], condition: IfCondition, parameters: dict | None = None
+) -> LifecycleNode:
     """One of this package's nodes with what is common to them."""
     return LifecycleNode(
         package="pose3d_ros",
@@ -87,7 +98,7 @@ def lifecycle_node(executable: str, name: str, remapped: list[str], condition: I
         namespace=LaunchConfiguration("namespace"),
         parameters=[
             LaunchConfiguration("params_file"),
-            {name: LaunchConfiguration(name) for name in ("use_sim_time", "autostart")},
+            {name: LaunchConfiguration(name) for name in ("use_sim_time", "autostart")} | (parameters or {}),
         ],
         remappings=[(topic, LaunchConfiguration(topic)) for topic in remapped],
         ros_arguments=["--log-level", LaunchConfiguration("log_level")],
@@ -105,6 +116,9 @@ def generate_launch_description() -> LaunchDescription:
     lifter = lifecycle_node("lifter_node", "lifter", ["keypoints", "camera_info"], UnlessCondition(look))
     pose_vit = lifecycle_node("pose_vit_node", "pose_vit", ["image", "keypoints", "camera_info"], IfCondition(look))
     detector = lifecycle_node("detector_node", "detector", ["image", "keypoints"], IfCondition(detect))
+    other = {"source": LaunchConfiguration("from"), "topic": LaunchConfiguration("from_topic")}
+    wanted = IfCondition(PythonExpression(["'", LaunchConfiguration("from"), "' != ''"]))
+    bridge = lifecycle_node("bridge_node", "bridge", ["keypoints", "camera_info"], wanted, other)
     drive = LaunchConfiguration("retarget")
     retarget = lifecycle_node("retarget_node", "retarget", [], IfCondition(drive))
     watch = IfCondition(LaunchConfiguration("separation"))
@@ -127,6 +141,7 @@ def generate_launch_description() -> LaunchDescription:
             lifter,
             pose_vit,
             detector,
+            bridge,
             retarget,
             separation,
             rviz,

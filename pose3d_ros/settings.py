@@ -7,7 +7,7 @@ from pose3d_ros.engines import CHOICES, EngineOptions
 from pose3d_ros.estimation.body_state import StateConfig
 from pose3d_ros.geometry.placement import PlacementConfig
 from pose3d_ros.tracking.smoothing import SmoothingConfig
-from pose3d_ros.tracking.tracker import TrackingConfig
+from pose3d_ros.tracking.track import TrackingConfig
 
 
 @dataclass(frozen=True)

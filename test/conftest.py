@@ -109,3 +109,13 @@ def standing_weights(tmp_path) -> Path:
     path = tmp_path / "standing.safetensors"
     checkpoint.save(path, network, ModelSpec("standing", "h36m17", 9, 30.0))
     return path
+
+
+@pytest.fixture
+def everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is held back: what an untrained network lifts is built like nobody."""
+    from pose3d_ros.tracking import plausibility
+
+    monkeypatch.setattr(plausibility, "DOUBTS", float("inf"))
+    monkeypatch.setattr(plausibility, "BUILT_LIKE_NOBODY_M", (0.0, float("inf")))
+    monkeypatch.setattr(plausibility, "FITS_NOBODY", float("inf"))

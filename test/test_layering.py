@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "pose3d_ros"
 LAYERS = [
     "core", "geometry", "tracking", "guidance",  # numpy, scipy, OpenCV
     "estimation",
-    "models", "engines", "settings", "messages", "stages", "pipeline",  # and torch
+    "models", "engines", "settings", "messages", "adapters", "stages", "pipeline",  # and torch
     "detectors", "control", "lab", "ros", "cli",
 ]  # fmt: skip
 NUMERIC = {"numpy", "scipy", "cv2"}

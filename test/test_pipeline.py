@@ -19,7 +19,7 @@ from pose3d_ros.models import Lifter, LifterOutput, ModelSpec
 from pose3d_ros.pipeline import STAGES
 from pose3d_ros.settings import BodyConfig, HandConfig
 from pose3d_ros.tracking.smoothing import SmoothingConfig
-from pose3d_ros.tracking.tracker import TrackingConfig
+from pose3d_ros.tracking.track import TrackingConfig
 
 SKELETON = formats.get("h36m17")
 START_NS, TICK_NS = 10**10, 33_333_333
@@ -363,6 +363,8 @@ REASONS = {
     "too_few_joints_in_window", "placement_undetermined", "nothing_visible", "duplicate_person", "too_few_keypoints",
     "late_unknown_person", "too_old_stamp", "duplicate_id", "duplicate_stamp", "late_stamp", "stream_gap",
     "stream_backward", "absurd_depth", "absurd_size", "absurd_bone", "absurd_speed",
+    "too_small", "source_id_passed_on", "held_back_built_like_nobody", "held_back_too_far",
+    "held_back_still_and_odd",
 }  # fmt: skip
 STEPS = [-3e3, -60, -5, -1, -0.5, 0, 0.1, 1, 1, 1, 1, 2, 10, 29, 31, 1e6]  # of the stamp, in frames
 coordinates = st.one_of(

@@ -20,6 +20,7 @@ skeleton, normalisation) is stored with them and is no parameter. Besides: `use_
 
 def page() -> str:
     """The whole page."""
+    from pose3d_ros.ros.bridge_node import BridgeConfig
     from pose3d_ros.ros.detector_node import DetectorNodeConfig
     from pose3d_ros.ros.lifter_config import LifterConfig
     from pose3d_ros.ros.parameters import markdown_table
@@ -34,6 +35,7 @@ def page() -> str:
         "lifter_node": lifter,
         "pose_vit_node": "Those of the lifter node, these with another default:\n\n" + "".join(head + own),
         "detector_node": markdown_table(DetectorNodeConfig()),
+        "bridge_node": markdown_table(BridgeConfig()),
         "retarget_node": markdown_table(RetargetConfig()),
         "separation_node": markdown_table(SeparationConfig()),
     }

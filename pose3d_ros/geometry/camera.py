@@ -79,6 +79,12 @@ class Camera:
                 f"{self.height}: give the calibration of the image which the detector reads"
             )
 
+    def outside(self, xy_px: np.ndarray) -> np.ndarray:
+        """Which pixels (..., 2) are out of the image, bool (...); none where its size is unknown. NaN is not."""
+        size = np.array([self.width or np.inf, self.height or np.inf])
+        known = np.isfinite(size)
+        return (((xy_px < -0.5) | (xy_px > size - 0.5)) & known).any(axis=-1)
+
     def rays(self, xy_px: np.ndarray) -> np.ndarray:
         """Pixels (..., 2) to undistorted rays (x/z, y/z), float64 (..., 2).
 

@@ -11,6 +11,7 @@ from pose3d_ros.ros.health import Health
 from pose3d_ros.ros.lifecycle import ManagedNode
 
 BEAT_S, STANDS_S = 1.0, 2.0
+FULL_NAMES = "diagnostic_updater.use_fqn"
 STALE = "age"  # the reason that is an ERROR although something comes out
 SILENT_S = 1.0  # without input or output for so long is worth saying
 
@@ -40,13 +41,20 @@ class Diagnostics:
     ) -> None:
         self._node, self._health, self._facts = node, health, facts
         self._input_topic = input_topic
+        namespace = node.get_namespace()
+        if namespace != "/" and not node.has_parameter(FULL_NAMES):
+            node.declare_parameter(FULL_NAMES, True)  # of two cameras in two namespaces
         self.updater = compat.Updater(node)
-        self.updater.setHardwareID("none")
+        self.updater.setHardwareID(namespace.strip("/") or "none")
         self._clock = StandingClock(node)
         self.updater.add("status", self._fill)
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         if "diagnostic_updater" not in compat.STAND_INS:  # the real one counts in ROS time, which may stand still
             node.create_timer(BEAT_S, self._beat, clock=steady)
+
+    def watch(self, input_topic: str) -> None:
+        """Another topic is the one without which nothing happens."""
+        self._input_topic = input_topic
 
     def _beat(self) -> None:
         """Publishes where a dead /clock keeps the updater from it."""

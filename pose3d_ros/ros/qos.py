@@ -17,6 +17,11 @@ except ImportError:  # Humble
 LATEST = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
+def best_effort(depth: int) -> QoSProfile:
+    """For messages of other packages, however they publish."""
+    return QoSProfile(depth=depth, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
 def reliable(depth: int) -> QoSProfile:
     """Nothing is lost while the reader is less than `depth` messages behind."""
     return QoSProfile(depth=depth, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)

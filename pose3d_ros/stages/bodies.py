@@ -21,6 +21,7 @@ from pose3d_ros.stages.hands import wrists_of
 from pose3d_ros.stages.part import Part
 from pose3d_ros.tracking.hand_matching import BodyWrists
 from pose3d_ros.tracking.people import People, Windows
+from pose3d_ros.tracking.view import view_of
 
 
 class BodyReason(str, Enum):
@@ -40,7 +41,7 @@ class Bodies(Part):
         self.config, self.lifter = config, lifter
         self.lifter.warm_up()
         spec = lifter.spec
-        self.people = People(spec.frames, len(spec.joints), spec.rate_hz, config.tracking, config.smoothing)
+        self.people = People(spec.frames, spec.joints, spec.rate_hz, config.tracking, config.smoothing)
         self._pose = STILL
         self._windows = Windows([], np.empty(0), np.empty(0))
 
@@ -60,7 +61,7 @@ class Bodies(Part):
             for person in (person for person in frame.people if not person.side):
                 try:
                     xy_px, score = mapping(person.format, self.skeleton.name)(person.xy_px, person.score)
-                    found.append((person.id, xy_px, score))
+                    found.append((person.id, xy_px, np.where(camera.outside(xy_px), 0, score)))
                 except FormatError as error:
                     reasons.append(str(error))
             rays = camera.rays(np.stack([xy_px for _, xy_px, _ in found])) if found else ()  # of all at once
@@ -71,7 +72,7 @@ class Bodies(Part):
             if R is not None and self.lifter.keeps_state:
                 self.lifter.turn(R)
             self._pose = motion.now if motion else STILL
-            reasons += self.people.push(frame.stamp_ns, people, R)
+            reasons += self.people.push(frame.stamp_ns, people, view_of(camera), R)
             self._windows = self.people.windows(frame.stamp_ns, motion and motion.turn)
         return reasons
 
@@ -99,6 +100,9 @@ class Bodies(Part):
             good = finite & lifted.determined
             reasons += [BodyReason.NOT_FINITE] * int((~finite).sum())
             reasons += [BodyReason.PLACEMENT] * int((finite & ~good).sum())
+            now = rays[enough, -1][good], score[enough, -1][good]
+            likely, why = self.people.judge(stamp_ns, _those(tracks, good), *now, lifted.xyz_m[good])
+            good[good], reasons = likely, reasons + why
             tracks = _those(tracks, good)
             xyz_m, sigma_m = self.people.smooth(tracks, stamp_ns, lifted.xyz_m[good]), lifted.sigma_m[good]
             state = np.where(lifted.seen[good], JointState.MEASURED, JointState.INFERRED)

@@ -25,7 +25,7 @@ from pose3d_ros.tracking.hand_matching import SIDES, BodyWrists, HandReason, See
 from pose3d_ros.tracking.hand_tracks import HandTrack, HandTracks
 from pose3d_ros.tracking.keypoints import hide_weak
 from pose3d_ros.tracking.smoothing import smooth
-from pose3d_ros.tracking.tracker import Track
+from pose3d_ros.tracking.track import Track
 
 SKELETON = "hand21"
 # Of the hand's extent in the image. Measured on generated hands: 1 % exceed it, mostly seen end on; with their joints

@@ -96,19 +96,27 @@ class Motion:
             distance = np.where(none, apart, distance)
         return cost, distance
 
+    def jumps(self, rows: np.ndarray, xy: np.ndarray, stamp_ns: int) -> np.ndarray:
+        """Whether people seen at `xy` (M, J, 2) would have moved further than a body can since then, bool (M,)."""
+        return self._step(rows, xy, stamp_ns)[-1]
+
+    def _step(self, rows: np.ndarray, xy: np.ndarray, stamp_ns: int) -> tuple[np.ndarray, ...]:
+        """(where they were expected (M, J, 2), joints known of both (M, J), mean offset (M, 2), time passed (M,),
+        whether that is a jump (M,)) of people seen at `xy` (M, J, 2)."""
+        expected = self.predict(stamp_ns)[rows]
+        dt = np.maximum((stamp_ns - self.stamp_ns[rows]) * 1e-9, 0.0)
+        both = np.isfinite(xy).all(axis=-1) & np.isfinite(expected).all(axis=-1)
+        off = np.stack([masked_mean((xy - expected)[..., axis], both) for axis in (0, 1)], axis=-1)
+        size = np.maximum(self.size[rows], extent(xy))
+        return expected, both, off, dt, (size > 0) & (np.hypot(*off.T) > size * (JUMP_SIZES + JUMP_SIZES_PER_S * dt))
+
     def correct(self, rows: np.ndarray, xy: np.ndarray, stamp_ns: int) -> np.ndarray:
         """Take in that these people were seen at `xy` (M, J, 2), each with a keypoint; `rows` (M,) without repeats.
 
         Returns bool (M,): the person jumped further than a body can move, so its motion starts again.
         """
-        expected = self.predict(stamp_ns)[rows]
-        dt = np.maximum((stamp_ns - self.stamp_ns[rows]) * 1e-9, 0.0)
+        expected, both, off, dt, jumped = self._step(rows, xy, stamp_ns)
         seen = np.isfinite(xy).all(axis=-1)
-        both = seen & np.isfinite(expected).all(axis=-1)
-        off = np.stack([masked_mean((xy - expected)[..., axis], both) for axis in (0, 1)], axis=-1)
-        size = np.maximum(self.size[rows], extent(xy))
-        jumped = np.hypot(*off.T) > size * (JUMP_SIZES + JUMP_SIZES_PER_S * dt)
-        jumped &= size > 0
 
         # Few joints in common say little about the body: a swinging wrist is no walk.
         step = off * (both.sum(axis=-1) / (both.sum(axis=-1) + 2.0))[:, None]

@@ -2,100 +2,23 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
-from typing import NamedTuple
 
 import numpy as np
 
-from pose3d_ros.core.config import param, validate
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.core.types import TrackState, checked
 from pose3d_ros.tracking.association import assign, duplicates
 from pose3d_ros.tracking.clock import StreamClock, StreamEvent
 from pose3d_ros.tracking.keypoints import hide_weak
-from pose3d_ros.tracking.motion import Motion
+from pose3d_ros.tracking.motion import Motion, extent
+from pose3d_ros.tracking.track import Match, Note, Track, TrackingConfig, TrackingUpdate, TrackReason
+from pose3d_ros.tracking.view import View
 
 SOURCE_IDS_REMEMBERED = 4096
 TENTATIVE_COST = 0.5  # a confirmed person has the first claim on a detection
-
-
-@dataclass(frozen=True)
-class TrackingConfig:
-    """How people are told apart from frame to frame."""
-
-    min_score: float = param(0.3, "keypoints with a lower score count as missing", low=0.0, high=1.0, live=True)
-    min_keypoints: int = param(
-        3, "keypoints that a detection without an id needs to start a new person; any continue one", low=1, live=True
-    )
-    max_distance: float = param(
-        0.5, "mean distance of the keypoints from where a person is expected", unit="body sizes", low=0.01, high=0.9,
-        live=True,
-    )  # fmt: skip
-    duplicate_distance: float = param(
-        0.05, "detections closer than this are one person found twice; 0 keeps both", unit="body sizes", low=0.0,
-        high=1.0, live=True,
-    )  # fmt: skip
-    timeout_s: float = param(
-        1.0, "a person who is not seen for this long is dropped", unit="s", low=0.01, high=60.0, live=True
-    )
-    max_people: int = param(
-        32, "of more people in one image the best-scored count, and twice as many hands; no more are known at a time",
-        low=1, high=256, live=True,
-    )  # fmt: skip
-    confirm_frames: int = param(2, "sightings until a new person is no longer tentative", low=1, live=True)
-
-    def __post_init__(self) -> None:
-        validate(self)
-
-
-class TrackReason(str, Enum):
-    """Why a detection was not used, or not as it came. The values are what diagnostics count."""
-
-    NOTHING_VISIBLE = "nothing_visible"
-    DUPLICATE_PERSON = "duplicate_person"
-    TOO_FEW_KEYPOINTS = "too_few_keypoints"  # belongs to nobody known and is too little to start somebody
-    LATE_UNKNOWN = "late_unknown_person"  # somebody new in a late frame
-    TOO_OLD = "too_old_stamp"
-    DUPLICATE_ID = "duplicate_id"  # used, but its id is another's in this frame
-
-    __str__ = str.__str__
-
-
-@dataclass
-class Track:
-    """One person. `number` is never used twice; `id` is the source's, or "p<number>"."""
-
-    number: int
-    id: str
-    source_id: str
-    born_ns: int
-    last_seen_ns: int
-    state: TrackState = TrackState.TENTATIVE
-    frames_seen: int = 1
-
-
-class Match(NamedTuple):
-    """Detection `index` of the frame is this person. `jumped`: further than a body moves; its past says nothing now."""
-
-    track: Track
-    index: int
-    jumped: bool = False
-
-
-class Note(NamedTuple):
-    """What to count about detection `index`."""
-
-    index: int
-    reason: TrackReason
-
-
-class TrackingUpdate(NamedTuple):
-    """Result of one frame. On `event` GAP or BACKWARD everybody known before was dropped."""
-
-    matches: tuple[Match, ...]
-    notes: tuple[Note, ...]
-    event: StreamEvent | None
+# Where the source says somebody is against where somebody is expected, in body sizes: see `Tracker._passed_on`
+AT_HOME = 0.25
+EVERYWHERE = View()
 
 
 class Tracker:
@@ -138,11 +61,14 @@ class Tracker:
         if self._motion is not None:
             self._motion.turn(R)
 
-    def update(self, stamp_ns: int, people: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> TrackingUpdate:
-        """Take one frame of detections (source id or "", xy (J, 2) NaN where missing, score (J,)).
+    def update(
+        self, stamp_ns: int, people: Sequence[tuple[str, np.ndarray, np.ndarray]], view: View = EVERYWHERE
+    ) -> TrackingUpdate:
+        """Take one frame of detections (source id or "", xy (J, 2) NaN where missing, score (J,)) in a `view`.
 
-        People with an id keep it; a new id may also take over somebody nameless at the same place. The others are
-        assigned by their keypoints. Raises InputError on shapes that differ among people or from earlier frames.
+        People with an id keep it, unless it jumps or is found where somebody else is; a new id may also take over
+        somebody nameless at the same place. The others are assigned by their keypoints. Raises InputError on shapes
+        that differ among people or from earlier frames.
         """
         stamp_ns = int(stamp_ns)
         ids, xy, score = self._stack(people)
@@ -151,7 +77,7 @@ class Tracker:
             return TrackingUpdate((), tuple(Note(i, TrackReason.TOO_OLD) for i in range(len(ids))), event)
         if event is StreamEvent.BACKWARD:
             self._clear()
-        self._drop_unseen(self._clock.newest_ns)
+        gone = self._drop(self._unseen(self._clock.newest_ns))
         if self._motion is None and len(ids):
             self._motion = Motion(xy.shape[1])
 
@@ -161,13 +87,22 @@ class Tracker:
         pairs = self._associate(stamp_ns, xy, score, ids, usable, notes)
         matches = self._take(stamp_ns, pairs, xy, ids, late)
         rest = [i for i in usable if i not in pairs.values()]
-        matches += self._start(stamp_ns, rest, xy, ids, late, notes)
+        matches += self._start(stamp_ns, rest, xy, ids, late, notes, view)
         if event not in (StreamEvent.LATE, StreamEvent.DUPLICATE):
             self._mark_unseen(stamp_ns)
-        self._keep_latest()
+            gone += self._drop(self._out_of_view(stamp_ns, view))
+        gone += self._drop(self._surplus())
         self._name_tracks()
         matches.sort(key=lambda match: match.index)
-        return TrackingUpdate(tuple(matches), tuple(sorted(notes)), event)
+        return TrackingUpdate(tuple(matches), tuple(sorted(notes)), event, tuple(gone))
+
+    def recognise(self, track: Track, number: int, name: str) -> None:
+        """It is somebody who was known before: `number` and `name` were, and are now, theirs."""
+        self._numbers = OrderedDict((known, of) for known, of in self._numbers.items() if of != number)
+        track.number, track.name = number, name
+        if track.source_id:
+            self._remember(track.source_id, number)
+        self._name_tracks()
 
     def _stack(self, people: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> tuple[list[str], np.ndarray, np.ndarray]:
         """(ids, xy float64 (M, J, 2), score (M, J)) with what counts as missing hidden."""
@@ -185,11 +120,22 @@ class Tracker:
         score = np.stack([checked("tracker score", p[2], (joints,), np.float64) for p in people])
         return [p[0] for p in people], *hide_weak(xy, score, self.config.min_score)
 
-    def _drop_unseen(self, newest_ns: int) -> None:
-        alive = [newest_ns - track.last_seen_ns <= self._timeout_ns for track in self._tracks]
-        if not all(alive):
-            self._tracks = [track for track, keep in zip(self._tracks, alive, strict=True) if keep]
-            self._motion.keep(np.array(alive))
+    def _unseen(self, newest_ns: int) -> np.ndarray:
+        """Who was not seen for too long, bool (N,)."""
+        return np.array([newest_ns - track.last_seen_ns > self._timeout_ns for track in self._tracks], bool)
+
+    def _out_of_view(self, stamp_ns: int, view: View) -> np.ndarray:
+        """Who is not seen and must have left the image by now, bool (N,)."""
+        unseen = np.array([track.last_seen_ns < stamp_ns for track in self._tracks], bool)
+        return unseen & view.left(self._motion.predict(stamp_ns)) if unseen.any() else unseen
+
+    def _drop(self, rows: np.ndarray) -> list[Track]:
+        """Forget these rows (mask); returns who they were."""
+        gone = [track for track, drop in zip(self._tracks, rows, strict=True) if drop]
+        if gone:
+            self._tracks = [track for track, drop in zip(self._tracks, rows, strict=True) if not drop]
+            self._motion.keep(~rows)
+        return gone
 
     def _usable(self, xy: np.ndarray, score: np.ndarray, ids: list[str], notes: list[Note]) -> list[int]:
         """Detections that show something and do not repeat another one."""
@@ -219,19 +165,45 @@ class Tracker:
                     notes.append(Note(usable[column], TrackReason.DUPLICATE_ID))
             if row is not None:
                 pairs[row] = usable[best]
+        released = self._release(stamp_ns, xy, ids, pairs, dict(zip(usable, distance.T, strict=True)), notes)
 
         allowed = distance <= self.config.max_distance
         allowed[list(pairs)] = False
         nameless = np.array([not track.source_id for track in self._tracks], bool)
         for column, i in enumerate(usable):
-            if ids[i] in row_of:
+            if i in pairs.values():
                 allowed[:, column] = False
+            elif i in released:  # perhaps to somebody whose own id is gone
+                allowed[:, column] &= ~np.array([track.source_id in ids for track in self._tracks]) | nameless
             elif ids[i]:  # an id of the source is never given to somebody who has, or had, another
                 allowed[:, column] &= nameless & (ids[i] not in self._numbers)
         tentative = np.array([track.state == TrackState.TENTATIVE for track in self._tracks], bool)
         for row, column in assign(cost + TENTATIVE_COST * tentative[:, None], allowed):
             pairs[row] = usable[column]
         return pairs
+
+    def _release(
+        self, stamp_ns: int, xy: np.ndarray, ids: list[str], pairs: dict[int, int], distance: dict[int, np.ndarray],
+        notes: list[Note],
+    ) -> set[int]:  # fmt: skip
+        """Take out of `pairs` (row -> detection) whoever's id was passed on to somebody else, and forget whose it was.
+        They are then assigned by their keypoints. `distance`: of each detection from everybody (N,). Returns them."""
+        released: set[int] = set()
+        if not pairs or stamp_ns < self._clock.newest_ns:  # a late frame says nothing new about where they are
+            return released
+        rows, columns = np.array(list(pairs)), list(pairs.values())
+        jumped = self._motion.jumps(rows, xy[columns], stamp_ns)
+        strayed = {row: distance[i][row] > self.config.max_distance for row, i in pairs.items()}
+        free = np.array([row not in pairs or strayed[row] for row in range(len(self._tracks))], bool)
+        for row, i, jump in zip(rows, columns, jumped, strict=True):
+            elsewhere = free & (np.arange(len(free)) != row) & (distance[i] < AT_HOME)
+            if jump or (strayed[row] and elsewhere.any()):
+                del pairs[row]
+                self._numbers.pop(ids[i], None)
+                self._tracks[row].source_id = ""
+                notes.append(Note(i, TrackReason.ID_PASSED_ON))
+                released.add(i)
+        return released
 
     def _take(self, stamp_ns: int, pairs: dict[int, int], xy: np.ndarray, ids: list[str], late: bool) -> list[Match]:
         """Update those who were recognised; a late frame says nothing new about where they are."""
@@ -244,7 +216,8 @@ class Tracker:
             track = self._tracks[row]
             track.frames_seen += 1
             track.last_seen_ns = max(track.last_seen_ns, stamp_ns)
-            if ids[i] and not track.source_id:
+            if ids[i] not in ("", track.source_id):
+                self._numbers.pop(track.source_id, None)
                 track.source_id = ids[i]
             if track.source_id:
                 self._remember(track.source_id, track.number)
@@ -255,15 +228,20 @@ class Tracker:
         return matches
 
     def _start(
-        self, stamp_ns: int, rest: list[int], xy: np.ndarray, ids: list[str], late: bool, notes: list[Note]
+        self, stamp_ns: int, rest: list[int], xy: np.ndarray, ids: list[str], late: bool, notes: list[Note], view: View
     ) -> list[Match]:
         """New people. An id that was known gets its number back."""
         fresh = []
         for i in rest:
             if late:
                 notes.append(Note(i, TrackReason.LATE_UNKNOWN))
-            elif not ids[i] and np.isfinite(xy[i, :, 0]).sum() < self.config.min_keypoints:
-                notes.append(Note(i, TrackReason.TOO_FEW_KEYPOINTS))
+            elif np.isfinite(xy[i, :, 0]).sum() < self.config.min_keypoints:
+                if ids[i]:
+                    fresh.append(i)
+                else:
+                    notes.append(Note(i, TrackReason.TOO_FEW_KEYPOINTS))
+            elif extent(xy[i : i + 1])[0] < self.config.min_size_px * view.pixel:
+                notes.append(Note(i, TrackReason.TOO_SMALL))
             else:
                 fresh.append(i)
         if not fresh:
@@ -292,26 +270,23 @@ class Tracker:
             if track.last_seen_ns < stamp_ns and track.state == TrackState.TRACKED:
                 track.state = TrackState.LOST
 
-    def _keep_latest(self) -> None:
-        """No more tracks than people may be: those of somebody seen last, and for longest."""
-        surplus = len(self._tracks) - self.config.max_people
-        if surplus > 0:
-            last_first = sorted(range(len(self._tracks)), key=lambda row: self._rank(self._tracks[row]))
-            alive = np.ones(len(self._tracks), bool)
-            alive[last_first[:surplus]] = False
-            self._tracks = [track for track, keep in zip(self._tracks, alive, strict=True) if keep]
-            self._motion.keep(alive)
-
-    @staticmethod
-    def _rank(track: Track) -> tuple[int, int]:
-        return track.last_seen_ns, track.frames_seen
+    def _surplus(self) -> np.ndarray:
+        """Who is too many, bool (N,): those who were seen last long ago, and of equals the shortest."""
+        order = np.lexsort(([t.frames_seen for t in self._tracks], [t.last_seen_ns for t in self._tracks]))
+        too_many = np.zeros(len(self._tracks), bool)
+        too_many[order[: max(len(order) - self.config.max_people, 0)]] = True
+        return too_many
 
     def _name_tracks(self) -> None:
-        """The source's ids first; a made-up name gives way to an equal one of the source."""
-        taken = {track.source_id for track in self._tracks}
+        """The source's ids first, and whoever has one keeps it; a made-up name gives way to an equal one."""
+        taken = {track.name for track in self._tracks}
         for track in self._tracks:
-            track.id = track.source_id or f"p{track.number}"
-            while not track.source_id and track.id in taken:
+            if not track.name and track.source_id not in taken:
+                track.name = track.source_id
+                taken.add(track.name)
+        for track in self._tracks:
+            track.id = track.name or f"p{track.number}"
+            while not track.name and track.id in taken:
                 track.id += "_"
 
 

@@ -18,6 +18,8 @@ from pose3d_ros.lab.evaluation.bags.run import load_run
 from pose3d_ros.models import ModelSpec, checkpoint
 from pose3d_ros.models.dtf import DTF, DTFConfig
 
+pytestmark = pytest.mark.usefixtures("everybody")
+
 SAMPLE = Path(__file__).parents[1] / "data" / "motion_sample.npz"
 SMALL = DTFConfig(channels=8, hidden=8, heads=1, layers=2, generator_layers=1, generator_heads=3, uncertainty=True)
 

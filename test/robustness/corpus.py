@@ -178,8 +178,8 @@ def bags(folder: Path, canary: Path) -> list[Case]:
 
 def tables(folder: Path, canary: Path) -> list[Case]:
     """Truth, joint maps and parameters."""
+    from pose3d_ros.adapters.joints import read_joint_map
     from pose3d_ros.cli.parameters import pipeline_config
-    from pose3d_ros.lab.bags.joints import read_joint_map
     from pose3d_ros.lab.bags.truth_files import read_file
     from pose3d_ros.lab.evaluation.bags.run import load_run
 

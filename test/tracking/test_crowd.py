@@ -8,7 +8,8 @@ import pytest
 
 from pose3d_ros.core.types import Keypoints2D, Person2D
 from pose3d_ros.tracking.crowd import CROWD, best_scored, limited
-from pose3d_ros.tracking.tracker import Tracker, TrackingConfig
+from pose3d_ros.tracking.track import TrackingConfig
+from pose3d_ros.tracking.tracker import Tracker
 
 
 def person(score, number=0, side=""):

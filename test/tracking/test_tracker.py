@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from pose3d_ros.core.errors import ConfigError, InputError
 from pose3d_ros.core.types import TrackState
 from pose3d_ros.tracking.clock import StreamEvent
-from pose3d_ros.tracking.tracker import Tracker, TrackingConfig, TrackReason
+from pose3d_ros.tracking.track import USED, TrackingConfig, TrackReason
+from pose3d_ros.tracking.tracker import Tracker
+from pose3d_ros.tracking.view import View
 
 # x (to the image's right) and y (down) of a standing body of height 1, feet at 0; the Human3.6M order.
 STANDING = np.array([
@@ -142,7 +144,7 @@ def test_known_by_joints_never_seen_before():
     assert numbers(update) == {0: 2, 1: 1}
 
 
-def test_source_ids_are_kept_in_any_order_and_over_any_distance():
+def test_source_ids_are_kept_in_any_order():
     rng = np.random.default_rng(0)
     tracker, seen = Tracker(), {}
     bodies = {f"{k}": standing(300 * k) for k in range(5)}
@@ -153,9 +155,62 @@ def test_source_ids_are_kept_in_any_order_and_over_any_distance():
         assert [match.track.id for match in update.matches] == names
         for match in update.matches:
             assert seen.setdefault(match.track.id, match.track.number) == match.track.number
-    update = tracker.update(stamps(41)[-1], [person(standing(9000), "2")])
-    assert update.matches[0].track.number == seen["2"]
-    assert update.matches[0].jumped
+    moved = [
+        person(bodies[name] + 60, name) for name in bodies
+    ]  # further than they are expected, and nobody else is there
+    assert numbers(tracker.update(stamps(41)[-1], moved)) == {i: seen[name] for i, name in enumerate(bodies)}
+
+
+def test_an_id_that_jumps_to_another_place_is_another_person():
+    tracker = Tracker()
+    for stamp in stamps(5):
+        tracker.update(stamp, [person(standing(0), "2"), person(standing(300), "3")])
+    update = tracker.update(stamps(6)[-1], [person(standing(9000), "2"), person(standing(300), "3")])
+    assert numbers(update) == {0: 3, 1: 2}
+    assert reasons(update) == {0: TrackReason.ID_PASSED_ON}
+    assert sorted(track.id for track in tracker.tracks) == ["2", "3", "p3"]  # who had it first is known by it
+    assert numbers(tracker.update(stamps(7)[-1], [person(standing(9000), "2")])) == {0: 3}
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_ids_that_the_source_exchanges_stay_where_they_were(both):
+    tracker = Tracker()
+    a, b = standing(0), standing(300)
+    for stamp in stamps(5):
+        tracker.update(stamp, [person(a, "x"), person(b, "y")])
+    exchanged = [person(b, "x"), person(a, "y")] if both else [person(b, "x"), person(a, "z")]
+    for number, stamp in enumerate(stamps(12)[5:]):
+        update = tracker.update(stamp, exchanged)
+        found = {match.index: (match.track.number, match.track.id) for match in update.matches}
+        assert found[0] == (2, "y")
+        assert not both or found[1] == (1, "x")
+        assert (TrackReason.ID_PASSED_ON in reasons(update).values()) == (number == 0)
+
+
+def test_who_walks_out_of_the_image_is_not_kept():
+    t = np.arange(60) / 30
+    truth = walker(t, 500, 1.0, height=200)
+    tracker, view = Tracker(), View((-0.5, -0.5), (639.5, 479.5), 1.0)
+    for i, stamp in enumerate(stamps(60)):
+        xy = truth[i].copy()
+        xy[(xy < view.low).any(1) | (xy > view.high).any(1)] = np.nan
+        update = tracker.update(stamp, [person(xy)], view)
+        if np.isnan(xy).all():
+            break
+        assert numbers(update) == {0: 1}
+    assert tracker.tracks == ()
+    assert [track.number for track in update.gone] == [1]
+    inside = Tracker()
+    inside.update(stamps(2)[0], [person(standing(300))], view)
+    assert inside.update(stamps(2)[1], [], view).gone == ()
+
+
+def test_what_is_too_small_starts_nobody_and_continues_somebody():
+    tracker, view = Tracker(TrackingConfig(min_size_px=30)), View(pixel=1.0)
+    update = tracker.update(stamps(2)[0], [person(standing(0, height=20)), person(standing(400), "a")], view)
+    assert numbers(update) == {1: 1}
+    assert reasons(update) == {0: TrackReason.TOO_SMALL}
+    assert numbers(tracker.update(stamps(2)[1], [person(only(standing(400), [3, 6]))], view)) == {0: 1}
 
 
 def test_source_id_keeps_its_number_after_it_was_dropped():
@@ -310,10 +365,12 @@ def test_any_stream_keeps_the_rules(seed, length):
         if update.event is StreamEvent.BACKWARD:
             owner.clear()
         indices = [match.index for match in update.matches]
-        unused = [note.index for note in update.notes if note.reason is not TrackReason.DUPLICATE_ID]
+        unused = [note.index for note in update.notes if note.reason not in USED]
         assert sorted(indices + unused) == list(range(len(people)))
         assert len({track.number for track in tracker.tracks}) == len(tracker.tracks)
         assert len({track.id for track in tracker.tracks}) == len(tracker.tracks)
+        if any(note.reason is TrackReason.ID_PASSED_ON for note in update.notes):
+            owner.clear()
         for match in update.matches:
             if match.track.source_id:
                 assert owner.setdefault(match.track.source_id, match.track.number) == match.track.number

@@ -7,8 +7,8 @@ from os.path import commonpath
 from pathlib import Path
 from typing import Any, Protocol
 
+from pose3d_ros.adapters import all_adapters
 from pose3d_ros.core.errors import InputError
-from pose3d_ros.lab.bags.adapters import all_adapters
 from pose3d_ros.lab.bags.types import TopicChoice
 
 IMAGES = ("sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/Image")

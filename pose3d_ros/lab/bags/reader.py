@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from pose3d_ros.adapters import all_adapters
+from pose3d_ros.adapters.base import Context
+from pose3d_ros.adapters.joints import JointMap
 from pose3d_ros.core.errors import CameraError, InputError, Pose3DError
 from pose3d_ros.core.pixels import to_bgr
 from pose3d_ros.core.types import Hand3D, Keypoints2D
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.lab.bags import choice
-from pose3d_ros.lab.bags.adapters import all_adapters
-from pose3d_ros.lab.bags.adapters.base import Context
 from pose3d_ros.lab.bags.definitions import Decoder
-from pose3d_ros.lab.bags.joints import JointMap
 from pose3d_ros.lab.bags.storage import Storage
 from pose3d_ros.lab.bags.types import NS_PER_S, Input, Timeline, TopicChoice, timeline
 from pose3d_ros.messages import camera_from_msg, hand_from_msg, header_of, stamp_to_ns

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from pose3d_ros.adapters.joints import JointMap, by_name, read_joint_map
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.core.types import Person3D, Skeletons3D
-from pose3d_ros.lab.bags.joints import JointMap, by_name, read_joint_map
 from pose3d_ros.lab.bags.reader import Bag
 from pose3d_ros.lab.bags.transforms import TransformTree
 from pose3d_ros.lab.bags.truth_files import read_file

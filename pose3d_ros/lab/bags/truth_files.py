@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pose3d_ros.adapters.joints import UNITS_M, JointMap, by_name
 from pose3d_ros.core import files
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.core.types import MAX_STAMP_NS, Skeletons3D
-from pose3d_ros.lab.bags.joints import UNITS_M, JointMap, by_name
 from pose3d_ros.lab.bags.types import Timeline
 
 NS_PER_S = 1_000_000_000

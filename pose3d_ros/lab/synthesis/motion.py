@@ -48,6 +48,15 @@ class MotionSet:
         subjects = [subject for subject, use in zip(self.subjects, keep, strict=True) if use]
         return MotionSet(self.joints, self.root, **picked, names=names, subjects=subjects)
 
+    def joined(self, other: "MotionSet") -> "MotionSet":
+        """These clips and the others."""
+        parts = {
+            name: torch.cat((getattr(self, name), getattr(other, name)))
+            for name in ("joints", "root", "length", "fps", "weight")
+        }
+        start = torch.cat((self.start, other.start + len(self.root)))
+        return MotionSet(**parts, start=start, names=self.names + other.names, subjects=self.subjects + other.subjects)
+
     def sample(self, rng: Rng, count: int, frames: int, rate_hz: float, speed: Tensor) -> tuple[Tensor, Tensor]:
         """`count` windows at `rate_hz`, played at `speed` (count,): joints (N, T, J, 3), root (N, T, 3)."""
         clip = rng.choice(self.weight * self.length, count)

@@ -84,6 +84,7 @@ class TrainConfig:
     validation_windows: int = param(1024, "windows of them per occlusion protocol", low=1)
     source_weights: tuple[tuple[str, float], ...] = param((), "source and factor on how often it is drawn")
     hold_out: tuple[str, ...] = param((), "subjects kept for the calibration of sigma")
+    calibration: tuple[str, ...] = param((), "motion files for it beside them, of motion that is not learned from")
     windows: int = param(1_000_000, "training windows in all", low=1)
     batch: int = param(128, "windows a step", low=1)
     worker: bool = param(False, "make the windows in a process beside; the same windows")

@@ -30,6 +30,9 @@ def people(config: TrainConfig, data: Path) -> People:
         raise ConfigError(f"hold_out: no such subjects {sorted(unknown)}; known are {sorted(set(everybody.subjects))}")
     kept = [subject in config.hold_out for subject in everybody.subjects]
     held_out = everybody.subset(kept) if any(kept) else None
+    if config.calibration:
+        more = motion.load([data / name for name in config.calibration], skeleton=config.skeleton)
+        held_out = more if held_out is None else held_out.joined(more)
     reported = [data / name for name in config.validation]
     validation = motion.load(reported, skeleton=config.skeleton) if reported else None
     return People(everybody.subset([not keep for keep in kept]), held_out, validation)

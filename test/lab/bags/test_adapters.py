@@ -5,11 +5,11 @@ import sqlite3
 import numpy as np
 import pytest
 
+from pose3d_ros.adapters.joints import JointMap, read_joint_map
+from pose3d_ros.adapters.zed import BODY_18, BODY_34, BODY_38
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import ConfigError, InputError
 from pose3d_ros.geometry.camera import Camera
-from pose3d_ros.lab.bags.adapters.zed import BODY_18, BODY_34, BODY_38
-from pose3d_ros.lab.bags.joints import JointMap, read_joint_map
 from pose3d_ros.lab.bags.reader import Bag
 from pose3d_ros.lab.bags.types import TopicChoice
 from pose3d_ros.lab.bags.writer import BagWriter

@@ -11,6 +11,7 @@ import yaml
 
 from pose3d_ros.core.errors import CheckpointError, ConfigError, EngineError, InputError
 from pose3d_ros.geometry.hand import TIPS
+from pose3d_ros.lab.synthesis import motion
 from pose3d_ros.lab.synthesis.windows import WindowConfig
 from pose3d_ros.lab.training import config as settings
 from pose3d_ros.lab.training import run
@@ -19,6 +20,7 @@ from pose3d_ros.lab.training.config import TrainConfig
 from pose3d_ros.lab.training.export import export
 from pose3d_ros.lab.training.losses import aperture_loss, pose_loss, sigma_loss
 from pose3d_ros.lab.training.norms import refresh
+from pose3d_ros.lab.training.people import people
 from pose3d_ros.models import ModelSpec, registry
 from pose3d_ros.models.dtf import DTF, DTFConfig
 from pose3d_ros.stages.bodies import unseen_s
@@ -255,3 +257,13 @@ def test_how_long_a_joint_was_not_seen():
     score[0, :, 2] = 0  # never seen
     np.testing.assert_allclose(unseen_s(score, -1, 10.0), [[0, 0.2, 0.4]])
     np.testing.assert_allclose(unseen_s(score, -2, 10.0), [[0, 0.1, 0.4]])
+
+
+def test_sigma_is_calibrated_on_the_held_out_and_on_files_beside(config, data):
+    known = people(replace(config, calibration=config.validation), data)
+    assert sorted(known.held_out.subjects) == ["anna", "bert", "cleo", "cleo"]
+    assert "cleo" not in known.training.subjects
+    clip = known.held_out.subjects.index("anna")
+    joints, root = known.held_out.clip(clip, 30.0)
+    wanted = motion.load([data / config.validation[0]]).clip(0, 30.0)
+    torch.testing.assert_close((joints, root), wanted, rtol=0, atol=0)

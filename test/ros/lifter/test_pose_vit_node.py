@@ -217,13 +217,14 @@ def lifter(standing):
 def looking(bench, make, standing, lifter):
     """looking() -> bench of an active node with the real pipeline, and its image network in `b.looks`."""
 
-    def start():
+    def start(**parameters):
         looks = Looking(standing)
 
         def pipeline(config):
             return Pipeline(config, lifter, body_images=looks)
 
-        b = bench(pipeline, node=pose_vit_node, hands__weights="", image__wait_s=1.0).up().calibrate(make.camera)
+        b = bench(pipeline, node=pose_vit_node, hands__weights="", image__wait_s=1.0, **parameters)
+        b.up().calibrate(make.camera)
         b.looks = looks
         b.images = b.ros.publisher(images.MESSAGES["raw"], b.node.image_topic)
         return b
@@ -250,7 +251,7 @@ def test_the_message_says_which_method_gave_each_body(looking, make):
 
 
 def test_a_body_too_small_for_the_image_stays_the_lifters_and_is_told(looking, make):
-    b = looking()
+    b = looking(tracking__gate=False, tracking__min_size_px=0.0)
     out = b.inbox(Skeleton3DArray, "skeletons")
     near = make.body("anna")
     far = dataclasses.replace(near, id="ben", xy_px=(near.xy_px - near.xy_px[0]) / 36 + (120, 240))

@@ -18,6 +18,7 @@ from pose3d_ros.lab.synthesis.cameras import Views
 from pose3d_ros.lab.synthesis.pairs import behind, load_pairs
 from pose3d_ros.models import Lifter
 from pose3d_ros.pipeline import Pipeline
+from pose3d_ros.settings import PipelineConfig
 
 SKELETON = formats.get("h36m17")
 RAYS_AS_PIXELS = Camera(np.eye(3))
@@ -61,13 +62,15 @@ def _seen(views: Views, name: str, rate_hz: float, seed: int) -> list[Pair]:
     return pairs
 
 
-def evaluate_pairs(lifter: Lifter, pairs: list[Pair], rate_hz: float, seed: int = 1) -> dict[str, Any]:
+def evaluate_pairs(
+    lifter: Lifter, pairs: list[Pair], rate_hz: float, seed: int = 1, config: PipelineConfig | None = None
+) -> dict[str, Any]:
     """Identities and errors over all pairs: `switches` of a person's track, `frames` of a person, `missed` of them."""
     rng = np.random.default_rng(seed)
     switches = missed = frames = 0
     errors_mm: list[float] = []
     for pair in pairs:
-        pipeline = Pipeline(lifter=lifter)
+        pipeline = Pipeline(config, lifter)
         tracks: tuple[list[int], list[int]] = ([], [])
         for i in range(pair.score.shape[1]):
             people = [Person2D(SKELETON.name, pair.rays[who, i], pair.score[who, i]) for who in rng.permutation(2)]

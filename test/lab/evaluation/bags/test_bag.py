@@ -23,6 +23,8 @@ from pose3d_ros.models import checkpoint
 from pose3d_ros.pipeline import PipelineConfig
 from pose3d_ros.settings import BodyConfig
 
+pytestmark = pytest.mark.usefixtures("everybody")
+
 RECORDED = BagEvaluationConfig(bag=None, truth="topic:/truth", estimates="recorded")
 DIRECT = replace(RECORDED, estimates="rerun")
 

@@ -14,6 +14,8 @@ from pose3d_ros.lab.evaluation.bags import curves, faults
 from pose3d_ros.lab.evaluation.bags.config import BagEvaluationConfig
 from pose3d_ros.lab.evaluation.motion.recordings import record
 
+pytestmark = pytest.mark.usefixtures("everybody")
+
 CAMERA = Camera.from_fov(640, 480, 60)
 COUNT = 600
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from pose3d_ros.adapters.base import Adapter, Context
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
-from pose3d_ros.lab.bags.adapters.base import Adapter, Context
 from pose3d_ros.messages import Message, keypoints_from_msg, skeletons_from_msg
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from pose3d_ros.adapters.base import Adapter, Context
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.core.types import Skeletons3D
-from pose3d_ros.lab.bags.adapters.base import Adapter, Context
 from pose3d_ros.messages import Message
 
 ADDED, LISTS = (0,), (4, 5, 6, 7, 8)  # actions that show a marker; LINE_STRIP to POINTS: markers made of points

@@ -5,9 +5,9 @@ not see are negative in 2D and NaN in 3D. Spine joints other than the pelvis and
 ours and are not taken.
 """
 
+from pose3d_ros.adapters.base import Adapter, Context
+from pose3d_ros.adapters.joints import person_of
 from pose3d_ros.core.types import Keypoints2D, Skeletons3D
-from pose3d_ros.lab.bags.adapters.base import Adapter, Context
-from pose3d_ros.lab.bags.joints import keypoints_of, person_of
 from pose3d_ros.messages import Message
 
 FORMAT = "body25"
@@ -45,7 +45,7 @@ def keypoints(msg: Message, context: Context) -> Keypoints2D:
             for name, kp in zip(names, points, strict=True)
             if kp[0] >= 0 and kp[1] >= 0
         }
-        people.append(keypoints_of(joints, FORMAT, _id(body)))
+        people.append(context.person(joints, FORMAT, _id(body)))
     return Keypoints2D(context.stamp_ns, tuple(people), msg.header.frame_id)
 
 

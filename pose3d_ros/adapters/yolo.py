@@ -1,9 +1,8 @@
 """yolo_msgs: keypoints of a YOLO pose model, COCO order, numbered from 1; weak ones are left out by the sender."""
 
+from pose3d_ros.adapters.base import Adapter, Context
 from pose3d_ros.core import formats
 from pose3d_ros.core.types import Keypoints2D
-from pose3d_ros.lab.bags.adapters.base import Adapter, Context
-from pose3d_ros.lab.bags.joints import keypoints_of
 from pose3d_ros.messages import Message
 
 FORMAT = "coco17"
@@ -19,7 +18,7 @@ def keypoints(msg: Message, context: Context) -> Keypoints2D:
             context.skipped[f"{context.topic}: keypoints of another format than {FORMAT}"] += 1
         elif points:
             joints = {names[p.id - 1]: (p.point.x, p.point.y, p.score) for p in points}
-            people.append(keypoints_of(joints, FORMAT, detection.id))
+            people.append(context.person(joints, FORMAT, detection.id))
     return Keypoints2D(context.stamp_ns, tuple(people), msg.header.frame_id)
 
 

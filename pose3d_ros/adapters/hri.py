@@ -4,10 +4,9 @@ The constants of Skeleton2D.msg put the left eye and ear before the right ones, 
 comment cites. The constants count.
 """
 
+from pose3d_ros.adapters.base import Adapter, Context
 from pose3d_ros.core.errors import InputError
 from pose3d_ros.core.types import Keypoints2D
-from pose3d_ros.lab.bags.adapters.base import Adapter, Context
-from pose3d_ros.lab.bags.joints import keypoints_of
 from pose3d_ros.messages import Message
 
 # fmt: off
@@ -32,7 +31,7 @@ def keypoints(msg: Message, context: Context) -> Keypoints2D:
         for name, point in zip(JOINTS, msg.skeleton, strict=True)
     }
     parts = context.topic.split("/")
-    person = keypoints_of(joints, FORMAT, parts[-2] if len(parts) > 2 else "")
+    person = context.person(joints, FORMAT, parts[-2] if len(parts) > 2 else "")
     return Keypoints2D(context.stamp_ns, (person,), msg.header.frame_id, camera.width, camera.height)
 
 

@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 from functools import cache
 
-from pose3d_ros.lab.bags.adapters.base import Adapter
+from pose3d_ros.adapters.base import Adapter
 
 
 @cache
