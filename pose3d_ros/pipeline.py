@@ -51,7 +51,10 @@ class Pipeline:
         timer, stamp_ns = Timer(STAGES), frame.stamp_ns
         reasons = self._store(frame, camera, timer, pose)
         look = ImageFrame.of(frame, camera, image, self.config)
-        reasons += self.tests.look()  # that the networks are what they were
+        if failed := self.tests.look():  # a network was not what it had been: nor is what was made of its answers
+            self.state.reset()
+            self.sanity.reset()
+        reasons += failed
         people, why = self.bodies.lift(stamp_ns, timer)
         people, unrefined = self.body_refiner.look(look, people, self.bodies, timer)
         with timer("state"):

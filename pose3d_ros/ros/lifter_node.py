@@ -12,6 +12,7 @@ from std_srvs.srv import Trigger
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.errors import CameraError
+from pose3d_ros.core.memory import Tidy
 from pose3d_ros.core.pose import CameraPose
 from pose3d_ros.core.types import CLOCKS_AGREE_MS, Keypoints2D, Skeletons3D
 from pose3d_ros.engines.backends.choice import refuse
@@ -61,6 +62,7 @@ class LifterNode(lifecycle.ManagedNode):
         self._frame_id, self._last_stamp_ns, self._model = "", -1, ""
         self._settings = Parameters(self, defaults, lambda: self.state, self._reconfigure)
         self._diagnostics = Diagnostics(self, self.health, "keypoints", self._facts)
+        self._tidy = Tidy()
         self._watchdog = Watchdog(self, lambda: self._worker, lambda: self.config.watchdog.limit_s, self._on_hang)
         self.create_service(Trigger, "~/reset", self._on_reset)
 
@@ -233,6 +235,7 @@ class LifterNode(lifecycle.ManagedNode):
         self.health.published(newest.arrived_s, len(result.people))
         self._outputs.publish_timings(result, newest.age_in_ms, self._age_ms(result.stamp_ns))
         self._tell_model()
+        self._tidy()
 
     def _infer(self, job: Job) -> Skeletons3D:
         image = None
