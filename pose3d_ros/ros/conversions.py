@@ -63,7 +63,7 @@ def pose(xyz_m: np.ndarray, quat_xyzw: np.ndarray) -> Pose:
 
 
 def refill(poses: list[Pose], xyz_m: np.ndarray, quat_xyzw: np.ndarray) -> list[Pose]:
-    """The same messages with other values (P, 3) and (P, 4): making them anew takes three times as long."""
+    """The same messages with other values (P, 3) and (P, 4): making new ones takes three times as long."""
     for one, (x, y, z), (a, b, c, d) in zip(poses, xyz_m.tolist(), quat_xyzw.tolist(), strict=True):
         at, turned = one.position, one.orientation
         at.x, at.y, at.z = x, y, z

@@ -101,9 +101,9 @@ def test_overlay_draws_on_the_image_of_the_same_stamp(bench, make, kind):
     out = b.inbox(kind, "image/overlay" if kind is Image else "image/overlay/compressed")
     camera = b.ros.publisher(Image, b.topic("image"))  # waits until the overlay reads images
     frame = make.frame(0, make.body("anna"))
-    picture = images.from_array(np.full((480, 640, 3), (200, 0, 0), np.uint8), "bgr8")
-    picture.header = conversions.header(frame.stamp_ns, frame.frame_id)
-    camera.publish(picture)
+    pixels = images.from_array(np.full((480, 640, 3), (200, 0, 0), np.uint8), "bgr8")
+    pixels.header = conversions.header(frame.stamp_ns, frame.frame_id)
+    camera.publish(pixels)
     (overlay,) = [output for output in b.node._outputs._more if output.NAME == "overlay"]
     b.ros.until(lambda: overlay._kept, "the image")
     b.send(frame)
