@@ -11,13 +11,8 @@ from pose3d_ros.core.config import build, flatten
 from pose3d_ros.core.errors import ConfigError
 from pose3d_ros.core.files import read_yaml
 
-ROS_SIDE = (
-    "camera.",
-    "image.",
-    "output.",
-    "markers.",
-    "watchdog.",
-)  # nothing about lifting
+# Of the lifter node; they say nothing about lifting.
+ROS_SIDE = ("camera.", "image.", "output.", "markers.", "watchdog.", "frames.", "max_input_age_s")
 ALIKE = 0.85  # of two names, above which one is a typing error of the other
 
 # Options of several commands
