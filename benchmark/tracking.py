@@ -169,9 +169,9 @@ def main() -> None:
     people = [clip for clip in longest.values() if len(clip) >= 2 * 4 * RATE_HZ + 10]
     total, right, wrong, strangers = coming_back(lifter, people, 4.0, args.trials, args.seed)
     print(f"coming back, 10 of {len(people)} people: {right} of {total} right ({right / total:.0%})")
-    print(
-        f"{wrong} under another's id ({wrong / total:.1%}), {strangers} of {args.trials} strangers under one of theirs"
-    )
+    print(f"{wrong} under another's id ({wrong / total:.1%})")
+    if len(people) > 10:
+        print(f"{strangers} of {args.trials} strangers under one of theirs")
 
 
 if __name__ == "__main__":
