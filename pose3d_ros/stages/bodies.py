@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pose3d_ros.core.errors import FormatError
+from pose3d_ros.core.errors import CheckpointError, FormatError
 from pose3d_ros.core.mapping import mapping
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.core.timer import Timer
@@ -23,6 +23,8 @@ from pose3d_ros.tracking.hand_matching import BodyWrists
 from pose3d_ros.tracking.people import People, Windows
 from pose3d_ros.tracking.view import view_of
 
+HAND = "hand21"
+
 
 class BodyReason(str, Enum):
     """Why somebody who is known was not published, or forgotten."""
@@ -38,6 +40,8 @@ class Bodies(Part):
     """Windows of everybody in one camera's view, and their lifter. Not for several threads at once."""
 
     def __init__(self, config: PipelineConfig, lifter: Lifter) -> None:
+        if lifter.spec.skeleton == HAND:
+            raise CheckpointError(f"weights {lifter.spec.name}: they lift hands, expected some of bodies")
         self.config, self.lifter = config, lifter
         self.lifter.warm_up()
         spec = lifter.spec

@@ -51,7 +51,7 @@ def reasons(bag: Path) -> Counter[str]:
         connections = [connection for connection in reader.connections if connection.topic in topics.DIAGNOSTICS]
         for connection, _, raw in reader.messages(connections=connections):
             for status in reader.deserialize(raw, connection.msgtype).status:
-                if status.name in topics.STATUSES:
+                if status.name.endswith(topics.STATUSES):
                     last = next((entry.value for entry in status.values if entry.key == SO_FAR), last)
     pairs = (part.rpartition(" ") for part in last.split("; ") if part)
     return Counter({name: int(count) for name, _, count in pairs})

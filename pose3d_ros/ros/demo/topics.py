@@ -20,7 +20,7 @@ OUTPUTS = {
     "skeleton_definition": "pose3d_ros/msg/SkeletonDefinition",
 }
 DIAGNOSTICS = {"/diagnostics": "diagnostic_msgs/msg/DiagnosticArray"}
-STATUSES = ("lifter: status", "pose_vit: status")
+STATUSES = ("lifter: status", "pose_vit: status")  # ends of their names, which begin with the namespace
 ROBOT = {"joint_command": "sensor_msgs/msg/JointState", "status": "std_msgs/msg/String"}
 DEPTH = 100  # for a recorder that waits for the disk
 

@@ -13,7 +13,7 @@ import scipy
 
 from pose3d_ros.core import formats
 from pose3d_ros.core.config import flatten
-from pose3d_ros.core.errors import CheckpointError, InputError
+from pose3d_ros.core.errors import InputError
 from pose3d_ros.core.skeleton import Skeleton
 from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.lab.bags.choice import listing
@@ -30,7 +30,6 @@ from pose3d_ros.lab.evaluation.bags.truth import Truth, prepare
 from pose3d_ros.lab.evaluation.report import identity, machine
 from pose3d_ros.models import Lifter
 from pose3d_ros.pipeline import Pipeline, PipelineConfig
-from pose3d_ros.stages.hands import SKELETON as HAND
 
 DIRECT = "direct"
 DIGEST_BYTES = 1 << 22
@@ -62,11 +61,7 @@ def evaluate_bag(config: BagEvaluationConfig, on_progress: OnProgress | None = N
 
 def load_lifter(config: BagEvaluationConfig) -> Lifter:
     """The one that the options name. Raises CheckpointError (also for weights of hands), ConfigError, EngineError."""
-    lifter = Pipeline(bodies(config.pipeline)).bodies.lifter
-    if lifter.spec.joints.name == HAND:
-        lifter.close()
-        raise CheckpointError(f"weights {config.pipeline.body.weights}: they lift hands, expected some of bodies")
-    return lifter
+    return Pipeline(bodies(config.pipeline)).bodies.lifter
 
 
 def bodies(config: PipelineConfig) -> PipelineConfig:

@@ -108,7 +108,8 @@ def test_numbers_are_those_of_the_motion_evaluation_through_a_bag_file(tmp_path,
     checkpoint.save(weights, small_lifter.network, small_lifter.spec)
     config = EvaluationConfig(protocols=(protocol,), cameras=1, clips=1, seed=5)
     expected = evaluate_motion(SAMPLE, str(weights), "none", config, "cpu")[LIFTER][protocol]
-    camera, xyz_m = Camera.from_fov(640, 480, 70), clip.truth_m.astype(np.float64)
+    camera = Camera.from_fov(4096, 4096, 140)  # all in view: what is outside of the image counts as missing
+    xyz_m = clip.truth_m.astype(np.float64)
     rays = clip.rays.numpy().astype(np.float64)
     score = np.where(clip.hidden(protocol, 5), 0, clip.score.numpy()).astype(np.float32)
     xy_px = camera.project(np.concatenate((rays, np.ones_like(rays[..., :1])), -1)).astype(np.float32)

@@ -20,6 +20,8 @@ from pose3d_ros.pipeline import Pipeline
 RAYS_AS_PIXELS = Camera(np.eye(3))
 QUICK = EvaluationConfig(protocols=("clean", "random:12"), clips=2, cameras=1)
 
+pytestmark = pytest.mark.usefixtures("everybody")
+
 
 def pushed(lifter, recordings, hidden, camera=0):
     """The clip through the pipeline, frame by frame: joints (F, 17, 3), sigma (F, 17), NaN without a person."""
