@@ -67,9 +67,7 @@ class Recorder(Node):
                 self._check_end()
         elif self._diagnostics and topic in topics.DIAGNOSTICS:
             statuses = deserialize_message(raw, DiagnosticArray).status
-            if any(
-                status.name.endswith(topics.STATUSES) for status in statuses
-            ):  # others tell theirs on the same topic
+            if any(status.name.endswith(topics.STATUSES) for status in statuses):  # others share the topic
                 self._check_end()
 
     def _check_end(self) -> None:
