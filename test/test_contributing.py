@@ -39,3 +39,9 @@ def test_every_path_it_names_exists():
     made_up = {"pose3d_ros/core/formats/gate12.py", "pose3d_ros/detectors/gate.py", "config/robots/NAME.yaml"}
     for path in set(re.findall(r"`((?:pose3d_ros|test|docs|config|tools)/[\w/.]+\.\w+)`", TEXT)) - made_up:
         assert (root / path).exists(), path
+
+
+def test_the_program_of_the_readme_runs_as_printed(capsys):
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    exec(re.search(r"```python\n(.*?)```", text, re.S)[1], {})
+    assert len(capsys.readouterr().out.splitlines()) >= 29

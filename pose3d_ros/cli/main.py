@@ -3,6 +3,7 @@
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import takewhile
 from typing import NoReturn
 
 from pose3d_ros.core.errors import Pose3DError
@@ -36,7 +37,7 @@ OF_LAB = ("benchmark", "compare", "demo", "evaluate", "rotations", "separation",
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. What the user can mend is one line on stderr and exit code 2."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = _spelled_out(sys.argv[1:] if arguments is None else arguments)
     try:
         _app(arguments[0] if arguments else "")(arguments, prog_name="pose3d")
     except Pose3DError as error:
@@ -45,6 +46,15 @@ def main(arguments: list[str] | None = None) -> None:
         if not error.filename:
             raise
         _refuse(f"{error.filename}: cannot be read or written: {error.strerror}")
+
+
+def _spelled_out(arguments: list[str]) -> list[str]:
+    """`evaluate motion FILE` and `evaluate bag BAG ...` as the options that they stand for."""
+    if arguments[:1] != ["evaluate"] or arguments[1:2] not in (["motion"], ["bag"]):
+        return arguments
+    option, rest = f"--{arguments[1]}", arguments[2:]
+    paths = list(takewhile(lambda argument: not argument.startswith("-"), rest))
+    return ["evaluate", *(word for path in paths for word in (option, path)), *rest[len(paths) :]]
 
 
 def _refuse(why: str) -> NoReturn:

@@ -23,7 +23,7 @@ KEPT_SIZES = 4  # compiled networks: cameras have one size, a folder of images h
 
 
 class MoveNet:
-    """See `Bodies`. The input has the aspect of the image: a 16:9 image takes little over half of the time of a
+    """See `Bodies`. The input has the aspect of the image: a 16:9 image takes about three quarters of the time of a
     square. `own_file` False: `model_path` is that of another network."""
 
     format = FORMAT

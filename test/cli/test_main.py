@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pose3d_ros.cli.main import COMMANDS, main
+from pose3d_ros.cli.main import COMMANDS, _spelled_out, main
 
 
 def run(*arguments):
@@ -55,3 +55,17 @@ def test_a_file_of_the_system_that_fails_is_one_line_too(capsys, tmp_path):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "file: cannot be read or written: File exists" in error
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("evaluate motion a.npz --seed 2", "evaluate --motion a.npz --seed 2"),
+        ("evaluate bag a b --fault rate:2", "evaluate --bag a --bag b --fault rate:2"),
+        ("evaluate --bag a", "evaluate --bag a"),
+        ("view bag", "view bag"),
+        ("evaluate motion --help", "evaluate --help"),
+    ],
+)
+def test_what_is_evaluated_is_a_word_or_an_option(given, meant):
+    assert _spelled_out(given.split()) == meant.split()
