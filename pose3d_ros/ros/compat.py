@@ -15,6 +15,13 @@ except (ImportError, AttributeError):  # AttributeError: built for NumPy 1, run 
     STAND_INS.append("cv_bridge")
 
 try:
+    from message_filters import Subscriber
+except ImportError:
+    from pose3d_ros.ros.shims.message_filters import Subscriber
+
+    STAND_INS.append("message_filters")
+
+try:
     from tf2_ros import Buffer, TransformBroadcaster, TransformException, TransformListener
 except ImportError:
     from pose3d_ros.ros.shims.tf2_ros import Buffer, TransformBroadcaster, TransformException, TransformListener
@@ -34,6 +41,7 @@ __all__ = [
     "CvBridge",
     "CvBridgeError",
     "DiagnosticStatusWrapper",
+    "Subscriber",
     "TransformBroadcaster",
     "TransformException",
     "TransformListener",

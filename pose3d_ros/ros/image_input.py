@@ -8,7 +8,7 @@ from rclpy.clock import Clock, ClockType
 from sensor_msgs.msg import CompressedImage, Image
 
 from pose3d_ros.core.config import param, validate
-from pose3d_ros.ros import images, qos
+from pose3d_ros.ros import compat, images, qos
 from pose3d_ros.ros.lifecycle import ManagedNode
 from pose3d_ros.ros.pairing import Pairing
 
@@ -46,10 +46,10 @@ class ImageInput:
         self._node, self._blame = node, blame
         self.topic = images.topic(node, config.transport)
         self._pairing = Pairing(config.slop_s, config.wait_s, deliver, self._missed)
-        self._subscription = qos.subscribe(
-            node, images.MESSAGES[config.transport], self.topic, self._on_image, qos.LATEST,
-            lambda text: blame("QoS of image", text, lasting=True),
-        )  # fmt: skip
+        mismatch = qos.options(node, self.topic, lambda text: blame("QoS of image", text, lasting=True))
+        message = images.MESSAGES[config.transport]
+        self._source = compat.Subscriber(node, message, self.topic, qos_profile=qos.LATEST, **mismatch)
+        self._source.registerCallback(node.guarded(self._on_image))
         # a steady clock: simulated time may stand still
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._timer = node.create_timer(EXPIRE_S, node.guarded(self._pairing.expire), clock=steady)
@@ -65,7 +65,7 @@ class ImageInput:
     def close(self) -> None:
         """Unsubscribe."""
         self._node.destroy_timer(self._timer)
-        self._node.destroy_subscription(self._subscription)
+        self._node.destroy_subscription(self._source.sub)
 
     def _on_image(self, image: Image | CompressedImage) -> None:
         self._node.health.clear("QoS of image")

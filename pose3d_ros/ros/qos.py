@@ -49,6 +49,11 @@ def subscribe(
 ) -> Subscription:
     """A subscription of a ManagedNode whose QoS can be overridden and whose errors are told; `mismatch(text)` is told
     when a publisher does not fit it."""
+    return node.create_subscription(message, topic, node.guarded(callback), profile, **options(node, topic, mismatch))
+
+
+def options(node: Node, topic: str, mismatch: Callable[[str], None]) -> dict[str, Any]:
+    """What makes a subscription as `subscribe` does, for message_filters, which creates its own."""
 
     def incompatible(event: Any) -> None:
         policy = qos_policy_name_from_kind(event.last_policy_kind).lower()
@@ -59,6 +64,4 @@ def subscribe(
         )
 
     callbacks = SubscriptionEventCallbacks(incompatible_qos=incompatible)
-    return node.create_subscription(
-        message, topic, node.guarded(callback), profile, event_callbacks=callbacks, qos_overriding_options=overridable()
-    )
+    return {"event_callbacks": callbacks, "qos_overriding_options": overridable()}

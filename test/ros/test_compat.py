@@ -23,6 +23,11 @@ def updater(request):
 
 
 @pytest.fixture(params=["stand-in", "real"])
+def filters(request):
+    return module("message_filters", request)
+
+
+@pytest.fixture(params=["stand-in", "real"])
 def bridge(request):
     found = module("cv_bridge", request)
     if request.param == "real" and "cv_bridge" in compat.STAND_INS:
@@ -169,3 +174,16 @@ def test_transforms_are_published_singly_and_in_lists(ros, monkeypatch):
     broadcaster.sendTransform(frames)
     broadcaster.sendTransform(frame for frame in frames)
     assert sent == [["a"], ["a", "b"], ["a", "b"]]
+
+
+def test_a_subscriber_passes_messages_to_all_its_callbacks(filters, ros):
+    node, found = ros.add(Node("filtering", context=ros.context)), []
+    source = filters.Subscriber(node, Header, "chatter", qos_profile=10)
+    source.registerCallback(lambda msg: found.append(msg.frame_id))
+    source.registerCallback(lambda msg, more: found.append(msg.frame_id + more), "!")
+    publisher = ros.publisher(Header, "chatter")
+    ros.until(lambda: publisher.get_subscription_count() == 1, "the subscriber")
+    publisher.publish(Header(frame_id="camera"))
+    ros.until(lambda: len(found) == 2, "the message")
+    assert found == ["camera", "camera!"]
+    assert source.getTopic() == "chatter"
