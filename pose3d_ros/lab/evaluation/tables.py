@@ -22,7 +22,7 @@ def store_table(target: str, columns: list[str], rows: list[list[str]], measured
         raise InputError(f"table {target}: expected {len(columns)} cells a row, got {wrong[0]}")
     path = Path(file)
     section = json.loads(path.read_text()) if path.exists() else {"title": path.stem, "level": 2, "blocks": []}
-    told = {key: str(value) for key, value in measured.items()} | {"on": date.today().isoformat()}
+    told = {key: _anywhere(str(value)) for key, value in measured.items()} | {"on": date.today().isoformat()}
     block = {"table": name, "columns": columns, "rows": rows, "measured": told}
     places = [i for i, found in enumerate(section["blocks"]) if found.get("table") == name]
     if places:
@@ -31,3 +31,8 @@ def store_table(target: str, columns: list[str], rows: list[list[str]], measured
         section["blocks"].append(block)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(section, indent=1, ensure_ascii=False) + "\n")
+
+
+def _anywhere(text: str) -> str:
+    """The words, of paths that begin at this machine's root their last part only."""
+    return " ".join(word.rpartition("/")[2] if word.startswith("/") else word for word in text.split(" "))
