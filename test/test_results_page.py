@@ -37,3 +37,10 @@ def test_a_stored_table_is_replaced_in_place_and_shown(tmp_path):
 def test_a_wrong_target_or_row_is_refused(tmp_path, target, row):
     with pytest.raises(InputError, match=r"expected"):
         store_table(str(tmp_path / target), ["case"], [row], {})
+
+
+def test_a_stored_command_names_no_place_of_this_machine(tmp_path):
+    given = "pose3d evaluate --motion /some/where/a.npz --seed 1"
+    store_table(f"{tmp_path}/t.json:main", ["a"], [["1"]], {"command": given})
+    (block,) = json.loads((tmp_path / "t.json").read_text())["blocks"]
+    assert block["measured"]["command"] == "pose3d evaluate --motion a.npz --seed 1"
