@@ -7,11 +7,16 @@ from pose3d_ros.geometry.rotations import matrix_of
 
 FARTHEST = 64  # edges: more is a loop
 
+UNIT_TOLERANCE = 0.01  # that of tf2
+
 
 def transform(xyz_m: np.ndarray, quat_xyzw: np.ndarray) -> np.ndarray:
-    """(4, 4) of a translation and a rotation."""
+    """(4, 4) of a translation and a rotation; not finite where the quaternion is not of length 1, as tf2 refuses it."""
+    quat_xyzw = np.asarray(quat_xyzw, np.float64)
+    length = np.linalg.norm(quat_xyzw)
     T = np.eye(4)
-    T[:3, :3], T[:3, 3] = matrix_of(np.asarray(quat_xyzw, np.float64)), xyz_m
+    T[:3, :3] = matrix_of(quat_xyzw / length) if abs(length - 1) < UNIT_TOLERANCE else np.nan
+    T[:3, 3] = xyz_m
     return T
 
 

@@ -91,7 +91,7 @@ class SeparationNode(lifecycle.ManagedNode):
         ]
         any_backward = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
         self._jump = self.get_clock().create_jump_callback(any_backward, post_callback=lambda _: self._watch.reset())
-        self._timer = self.create_timer(TICK_S, self._tick, clock=self._steady)
+        self._timer = self.create_timer(TICK_S, self.guarded(self._tick), clock=self._steady)
 
     def stop(self) -> None:
         while self._subscribed:

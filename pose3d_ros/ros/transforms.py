@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from rclpy.node import Node
 
 from pose3d_ros.geometry.transform_tree import TransformTree, transform
 from pose3d_ros.ros import qos
+from pose3d_ros.ros.lifecycle import ManagedNode
 
 try:
     from tf2_msgs.msg import TFMessage
@@ -15,7 +15,7 @@ except ImportError:
     TFMessage = None
 
 
-def listen(node: Node, tree: Callable[[], TransformTree], now_s: Callable[[], float]) -> list[Any]:
+def listen(node: ManagedNode, tree: Callable[[], TransformTree], now_s: Callable[[], float]) -> list[Any]:
     """Subscriptions that fill the tree; none where tf2_msgs is not installed. Edges are as old as their arrival."""
     if not TFMessage:
         return []
@@ -27,8 +27,8 @@ def listen(node: Node, tree: Callable[[], TransformTree], now_s: Callable[[], fl
             tree().set(edge.header.frame_id, edge.child_frame_id, T, None if static else now_s())
 
     return [
-        node.create_subscription(TFMessage, "/tf", lambda msg: take(msg, False), qos.reliable(100)),
-        node.create_subscription(TFMessage, "/tf_static", lambda msg: take(msg, True), qos.latched(100)),
+        node.create_subscription(TFMessage, "/tf", node.guarded(lambda msg: take(msg, False)), qos.reliable(100)),
+        node.create_subscription(TFMessage, "/tf_static", node.guarded(lambda msg: take(msg, True)), qos.latched(100)),
     ]
 
 

@@ -12,21 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from hostile import CAMERA, STANDING_M
 
 from pose3d_ros.core.errors import EngineError
 from pose3d_ros.core.types import Keypoints2D, Person2D
-from pose3d_ros.geometry.camera import Camera
 from pose3d_ros.pipeline import Pipeline
 from pose3d_ros.settings import BodyConfig, HandConfig, PipelineConfig
 
-CAMERA = Camera.from_fov(640, 480, 70.0)
 RATE_HZ, WARM, WITHIN, AFTER = 30, 30, 30, 5
 LIMIT_M = 0.05
-STANDING_M = np.array((
-    (0, 0, 0), (-0.1, 0, 0), (-0.1, 0.45, 0), (-0.1, 0.9, 0), (0.1, 0, 0), (0.1, 0.45, 0), (0.1, 0.9, 0),
-    (0, -0.25, 0), (0, -0.5, 0), (0, -0.62, -0.05), (0, -0.75, 0),
-    (0.18, -0.48, 0), (0.22, -0.2, 0), (0.25, 0.05, -0.1), (-0.18, -0.48, 0), (-0.22, -0.2, 0), (-0.25, 0.05, -0.1),
-))  # fmt: skip
 
 
 class Flip(NamedTuple):
